@@ -1,0 +1,161 @@
+//! Pages of a list (specification, "Listing Tags"; the catalogue follows distribution).
+
+use crate::error::{Code, ErrorResponse};
+use crate::percent::encode_query;
+use crate::query;
+use serde_json::json;
+use std::fmt::Write;
+
+/// What a list makes of `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The page when the request names no `n`; none means everything.
+    pub default: Option<usize>,
+    /// The longest page.
+    pub max: usize,
+    /// What happens to a longer one.
+    pub beyond: Beyond,
+}
+
+/// What happens to an `n` above the longest page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// It is refused.
+    Refuse,
+    /// It becomes the longest.
+    Clamp,
+}
+
+impl Limits {
+    /// The catalogue's: 100 by default, and more than `max` (`catalog.maxentries`) is refused.
+    pub fn catalog(max: usize) -> Limits {
+        Limits { default: Some(max.min(100)), max, beyond: Beyond::Refuse }
+    }
+
+    /// The tags': all by default, and more than `max` (`tags.maxtags`) becomes `max`.
+    pub fn tags(max: usize) -> Limits {
+        Limits { default: None, max, beyond: Beyond::Clamp }
+    }
+}
+
+/// The page that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// At most so many entries; none means all. Zero is an empty page without a next one.
+    pub n: Option<usize>,
+    /// Only entries that come after this one, which need not exist and may be any text.
+    pub last: Option<String>,
+}
+
+impl Paging {
+    /// The page that `query` asks for, within `limits`. An empty `n` or `last` is none.
+    ///
+    /// # Errors
+    /// PAGINATION_NUMBER_INVALID (400) when `n` is not made of digits, or is refused as too large.
+    pub fn parse(query: &str, limits: Limits) -> Result<Paging, ErrorResponse> {
+        let value = |name| query::first(query, name).filter(|value| !value.is_empty());
+        let n = value("n").map(|text| number(&text, limits)).transpose()?.or(limits.default);
+        Ok(Paging { n, last: value("last").map(Into::into) })
+    }
+}
+
+fn number(text: &str, limits: Limits) -> Result<usize, ErrorResponse> {
+    let refused = || {
+        let max = limits.max;
+        ErrorResponse::new(Code::PaginationNumberInvalid)
+            .message(match limits.beyond {
+                Beyond::Refuse => format!("n is a whole number from 0 to {max}"),
+                Beyond::Clamp => format!("n is a whole number, and more than {max} means {max}"),
+            })
+            // Enough to recognise it by; the client chose its length.
+            .detail(json!({ "n": text.chars().take(32).collect::<String>() }))
+    };
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(refused());
+    }
+    // A number that does not fit is larger than any limit.
+    match (text.parse().unwrap_or(usize::MAX), limits.beyond) {
+        (n, _) if n <= limits.max => Ok(n),
+        (_, Beyond::Clamp) => Ok(limits.max),
+        (_, Beyond::Refuse) => Err(refused()),
+    }
+}
+
+/// The `Link` to the page after `last` (RFC 8288): `</v2/_catalog?last=x&n=10>; rel="next"`. `path` is the
+/// list's, as it may stand in a URL.
+pub fn next_link(path: &str, n: usize, last: &str) -> String {
+    let mut link = String::with_capacity(path.len() + last.len() + 40);
+    link.push('<');
+    link.push_str(path);
+    link.push_str("?last=");
+    encode_query(last, &mut link);
+    write!(link, "&n={n}>; rel=\"next\"").expect("a String takes everything");
+    link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HUGE: &str = "n=100000000000000000000000000";
+
+    fn n(query: &str, limits: Limits) -> Result<Option<usize>, u16> {
+        Paging::parse(query, limits).map(|page| page.n).map_err(|e| {
+            assert_eq!(e.code, Code::PaginationNumberInvalid);
+            e.status
+        })
+    }
+
+    #[test]
+    fn the_catalogue_refuses_what_is_too_much() {
+        for (query, expected) in [
+            ("", Ok(Some(100))),
+            ("n=", Ok(Some(100))),
+            ("n=0", Ok(Some(0))),
+            ("n=007", Ok(Some(7))),
+            ("n=1000", Ok(Some(1000))),
+            ("n=1001", Err(400)),
+            (HUGE, Err(400)),
+            ("n=-1", Err(400)),
+            ("n=abc", Err(400)),
+            ("n=+5", Err(400)),
+            ("n=1.5", Err(400)),
+            ("n=%D9%A3", Err(400)),
+        ] {
+            assert_eq!(n(query, Limits::catalog(1000)), expected, "{query}");
+        }
+        assert_eq!(n("", Limits::catalog(20)), Ok(Some(20)));
+    }
+
+    #[test]
+    fn tags_are_clamped_to_the_longest_page() {
+        for (query, expected) in [
+            ("", Ok(None)),
+            ("last=x", Ok(None)),
+            ("n=0", Ok(Some(0))),
+            ("n=1001", Ok(Some(1000))),
+            (HUGE, Ok(Some(1000))),
+            ("n=-1", Err(400)),
+            ("n=abc", Err(400)),
+        ] {
+            assert_eq!(n(query, Limits::tags(1000)), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn last_is_any_text() {
+        let last = |query| Paging::parse(query, Limits::tags(1000)).unwrap().last;
+        assert_eq!(last("last=a%2Fb&n=3").as_deref(), Some("a/b"));
+        assert_eq!(last("last="), None);
+        assert_eq!(last("n=3"), None);
+    }
+
+    #[test]
+    fn the_link_leads_to_the_page_that_was_asked_for() {
+        assert_eq!(next_link("/v2/_catalog", 10, "a/b"), r#"</v2/_catalog?last=a/b&n=10>; rel="next""#);
+        let link = next_link("/v2/a/tags/list", 3, "x>; rel=\"y\"&n=9\r\n");
+        let query = link.split_once('?').unwrap().1.split_once('>').unwrap().0;
+        let page = Paging::parse(query, Limits::tags(1000)).unwrap();
+        assert_eq!(page, Paging { n: Some(3), last: Some("x>; rel=\"y\"&n=9\r\n".into()) });
+    }
+}
