@@ -1,0 +1,74 @@
+//! An answer on its way to the client.
+
+use crate::bindings::pierhead::host::http::{self, Note};
+use crate::bindings::pierhead::storage::types::Content;
+use crate::bindings::wasi::http::types::Response;
+use protocol::route::Route;
+
+enum Body {
+    Bytes(Vec<u8>),
+    Content { content: Content, offset: u64, length: u64 },
+}
+
+/// Status, headers and body.
+pub struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Body,
+}
+
+impl Answer {
+    /// An answer without a body, as every answer of the registry begins.
+    pub fn new(status: u16) -> Answer {
+        Answer::bare().status(status).header("docker-distribution-api-version", "registry/2.0")
+    }
+
+    /// 200 and nothing else: what a probe of `/` gets.
+    pub fn bare() -> Answer {
+        Answer { status: 200, headers: Vec::with_capacity(8), body: Body::Bytes(Vec::new()) }
+    }
+
+    fn status(mut self, status: u16) -> Answer {
+        self.status = status;
+        self
+    }
+
+    /// Adds a header; its name in lower case.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Answer {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// A JSON body.
+    pub fn json(self, bytes: impl Into<Vec<u8>>) -> Answer {
+        self.header("content-type", "application/json").bytes(bytes)
+    }
+
+    /// A small body.
+    pub fn bytes(mut self, bytes: impl Into<Vec<u8>>) -> Answer {
+        self.body = Body::Bytes(bytes.into());
+        self
+    }
+
+    /// Part of a blob as the body.
+    pub fn content(mut self, content: Content, offset: u64, length: u64) -> Answer {
+        self.body = Body::Content { content, offset, length };
+        self
+    }
+
+    /// Hands the answer to the host, with what the log wants to know of the request.
+    pub fn send(self, route: Option<&Route>) -> Response {
+        let note = Note {
+            route: route.map_or("unknown", Route::name).into(),
+            repository: route.and_then(Route::repository).map(|name| name.as_str().into()),
+            reference: route.and_then(Route::reference_text).map(Into::into),
+        };
+        let answer = http::Answer { status: self.status, headers: self.headers, note };
+        match self.body {
+            Body::Bytes(bytes) => http::respond(&answer, &bytes),
+            Body::Content { content, offset, length } => {
+                http::respond_with_content(&answer, content, offset, length)
+            }
+        }
+    }
+}

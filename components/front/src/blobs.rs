@@ -1,0 +1,81 @@
+//! Blobs (specification, "Pulling blobs", "Deleting Blobs").
+
+use crate::Asked;
+use crate::answer::Answer;
+use crate::bindings::pierhead::registry::blobs;
+use crate::failure::Refused;
+use names::{Digest, RepositoryName};
+use protocol::conditional::{if_range, none_match};
+use protocol::error::{Code, ErrorResponse};
+use protocol::range::{Requested, content_range, parse_range, unsatisfied_range};
+
+/// GET, HEAD and DELETE of a blob.
+pub async fn answer(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
+    match asked.head.method.as_str() {
+        "HEAD" => head(asked, name, digest).await,
+        "DELETE" => {
+            blobs::delete(name.to_string(), digest.to_string()).await?;
+            Ok(Answer::new(202))
+        }
+        _ => get(asked, name, digest).await,
+    }
+}
+
+/// What every answer about a blob says of it. A blob never changes: whoever has it may keep it.
+fn about(status: u16, digest: &Digest) -> Answer {
+    Answer::new(status)
+        .header("docker-content-digest", digest.as_str())
+        .header("etag", format!("\"{digest}\""))
+        .header("cache-control", "max-age=31536000")
+}
+
+fn known(asked: &Asked<'_>, digest: &Digest) -> bool {
+    asked.head.if_none_match.as_deref().is_some_and(|header| !none_match(header, digest.as_str()))
+}
+
+async fn head(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
+    let size = match blobs::stat_now(name.as_str(), digest.as_str()) {
+        Some(answer) => answer,
+        None => blobs::stat(name.to_string(), digest.to_string()).await,
+    }?;
+    if known(asked, digest) {
+        return Ok(about(304, digest));
+    }
+    Ok(about(200, digest)
+        .header("content-type", "application/octet-stream")
+        .header("accept-ranges", "bytes")
+        .header("content-length", size.to_string()))
+}
+
+async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
+    let content = match blobs::open_now(name.as_str(), digest.as_str()) {
+        Some(answer) => answer,
+        None => blobs::open(name.to_string(), digest.to_string()).await,
+    }?;
+    if known(asked, digest) {
+        return Ok(about(304, digest));
+    }
+    let size = content.size();
+    let head = asked.head;
+    let fresh = head.if_range.as_deref().is_none_or(|header| if_range(header, digest.as_str()));
+    let requested = match head.range.as_deref().filter(|_| fresh) {
+        Some(range) => parse_range(range, size),
+        None => Requested::Whole,
+    };
+    let whole = |status| {
+        about(status, digest)
+            .header("content-type", "application/octet-stream")
+            .header("accept-ranges", "bytes")
+    };
+    match requested {
+        Requested::Whole => Ok(whole(200).content(content, 0, size)),
+        Requested::Part { first, last } => Ok(whole(206)
+            .header("content-range", content_range(first, last, size))
+            .content(content, first, last - first + 1)),
+        Requested::Unsatisfiable => {
+            let message = format!("the blob has {size} bytes: the range asked for begins behind its end");
+            let error = ErrorResponse::new(Code::RangeInvalid).message(message);
+            Err(Refused::from(error).header("content-range", unsatisfied_range(size)))
+        }
+    }
+}

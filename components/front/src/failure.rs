@@ -1,0 +1,103 @@
+//! The one place where what went wrong becomes an error on the wire.
+
+use crate::answer::Answer;
+use crate::bindings::pierhead::host::http::BodyError;
+use crate::bindings::pierhead::registry::auth::Refusal;
+use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
+use crate::bindings::pierhead::storage::types::Error;
+use protocol::error::{Code, ErrorResponse};
+use protocol::manifest;
+
+/// A request that is not granted: the error, and headers that go with it.
+pub struct Refused {
+    error: ErrorResponse,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Refused {
+    /// Adds a header; its name in lower case.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Refused {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// What the client sees.
+    pub fn answer(self) -> Answer {
+        let answer = Answer::new(self.error.status).json(self.error.to_json());
+        self.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+    }
+}
+
+impl From<ErrorResponse> for Refused {
+    fn from(error: ErrorResponse) -> Refused {
+        Refused { error, headers: Vec::new() }
+    }
+}
+
+impl From<RegistryError> for Refused {
+    fn from(told: RegistryError) -> Refused {
+        let code = Code::ALL.into_iter().find(|code| code.as_str() == told.code).unwrap_or(Code::Unknown);
+        let mut error = ErrorResponse::new(code);
+        if !told.message.is_empty() {
+            error = error.message(told.message);
+        }
+        let details = told.details.iter().filter_map(|text| serde_json::from_str(text).ok());
+        details.fold(error, |error, detail: serde_json::Value| error.detail(detail)).into()
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        match error {
+            Error::Full => ErrorResponse::new(Code::Unavailable)
+                .message("the registry's storage is full: nothing was lost, try again when there is room")
+                .into(),
+            Error::ReadOnly => {
+                ErrorResponse::new(Code::Unsupported).message("the registry takes no writes").into()
+            }
+            Error::Unavailable => {
+                let message = "the registry's storage cannot be reached for the moment: try again";
+                let error = ErrorResponse::new(Code::Unavailable).message(message);
+                Refused::from(error).header("retry-after", "5")
+            }
+            Error::Failed => ErrorResponse::new(Code::Unknown)
+                .message("the registry failed: its log says why, under the request named in X-Request-Id")
+                .into(),
+        }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        match failure {
+            Failure::Registry(error) => error.into(),
+            Failure::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        let code = if refusal.known { Code::Denied } else { Code::Unauthorized };
+        let mut error = ErrorResponse::new(code);
+        if !refusal.message.is_empty() {
+            error = error.message(refusal.message);
+        }
+        match refusal.challenge {
+            Some(challenge) => Refused::from(error).header("www-authenticate", challenge),
+            None => error.into(),
+        }
+    }
+}
+
+/// A manifest's body that could not be read.
+impl From<BodyError> for Refused {
+    fn from(error: BodyError) -> Refused {
+        match error {
+            BodyError::TooLarge => manifest::too_large().into(),
+            BodyError::Interrupted => ErrorResponse::new(Code::SizeInvalid)
+                .message("the manifest ended before as many bytes as were announced had come")
+                .into(),
+        }
+    }
+}

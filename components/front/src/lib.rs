@@ -1,0 +1,98 @@
+//! HTTP: what a request asks for, whom to ask for it, and what the answer looks like on the wire.
+//!
+//! One file per noun: [`blobs`], [`uploads`], [`manifests`], [`lists`]. Nothing here knows what a store is.
+
+mod bindings {
+    #![allow(missing_docs)]
+    wit_bindgen::generate!({ world: "pierhead:registry/front-component", path: "../../wit", generate_all });
+}
+mod answer;
+mod blobs;
+mod failure;
+mod lists;
+mod manifests;
+mod uploads;
+
+use answer::Answer;
+use bindings::exports::wasi::http::handler::Guest;
+use bindings::pierhead::host::http::{self, RequestHead};
+use bindings::pierhead::registry::auth::{self, Action, Question};
+use bindings::wasi::http::types::{ErrorCode, Request, Response};
+use failure::Refused;
+use protocol::error::{Code, ErrorResponse};
+use protocol::route::Route;
+
+struct Front;
+bindings::export!(Front with_types_in bindings);
+
+/// What a request asks for.
+struct Asked<'a> {
+    head: &'a RequestHead,
+    route: &'a Route,
+    query: &'a str,
+}
+
+impl Guest for Front {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let head = http::head(&request);
+        let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
+        let route = match Route::parse(path) {
+            Ok(route) => route,
+            Err(error) => return Ok(Refused::from(error).answer().send(None)),
+        };
+        let asked = Asked { head: &head, route: &route, query };
+        let answer = match answer(&asked, request).await {
+            Ok(answer) => answer,
+            Err(refused) => refused.answer(),
+        };
+        Ok(answer.send(Some(&route)))
+    }
+}
+
+async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> {
+    let allowed = asked.route.methods();
+    let method = asked.head.method.as_str();
+    if !allowed.split(", ").any(|allowed| allowed == method) {
+        let message = format!("{method} is not served here: {allowed} are");
+        let error = ErrorResponse::new(Code::Unsupported).message(message);
+        return Err(Refused::from(error).header("allow", allowed));
+    }
+    // Neither tells more than the path itself did: probes and browsers come without a login.
+    if *asked.route == Route::Root {
+        return Ok(Answer::bare());
+    }
+    if method == "OPTIONS" {
+        return Ok(Answer::new(200).header("allow", allowed));
+    }
+    permit(asked).await?;
+    match asked.route {
+        Route::Root | Route::Version => Ok(Answer::new(200).json(b"{}")),
+        Route::Catalog => lists::catalog(asked).await,
+        Route::Tags(name) => lists::tags(asked, name).await,
+        Route::Manifest(name, reference) => manifests::answer(asked, name, reference, request).await,
+        Route::Blob(name, digest) => blobs::answer(asked, name, digest).await,
+        Route::Uploads(name) => uploads::begin(asked, name, request).await,
+        Route::Upload(name, upload) => uploads::answer(asked, name, upload, request).await,
+    }
+}
+
+/// Asks `auth`, before anything else is done.
+async fn permit(asked: &Asked<'_>) -> Result<(), Refused> {
+    let action = match (asked.route, asked.head.method.as_str()) {
+        (Route::Root | Route::Version, _) => Action::Ping,
+        (Route::Catalog, _) => Action::Catalog,
+        (Route::Uploads(_) | Route::Upload(..), _) | (_, "PUT") => Action::Push,
+        (_, "DELETE") => Action::Delete,
+        _ => Action::Pull,
+    };
+    let question = Question {
+        authorization: asked.head.authorization.clone(),
+        action,
+        repository: asked.route.repository().map(|name| name.as_str().to_owned()),
+    };
+    let decision = match auth::check_now(&question) {
+        Some(decision) => decision,
+        None => auth::check(question).await,
+    };
+    decision.map_err(Refused::from)
+}

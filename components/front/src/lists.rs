@@ -1,0 +1,69 @@
+//! Lists (specification, "Listing Tags"; the catalogue is distribution's).
+
+use crate::Asked;
+use crate::answer::Answer;
+use crate::bindings::pierhead::host::config;
+use crate::bindings::pierhead::registry::manifests;
+use crate::failure::Refused;
+use names::RepositoryName;
+use protocol::location;
+use protocol::paging::{Limits, Paging, next_link};
+
+/// The most that a list holds which no `n` bounds; beyond it there is a Link to the rest.
+const UNBOUNDED: usize = 100_000;
+
+/// A number of the configuration.
+fn setting(name: &str, default: usize) -> usize {
+    config::get(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Appends `["a","b"]`. The grammar of what is listed has no character that JSON would escape.
+fn write_names(out: &mut String, names: &[String]) {
+    out.push('[');
+    for (i, name) in names.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push('"');
+        out.push_str(name);
+        out.push('"');
+    }
+    out.push(']');
+}
+
+/// The answer, with a Link to the next page where there is one and the client wants pages.
+fn page(path: &str, paging: &Paging, names: &[String], more: bool, body: String) -> Answer {
+    let answer = Answer::new(200).json(body);
+    match names.last().filter(|_| more) {
+        Some(last) => answer.header("link", next_link(path, paging.n.unwrap_or(UNBOUNDED), last)),
+        None => answer,
+    }
+}
+
+/// GET of a repository's tags.
+pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Refused> {
+    let paging = Paging::parse(asked.query, Limits::tags(setting("tags.maxtags", 1000)))?;
+    let limit = paging.n.unwrap_or(UNBOUNDED) as u32;
+    let found = match manifests::tags_now(name.as_str(), paging.last.as_deref(), limit) {
+        Some(found) => found,
+        None => manifests::tags(name.to_string(), paging.last.clone(), limit).await,
+    }?;
+    let mut body = String::with_capacity(64 + found.names.iter().map(|name| name.len() + 3).sum::<usize>());
+    body.push_str("{\"name\":\"");
+    body.push_str(name.as_str());
+    body.push_str("\",\"tags\":");
+    write_names(&mut body, &found.names);
+    body.push('}');
+    Ok(page(&location::tags(name), &paging, &found.names, found.more, body))
+}
+
+/// GET of the catalogue.
+pub async fn catalog(asked: &Asked<'_>) -> Result<Answer, Refused> {
+    let paging = Paging::parse(asked.query, Limits::catalog(setting("catalog.maxentries", 1000)))?;
+    let limit = paging.n.unwrap_or(UNBOUNDED) as u32;
+    let found = manifests::repositories(paging.last.clone(), limit).await?;
+    let mut body = String::from("{\"repositories\":");
+    write_names(&mut body, &found.names);
+    body.push('}');
+    Ok(page(location::CATALOG, &paging, &found.names, found.more, body))
+}

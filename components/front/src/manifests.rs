@@ -1,0 +1,67 @@
+//! Manifests (specification, "Pulling manifests", "Pushing Manifests", "Deleting Manifests").
+
+use crate::Asked;
+use crate::answer::Answer;
+use crate::bindings::pierhead::host::http;
+use crate::bindings::pierhead::registry::manifests;
+use crate::bindings::wasi::http::types::Request;
+use crate::failure::Refused;
+use crate::uploads::url;
+use names::{Digest, Reference, RepositoryName};
+use protocol::conditional::none_match;
+use protocol::error::{Code, ErrorResponse};
+use protocol::location;
+use protocol::manifest::MANIFEST_LIMIT;
+
+/// GET, HEAD, PUT and DELETE of a manifest.
+pub async fn answer(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    reference: &Reference,
+    request: Request,
+) -> Result<Answer, Refused> {
+    match asked.head.method.as_str() {
+        "PUT" => put(asked, name, reference, request).await,
+        "DELETE" => {
+            manifests::delete(name.to_string(), reference.to_string()).await?;
+            Ok(Answer::new(202))
+        }
+        _ => get(asked, name, reference).await,
+    }
+}
+
+/// What is stored is served, whatever the Accept header says (docs/decisions/0004).
+async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Reference) -> Result<Answer, Refused> {
+    let reference = match reference {
+        Reference::Tag(tag) => tag.as_str(),
+        Reference::Digest(digest) => digest.as_str(),
+    };
+    let found = match manifests::get_now(name.as_str(), reference) {
+        Some(found) => found,
+        None => manifests::get(name.to_string(), reference.to_owned()).await,
+    }?;
+    let unchanged =
+        asked.head.if_none_match.as_deref().is_some_and(|header| !none_match(header, &found.digest));
+    let answer = Answer::new(if unchanged { 304 } else { 200 })
+        .header("etag", format!("\"{}\"", found.digest))
+        .header("docker-content-digest", found.digest);
+    Ok(match unchanged {
+        true => answer,
+        false => answer.header("content-type", found.media_type).bytes(found.bytes),
+    })
+}
+
+async fn put(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    reference: &Reference,
+    request: Request,
+) -> Result<Answer, Refused> {
+    let bytes = http::read_body(request, MANIFEST_LIMIT as u32).await?;
+    let content_type = asked.head.content_type.clone();
+    let digest = manifests::put(name.to_string(), reference.to_string(), content_type, bytes).await?;
+    let digest: Digest = digest.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
+    Ok(Answer::new(201)
+        .header("location", url(asked, &location::manifest(name, &digest)))
+        .header("docker-content-digest", digest.as_str()))
+}

@@ -1,0 +1,147 @@
+//! Uploads (specification, "Pushing blobs").
+
+use crate::Asked;
+use crate::answer::Answer;
+use crate::bindings::pierhead::host::{config, http};
+use crate::bindings::pierhead::registry::blobs::{self, Begun, Chunk, Source, UploadFailure};
+use crate::bindings::wasi::http::types::Request;
+use crate::failure::Refused;
+use names::{Digest, RepositoryName, UploadId};
+use protocol::error::{Code, ErrorResponse};
+use protocol::location::{self, Origin};
+use protocol::query;
+use protocol::range::{parse_chunk_range, received_range};
+
+/// The absolute URL of a path here, as this client has to write it.
+pub fn url(asked: &Asked<'_>, path: &str) -> String {
+    let head = asked.head;
+    let base = location::base(&Origin {
+        configured: config::get("http.host").as_deref(),
+        relative: config::get("http.relativeurls").as_deref() == Some("true"),
+        forwarded: head.forwarded.as_deref(),
+        x_forwarded_proto: head.x_forwarded_proto.as_deref(),
+        x_forwarded_host: head.x_forwarded_host.as_deref(),
+        host: head.host.as_deref(),
+        scheme: &head.scheme,
+    });
+    base + path
+}
+
+/// The digest that a query parameter names.
+fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused> {
+    let Some(text) = query::first(asked.query, parameter) else { return Ok(None) };
+    text.parse().map(Some).map_err(|why: names::DigestError| {
+        ErrorResponse::new(Code::DigestInvalid).message(format!("{parameter}: {why}")).into()
+    })
+}
+
+/// POST: begins an upload, mounts a blob, or takes a whole one.
+pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -> Result<Answer, Refused> {
+    if let Some(digest) = digest(asked, "digest")? {
+        let chunk = chunk(asked, request)?;
+        blobs::upload(name.to_string(), chunk, digest.to_string())
+            .await
+            .map_err(|failure| Refused::from(failure.failure))?;
+        return Ok(created(asked, name, &digest));
+    }
+    let mount = digest(asked, "mount")?;
+    let source = match (&mount, query::first(asked.query, "from")) {
+        (Some(digest), Some(from)) => {
+            let from: RepositoryName = from.parse().map_err(|why: names::RepositoryNameError| {
+                ErrorResponse::new(Code::NameInvalid).message(format!("from: {why}"))
+            })?;
+            Some(Source { repository: from.to_string(), digest: digest.to_string() })
+        }
+        _ => None,
+    };
+    match (blobs::begin(name.to_string(), source).await?, mount) {
+        (Begun::Mounted, Some(digest)) => Ok(created(asked, name, &digest)),
+        (Begun::Mounted, None) => Err(ErrorResponse::new(Code::Unknown).into()),
+        (Begun::Session(id), _) => {
+            let id = id.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
+            Ok(session(Answer::new(202), asked, name, &id, 0))
+        }
+    }
+}
+
+/// GET, HEAD, PATCH, PUT and DELETE of an upload under way.
+pub async fn answer(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    upload: &UploadId,
+    request: Request,
+) -> Result<Answer, Refused> {
+    let (repository, id) = (name.to_string(), upload.to_string());
+    let refused = |failure: UploadFailure| stopped(asked, name, upload, failure);
+    match asked.head.method.as_str() {
+        "PATCH" => {
+            let chunk = chunk(asked, request)?;
+            let received = blobs::append(repository, id, chunk).await.map_err(refused)?;
+            Ok(session(Answer::new(202), asked, name, upload, received))
+        }
+        "PUT" => {
+            let digest = digest(asked, "digest")?.ok_or_else(|| {
+                let message = "the digest of the whole blob has to be named: ?digest=<algorithm>:<hex>";
+                ErrorResponse::new(Code::DigestInvalid).message(message)
+            })?;
+            let chunk = match asked.head.content_length {
+                Some(0) => None,
+                _ => Some(chunk(asked, request)?),
+            };
+            blobs::finish(repository, id, chunk, digest.to_string()).await.map_err(refused)?;
+            Ok(created(asked, name, &digest))
+        }
+        "DELETE" => {
+            blobs::cancel(repository, id).await.map_err(refused)?;
+            Ok(Answer::new(204))
+        }
+        _ => {
+            let received = blobs::status(repository, id).await.map_err(refused)?;
+            Ok(session(Answer::new(204), asked, name, upload, received))
+        }
+    }
+}
+
+/// The request's body as part of an upload. Where it says which bytes these are, it has to be as long.
+fn chunk(asked: &Asked<'_>, request: Request) -> Result<Chunk, Refused> {
+    let range = asked.head.content_range.as_deref().map(parse_chunk_range).transpose()?;
+    if let (Some(range), Some(length)) = (range, asked.head.content_length)
+        && range.length() != length
+    {
+        let message = format!("Content-Range announces {} bytes, Content-Length {length}", range.length());
+        return Err(ErrorResponse::new(Code::SizeInvalid).message(message).into());
+    }
+    Ok(Chunk { body: http::body(request), first: range.map(|range| range.first) })
+}
+
+fn created(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Answer {
+    Answer::new(201)
+        .header("location", url(asked, &location::blob(name, digest)))
+        .header("docker-content-digest", digest.as_str())
+}
+
+/// Where the client goes on. All that the registry needs to know of the session is in the path.
+fn session(
+    answer: Answer,
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    upload: &UploadId,
+    received: u64,
+) -> Answer {
+    answer
+        .header("location", url(asked, &location::upload(name, upload)))
+        .header("range", received_range(received))
+        .header("docker-upload-uuid", upload.as_str())
+}
+
+/// An upload that did not go on; where it still stands, the client learns where.
+fn stopped(asked: &Asked<'_>, name: &RepositoryName, upload: &UploadId, failure: UploadFailure) -> Refused {
+    let refused = Refused::from(failure.failure);
+    match failure.offset {
+        Some(offset) => refused
+            .header("location", url(asked, &location::upload(name, upload)))
+            .header("range", received_range(offset))
+            .header("docker-upload-uuid", upload.as_str()),
+        None => refused,
+    }
+}
