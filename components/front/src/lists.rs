@@ -5,7 +5,8 @@ use crate::answer::Answer;
 use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::registry::manifests;
 use crate::failure::Refused;
-use names::RepositoryName;
+use names::{RepositoryName, RepositoryNameError};
+use protocol::error::{Code, ErrorResponse};
 use protocol::location;
 use protocol::paging::{Limits, Paging, next_link};
 
@@ -61,7 +62,11 @@ pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Re
 pub async fn catalog(asked: &Asked<'_>) -> Result<Answer, Refused> {
     let paging = Paging::parse(asked.query, Limits::catalog(setting("catalog.maxentries", 1000)))?;
     let limit = paging.n.unwrap_or(UNBOUNDED) as u32;
-    let found = manifests::repositories(paging.last.clone(), limit).await?;
+    let last: Option<RepositoryName> =
+        paging.last.as_deref().map(str::parse).transpose().map_err(|why: RepositoryNameError| {
+            ErrorResponse::new(Code::NameInvalid).message(format!("last: {why}"))
+        })?;
+    let found = manifests::repositories(last.map(|name| name.to_string()), limit).await?;
     let mut body = String::from("{\"repositories\":");
     write_names(&mut body, &found.names);
     body.push('}');

@@ -1,0 +1,96 @@
+# Everything a person does with this tree is one word here. `make help` lists the words.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# With a backtrace asked for, wasmtime takes one for every error that a request makes, and the figures lie.
+unexport RUST_BACKTRACE
+
+CARGO      ?= cargo
+COMPONENTS := front auth blobs manifests
+GUESTS     := $(COMPONENTS:%=target/wasm32-wasip2/guest/%.wasm)
+ARTEFACTS  := target/artefacts
+PIERHEAD   := target/release/pierhead
+COMPOSE    := target/release/compose
+guest_args := $(COMPONENTS:%=-p %)
+not_guests := --workspace $(COMPONENTS:%=--exclude %)
+
+# What `make run` serves.
+ADDR ?= 127.0.0.1:5000
+DATA ?= data
+
+# The clients that are built from the Go module proxy, and where the tests look for them.
+export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
+
+.PHONY: help run build test test-all unit integration check fmt deny bench clean toolchain client-tools FORCE
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
+	mkdir -p $(DATA)
+	REGISTRY_HTTP_ADDR=$(ADDR) REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA) exec $(PIERHEAD) serve
+
+build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
+
+test: check unit integration ## formatting, lints, licences, and every test
+
+test-all: ## what `test` runs, and what takes too long or needs more of the network
+	$(CARGO) deny --locked check
+	PIERHEAD_CRASHES=1000 $(MAKE) test
+
+bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
+	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
+
+fmt: toolchain ## format the code
+	$(CARGO) fmt --all
+
+clean: ## remove everything that was built
+	rm -rf target bench-out
+
+# ------------------------------------------------------------------------------------------------ building
+# cargo knows what is out of date, so it is always asked; a file that it leaves alone keeps its time, and
+# nothing below it is done again. The composer and the server share one build of wasmtime.
+
+toolchain:
+	@command -v rustup >/dev/null || { echo 'rustup is missing: see https://rustup.rs' >&2; exit 1; }
+	@rustup toolchain install >/dev/null 2>&1 || rustup toolchain install
+
+$(GUESTS) &: FORCE | toolchain
+	$(CARGO) build --locked --profile guest --target wasm32-wasip2 $(guest_args)
+
+$(COMPOSE): FORCE | toolchain
+	$(CARGO) build --locked --release -p pierhead --bin compose
+
+$(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
+	$(COMPOSE) --out $(ARTEFACTS) $(GUESTS)
+
+$(PIERHEAD): $(ARTEFACTS)/registry.cwasm FORCE
+	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) build --locked --release -p pierhead --bin pierhead
+
+FORCE:
+
+# ------------------------------------------------------------------------------------------------ testing
+# The lints use the release profile because its procedural macros and build scripts are the ones that the
+# build has already made.
+
+check: deny $(PIERHEAD)
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -- -D warnings
+	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) clippy --locked --release --all-targets $(not_guests) -- -D warnings
+
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
+
+unit: toolchain
+	$(CARGO) test --locked -p names -p protocol -p layout -p store
+
+integration: $(PIERHEAD) client-tools
+	$(CARGO) test --locked --release -p tests
+
+client-tools:
+	@command -v go >/dev/null || { echo 'Go is missing; crane and regctl are built with it: see https://go.dev/dl' >&2; exit 1; }
+	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool

@@ -1,0 +1,50 @@
+//! The composed registry: how it is joined out of its parts, and compiled.
+
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions};
+use wasmtime::component::Component;
+use wasmtime::{Engine, Result, format_err};
+
+/// A component to be composed: its name, for messages, and its bytes.
+pub struct Part {
+    /// `front`, `auth`, …
+    pub name: String,
+    /// A binary component.
+    pub bytes: Vec<u8>,
+}
+
+/// Joins the parts to one component: what `socket` imports and one of `plugs` exports is connected;
+/// every other import becomes an import of the whole.
+///
+/// The same parts give the same bytes.
+pub fn compose(socket: Part, plugs: Vec<Part>) -> Result<Vec<u8>> {
+    let mut graph = CompositionGraph::new();
+    let mut register = |part: Part| {
+        let name = format!("pierhead:{}", part.name);
+        let package = Package::from_bytes(&name, None, part.bytes, graph.types_mut())
+            .map_err(|error| format_err!("{}: not a component: {error:#}", part.name))?;
+        graph.register_package(package).map_err(|error| format_err!("{}: {error}", part.name))
+    };
+    let socket = register(socket)?;
+    let plugs = plugs.into_iter().map(register).collect::<Result<Vec<_>>>()?;
+    wac_graph::plug(&mut graph, plugs, socket).map_err(|error| format_err!("{error}"))?;
+    let options = EncodeOptions { define_components: true, validate: true, processor: None };
+    graph.encode(options).map_err(|error| format_err!("{error}"))
+}
+
+/// Loads a composed registry that was compiled when the server was built. Should that code not fit this
+/// machine, it is compiled anew from `wasm`.
+pub fn load(engine: &Engine, aot: &[u8], wasm: &[u8]) -> Result<Component> {
+    // SAFETY: `deserialize` trusts its input to be what `precompile_component` made. These bytes were made
+    // by `compose` in the same build and are part of this executable; wasmtime itself refuses another
+    // version's, another architecture's and other settings'.
+    #[allow(unsafe_code)]
+    let loaded = unsafe { Component::deserialize(engine, aot) };
+    match loaded {
+        Ok(component) => Ok(component),
+        Err(error) => {
+            tracing::warn!(%error, "the registry's compiled code does not fit this machine: compiling it anew");
+            Component::from_binary(engine, wasm)
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Bodies: the request's, which the component may take or leave, and the answer's.
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use store::ContentBody;
+use tokio::time::{Instant, Sleep};
+
+/// Why a request's body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The connection broke, or its framing did.
+    #[error("the request's body broke off: {0}")]
+    Broken(#[from] hyper::Error),
+    /// Nothing came for longer than `limits.idletimeout`.
+    #[error("the client sent nothing for {0:?} (limits.idletimeout)")]
+    Idle(Duration),
+    /// The request has been answered, and what was left of its body is no longer of interest.
+    #[error("the request was answered before its body was read")]
+    Taken,
+}
+
+impl From<BodyError> for wasmtime_wasi_http::Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Broken(error) => error.into(),
+            BodyError::Idle(_) => wasmtime_wasi_http::Error::ConnectionReadTimeout,
+            BodyError::Taken => wasmtime_wasi_http::Error::HttpProtocolError,
+        }
+    }
+}
+
+struct Inner {
+    incoming: Option<Incoming>,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    read: u64,
+}
+
+/// A request's body: shared between the component that may read it, and the connection, which has to
+/// deal with what the component leaves (see [`RequestBody::take_rest`]).
+#[derive(Clone)]
+pub struct RequestBody(Arc<Mutex<Inner>>);
+
+impl RequestBody {
+    /// A body that fails when nothing comes for `idle`.
+    pub fn new(incoming: Incoming, idle: Duration) -> RequestBody {
+        RequestBody(Arc::new(Mutex::new(Inner { incoming: Some(incoming), idle, timer: None, read: 0 })))
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().expect("no one panics while reading a body")
+    }
+
+    /// How many bytes have been read.
+    pub fn bytes_read(&self) -> u64 {
+        self.inner().read
+    }
+
+    /// Takes away what has not been read; from then on reading is an error. `None` when all was read.
+    pub fn take_rest(&self) -> Option<Incoming> {
+        self.inner().incoming.take().filter(|incoming| !incoming.is_end_stream())
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut inner = self.inner();
+        let inner = &mut *inner;
+        let Some(incoming) = &mut inner.incoming else { return Poll::Ready(Some(Err(BodyError::Taken))) };
+        match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                inner.timer = None;
+                if let Some(Ok(frame)) = &frame {
+                    inner.read += frame.data_ref().map_or(0, |data| data.len() as u64);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+            }
+            Poll::Pending => {
+                let idle = inner.idle;
+                let timer = inner
+                    .timer
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
+                match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Idle(idle)))),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner().incoming.as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner().incoming.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+/// What goes back to the client.
+pub enum AnswerBody {
+    /// Bytes in memory; empty once they are sent.
+    Small(Bytes),
+    /// Part of a blob, read by the host.
+    Content(Box<ContentBody>),
+    /// What a component made through wasi:http alone.
+    Foreign(UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>),
+}
+
+/// Why an answer broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// A blob could not be read to its end.
+    #[error("reading a blob failed: {0}")]
+    Content(#[from] std::io::Error),
+    /// The component that made the body failed.
+    #[error("the component's body failed: {0:?}")]
+    Foreign(wasmtime_wasi_http::Error),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        match &mut *self {
+            AnswerBody::Small(bytes) if bytes.is_empty() => Poll::Ready(None),
+            AnswerBody::Small(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            AnswerBody::Content(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Content),
+            AnswerBody::Foreign(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Foreign),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Small(bytes) => bytes.is_empty(),
+            AnswerBody::Content(body) => body.is_end_stream(),
+            AnswerBody::Foreign(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Small(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            AnswerBody::Content(body) => body.size_hint(),
+            AnswerBody::Foreign(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The one table of settings: reading, warnings, refusals, suggestions and the documentation's test come
+//! from it.
+
+use super::value::Kind;
+use std::time::Duration;
+
+/// A setting, or a group of them where nothing beneath it works yet.
+pub(super) struct Key {
+    /// Its name, with dots between the levels.
+    pub name: &'static str,
+    /// What this version does with it.
+    pub standing: Standing,
+    /// The value it has when it is not given, as it would be written; nothing where it is then not set.
+    pub default: &'static str,
+    /// What it means; of a setting that has no effect, what goes without it.
+    pub meaning: &'static str,
+}
+
+/// What this version does with a setting.
+pub(super) enum Standing {
+    /// It works.
+    Honoured(Kind),
+    /// It and all beneath it are needed for nothing, and taken without a word.
+    Unneeded,
+    /// It and all beneath it have no effect, which is said, unless what it asks for is so anyway.
+    Ignored { unless: &'static [&'static str] },
+    /// It and all beneath it would change what is safe or what is served: to ignore it would be worse than not
+    /// to start. Harmless are the values in `unless`.
+    Refused { unless: &'static [&'static str], remedy: &'static str },
+    /// What stands beneath it chooses an implementation, and there is one. The other groups in `beside` are
+    /// settings of their own.
+    Choice { only: &'static str, beside: &'static [&'static str], remedy: &'static str },
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, standing: Standing::Honoured(kind), default, meaning }
+}
+
+const fn unneeded(name: &'static str, meaning: &'static str) -> Key {
+    Key { name, standing: Standing::Unneeded, default: "", meaning }
+}
+
+const fn ignored(name: &'static str, unless: &'static [&'static str], meaning: &'static str) -> Key {
+    Key { name, standing: Standing::Ignored { unless }, default: "", meaning }
+}
+
+const fn refused(
+    name: &'static str,
+    unless: &'static [&'static str],
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Key {
+    Key { name, standing: Standing::Refused { unless, remedy }, default: "", meaning }
+}
+
+const fn time(
+    name: &'static str,
+    slot: fn(&mut super::Config) -> &mut Duration,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    key(name, Kind::Time { slot, least: Duration::from_millis(1) }, default, meaning)
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
+/// that the newer name wins.
+pub(super) static KEYS: &[Key] = &[
+    key(
+        "http.addr",
+        Kind::Address(|c| &mut c.http.addr),
+        "127.0.0.1:5000",
+        "where to listen; without a host, on every interface, IPv6 and IPv4",
+    ),
+    key(
+        "http.host",
+        Kind::Url(|c| &mut c.http.host),
+        "",
+        "the URL at which clients see the server; it wins over what a request says of itself",
+    ),
+    key(
+        "http.relativeurls",
+        Kind::Switch(|c| &mut c.http.relativeurls),
+        "false",
+        "whether Location is relative",
+    ),
+    key(
+        "http.draintimeout",
+        Kind::Time { slot: |c| &mut c.http.draintimeout, least: Duration::ZERO },
+        "30s",
+        "how long a stopping server waits for requests in flight; `0` is not at all",
+    ),
+    key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
+    key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
+    key(
+        "storage.filesystem.rootdirectory",
+        Kind::Directory(|c| &mut c.storage.filesystem.rootdirectory),
+        "./data",
+        "where content lies; relative to the working directory unless absolute",
+    ),
+    key(
+        "storage.filesystem.fsync",
+        Kind::Switch(|c| &mut c.storage.filesystem.fsync),
+        "true",
+        "whether content is on the disk before it is acknowledged; without it a power cut may lose pushes",
+    ),
+    key(
+        "storage.delete.enabled",
+        Kind::Switch(|c| &mut c.storage.delete),
+        "false",
+        "whether manifests, tags and blobs may be deleted",
+    ),
+    key(
+        "catalog.maxentries",
+        Kind::Page { slot: |c| &mut c.catalog_maxentries, negative: true },
+        "1000",
+        "the most repositories that one page of the catalogue may ask for",
+    ),
+    key(
+        "tags.maxtags",
+        Kind::Page { slot: |c| &mut c.tags_maxtags, negative: false },
+        "1000",
+        "the most tags that one page of a list holds when it is asked for by size",
+    ),
+    key(
+        "limits.requests",
+        Kind::Count { slot: |c| &mut c.limits.requests, least: 1, most: 1_000_000 },
+        "1024",
+        "the most requests in flight; beyond it the answer is 503 with Retry-After",
+    ),
+    key(
+        "limits.connections",
+        Kind::Count { slot: |c| &mut c.limits.connections, least: 1, most: 1_000_000 },
+        "10000",
+        "the most open connections",
+    ),
+    time(
+        "limits.headertimeout",
+        |c| &mut c.limits.headertimeout,
+        "1m",
+        "the longest a client may take to send a request's head",
+    ),
+    time(
+        "limits.idletimeout",
+        |c| &mut c.limits.idletimeout,
+        "1m",
+        "the longest a connection or a body may stand still",
+    ),
+    key(
+        "limits.headers",
+        Kind::Size { slot: |c| &mut c.limits.headers, least: 8 * KIB, most: 16 * MIB },
+        "64KiB",
+        "the largest head of a request",
+    ),
+    key(
+        "limits.headercount",
+        Kind::Count { slot: |c| &mut c.limits.headercount, least: 16, most: 10_000 },
+        "100",
+        "the most header fields of a request",
+    ),
+    key(
+        "limits.memory",
+        Kind::Size { slot: |c| &mut c.limits.memory, least: 16 * MIB, most: 4096 * MIB },
+        "64MiB",
+        "the most memory of one component instance, which serves one request at a time",
+    ),
+    time(
+        "limits.computation",
+        |c| &mut c.limits.computation,
+        "5s",
+        "the longest a component may compute for one request; waiting is not counted",
+    ),
+    key(
+        "limits.threads",
+        Kind::Count { slot: |c| &mut c.limits.threads, least: 0, most: 1024 },
+        "0",
+        "how many threads serve; `0` is one for each processor core",
+    ),
+    Key {
+        name: "storage",
+        standing: Standing::Choice {
+            only: "filesystem",
+            beside: &["cache", "delete", "maintenance", "redirect", "tag"],
+            remedy: "use storage.filesystem, or keep the server that serves this storage",
+        },
+        default: "",
+        meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
+    },
+    Key {
+        name: "auth",
+        standing: Standing::Choice {
+            only: "none",
+            beside: &[],
+            remedy: "remove auth and let a proxy in front ask for passwords, or keep the server that does",
+        },
+        default: "",
+        meaning: "every kind but `none`: htpasswd, token and any other",
+    },
+    refused(
+        "http.tls",
+        &[],
+        "certificates, client certificates and Let's Encrypt",
+        "remove it and let a proxy in front speak TLS",
+    ),
+    refused("http.net", &["tcp"], "a socket other than tcp", "use tcp, and http.addr for the address"),
+    refused(
+        "http.prefix",
+        &["/"],
+        "a path in front of /v2/",
+        "remove it, and let the proxy in front take the path away and send X-Forwarded headers",
+    ),
+    refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
+    refused(
+        "storage.maintenance.readonly.enabled",
+        &["false"],
+        "a registry that takes no pushes",
+        "remove it, and let a proxy in front refuse the methods POST, PUT, PATCH and DELETE",
+    ),
+    refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
+    refused(
+        "validation.disabled",
+        &["false"],
+        "manifests that are not checked",
+        "remove it; foreign layers are taken anyway, and every image of an index must be present",
+    ),
+    refused(
+        "validation.manifests.urls.allow",
+        &[],
+        "which URLs a manifest's foreign layers may have",
+        "remove it; every URL is then taken",
+    ),
+    refused(
+        "validation.manifests.urls.deny",
+        &[],
+        "which URLs a manifest's foreign layers may not have",
+        "remove it; every URL is then taken",
+    ),
+    refused(
+        "validation.manifests.indexes.platforms",
+        &["all"],
+        "an index whose images are not all present",
+        "remove it; every image of an index must then be present",
+    ),
+    refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
+    ignored("http.headers", &[], "headers for every answer: none are added"),
+    ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
+    ignored("http.http2.disabled", &["false"], "HTTP/2 is spoken with who begins with it"),
+    ignored("http.h2c.enabled", &["true"], "HTTP/2 without TLS is spoken with who begins with it"),
+    ignored("log.accesslog.disabled", &["false"], "every request is logged"),
+    ignored("log.formatter", &[], "the log is for people on a terminal, JSON elsewhere"),
+    ignored("log.fields", &[], "fields for every line of the log: none are added"),
+    ignored("log.hooks", &[], "e-mail from the log: none is sent"),
+    ignored("log.reportcaller", &["false"], "places in the source: they are not logged"),
+    ignored(
+        "storage.filesystem.maxthreads",
+        &[],
+        "threads that wait for the disk: limits.requests bounds them",
+    ),
+    ignored("storage.cache", &[], "a cache of what blobs are: the disk is always asked"),
+    ignored("storage.tag", &[], "how many tags are looked at at once"),
+    ignored(
+        "storage.maintenance.uploadpurging.enabled",
+        &["false"],
+        "abandoned uploads stay until they are removed by hand",
+    ),
+    ignored(
+        "storage.maintenance.uploadpurging",
+        &[],
+        "abandoned uploads stay until they are removed by hand",
+    ),
+    ignored("redis", &[], "a server for the cache: none is used"),
+    ignored("notifications", &[], "events: none are sent"),
+    ignored("health", &[], "checks of files, servers and storage: none are made"),
+    ignored("proxy", &[], "without proxy.remoteurl there is no cache to configure"),
+    ignored("validation.manifests.indexes.platformlist", &[], "every image of an index must be present"),
+    ignored("compatibility", &[], "manifests of schema 1: they are not taken"),
+    ignored("reporting", &[], "reports to other services: none are sent"),
+    unneeded("auth.none", "nothing is asked of anyone"),
+    unneeded("http.secret", "uploads carry nothing that would have to be signed"),
+    unneeded("storage.redirect", "content in files is never redirected to"),
+    unneeded("validation.enabled", "manifests are checked"),
+];
+
+/// The setting that speaks for a path: itself, or the nearest group above it that speaks for all beneath.
+pub(super) fn find(path: &[String]) -> Option<&'static Key> {
+    let speaks = |key: &&Key| match key.standing {
+        Standing::Honoured(_) => spells(path, key.name),
+        Standing::Choice { .. } => false,
+        _ => beneath(path, key.name),
+    };
+    KEYS.iter().filter(speaks).max_by_key(|key| key.name.len())
+}
+
+/// The choice that a path belongs to.
+pub(super) fn choice(path: &[String]) -> Option<&'static Key> {
+    KEYS.iter().find(|key| matches!(key.standing, Standing::Choice { .. }) && beneath(path, key.name))
+}
+
+/// The settings that work in a group: nothing where `path` is no group.
+pub(super) fn group(path: &[String]) -> Vec<&'static Key> {
+    let within = |key: &&Key| {
+        let mut name = key.name.split('.');
+        path.iter().all(|part| name.next() == Some(part)) && name.next().is_some()
+    };
+    KEYS.iter().filter(within).collect()
+}
+
+/// Whether a path is this very name.
+pub(super) fn spells(path: &[String], name: &str) -> bool {
+    name.split('.').eq(path.iter().map(String::as_str))
+}
+
+/// Whether a path is this name or lies beneath it.
+pub(super) fn beneath(path: &[String], name: &str) -> bool {
+    let mut path = path.iter();
+    name.split('.').all(|part| path.next().is_some_and(|given| given == part))
+}

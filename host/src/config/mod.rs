@@ -1,0 +1,223 @@
+//! What the server is told: distribution's configuration file and `REGISTRY_*` variables, and our own keys.
+//!
+//! `keys` is the one table of settings. `source` turns the file and the environment into settings that know
+//! where they were given, `judge` tells those that work from those that must warn or stop the server, `value`
+//! reads each by its type, and this file puts them together.
+
+mod address;
+mod error;
+mod judge;
+mod keys;
+mod source;
+mod suggest;
+mod value;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ConfigError;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The variable that names the configuration file when the command line does not.
+pub const FILE_VARIABLE: &str = "REGISTRY_CONFIGURATION_PATH";
+
+/// Everything the server is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `http`: where and how to listen, and how clients see the server.
+    pub http: Http,
+    /// `log`: what is logged.
+    pub log: Log,
+    /// `storage`: where content lies.
+    pub storage: Storage,
+    /// `catalog.maxentries`: the largest page of repositories.
+    pub catalog_maxentries: u32,
+    /// `tags.maxtags`: the largest page of tags.
+    pub tags_maxtags: u32,
+    /// `limits`: what is admitted, and what one request may use.
+    pub limits: Limits,
+    /// What the operator should know of the configuration, to be logged once logging is up. Without values,
+    /// as they may be secret.
+    pub warnings: Vec<String>,
+}
+
+/// `http`: where and how to listen, and how clients see the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `http.addr` as given; [`Config::listen_addresses`] resolves it.
+    pub addr: String,
+    /// `http.host`: the URL that clients use, without a slash at the end. It wins over what a request says.
+    pub host: Option<String>,
+    /// `http.relativeurls`: whether Location is relative.
+    pub relativeurls: bool,
+    /// `http.draintimeout`: how long a stopping server waits for requests in flight. Zero: not at all.
+    pub draintimeout: Duration,
+}
+
+/// `log`: what is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `log.level`: the least severe level that is logged.
+    pub level: Level,
+}
+
+/// A level of severity, in distribution's spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something should be looked at.
+    Warn,
+    /// What happens: starts, stops, requests.
+    Info,
+    /// What helps to find a fault.
+    Debug,
+}
+
+/// `storage`: where content lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// `storage.filesystem`: the directory.
+    pub filesystem: Filesystem,
+    /// `storage.delete.enabled`: whether manifests, tags and blobs may be deleted.
+    pub delete: bool,
+}
+
+/// `storage.filesystem`: content in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filesystem {
+    /// `storage.filesystem.rootdirectory`: the directory, relative to the working directory unless absolute.
+    pub rootdirectory: PathBuf,
+    /// `storage.filesystem.fsync`: whether content is on the disk before it is acknowledged.
+    pub fsync: bool,
+}
+
+/// `limits`: what is admitted, and what one request may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `limits.requests`: the most requests in flight.
+    pub requests: usize,
+    /// `limits.connections`: the most open connections.
+    pub connections: usize,
+    /// `limits.headertimeout`: the longest a client may take to send a request's head.
+    pub headertimeout: Duration,
+    /// `limits.idletimeout`: the longest a connection or a body may stand still.
+    pub idletimeout: Duration,
+    /// `limits.headers`: the largest head of a request, in bytes.
+    pub headers: usize,
+    /// `limits.headercount`: the most header fields of a request.
+    pub headercount: usize,
+    /// `limits.memory`: the most memory of one component instance, in bytes.
+    pub memory: usize,
+    /// `limits.computation`: the longest a component may compute for one request, waiting not counted.
+    pub computation: Duration,
+    /// `limits.threads`: how many threads serve. Zero: one for each processor core.
+    pub threads: usize,
+}
+
+impl Config {
+    /// Reads the configuration file, if there is one, and lays the environment over it.
+    ///
+    /// Of the environment only what begins with `REGISTRY_` is looked at; [`FILE_VARIABLE`] is not, as the
+    /// command line has heeded it already. What the caller cannot read as UTF-8 it leaves out.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a configuration of version 0.1, when a value does not fit its
+    /// setting, and when a setting is given that this version cannot honour and must not ignore.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let mut sources = source::Sources::default();
+        if let Some(file) = file {
+            sources.read_file(file)?;
+        }
+        sources.read_environment(env)?;
+
+        let mut config = Config::blank();
+        for key in keys::KEYS {
+            if let keys::Standing::Honoured(kind) = &key.standing
+                && !key.default.is_empty()
+            {
+                kind.set(&mut config, &value::Text::plain(key.default))
+                    .map_err(|problem| ConfigError::setting("the built-in default", key.name, problem))?;
+            }
+        }
+        let (given, warnings) = judge::judge(sources)?;
+        for given in &given {
+            given
+                .kind
+                .set(&mut config, &given.text)
+                .map_err(|problem| ConfigError::setting(&given.origin, given.name, problem))?;
+        }
+        config.warnings = warnings;
+        let directory = "storage.filesystem.rootdirectory";
+        if let Some(file) = file
+            && !given.iter().any(|given| given.name == directory)
+        {
+            config.warnings.push(format!(
+                "{}: {directory} is not given: content lies in {}, where distribution takes /var/lib/registry",
+                file.display(),
+                config.storage.filesystem.rootdirectory.display()
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Where to listen: on the first of these addresses whose address family the machine has.
+    ///
+    /// `:5000` gives `[::]:5000`, which is meant to take IPv4 as well (without `IPV6_V6ONLY`), and after it
+    /// `0.0.0.0:5000` for a machine without IPv6. A host name gives one address, IPv4 where it has one. An
+    /// address that is already in use is an error, not a reason to try the next.
+    ///
+    /// # Errors
+    /// When the host's name cannot be resolved.
+    pub fn listen_addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+        address::resolve(&self.http.addr)
+    }
+
+    /// The settings that components may ask for, as text under their names. What is not set is not there.
+    pub fn settings(&self) -> HashMap<&'static str, String> {
+        let mut settings = HashMap::from([
+            ("storage.delete.enabled", self.storage.delete.to_string()),
+            ("catalog.maxentries", self.catalog_maxentries.to_string()),
+            ("tags.maxtags", self.tags_maxtags.to_string()),
+            ("http.relativeurls", self.http.relativeurls.to_string()),
+        ]);
+        if let Some(host) = &self.http.host {
+            settings.insert("http.host", host.clone());
+        }
+        settings
+    }
+
+    /// A configuration with nothing in it, to be filled from the table of settings.
+    fn blank() -> Config {
+        Config {
+            http: Http { addr: String::new(), host: None, relativeurls: false, draintimeout: Duration::ZERO },
+            log: Log { level: Level::Info },
+            storage: Storage {
+                filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },
+                delete: false,
+            },
+            catalog_maxentries: 0,
+            tags_maxtags: 0,
+            limits: Limits {
+                requests: 0,
+                connections: 0,
+                headertimeout: Duration::ZERO,
+                idletimeout: Duration::ZERO,
+                headers: 0,
+                headercount: 0,
+                memory: 0,
+                computation: Duration::ZERO,
+                threads: 0,
+            },
+            warnings: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The file and the environment, as settings that know where they were given.
+
+use super::value::Text;
+use super::{ConfigError, FILE_VARIABLE, judge, yaml};
+use std::fmt;
+use std::path::Path;
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In a file, on a line.
+    File { file: String, line: usize },
+    /// By a variable.
+    Variable(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File { file, line } => write!(f, "{file}, line {line}"),
+            Origin::Variable(name) => write!(f, "the variable {}", name.escape_debug()),
+        }
+    }
+}
+
+impl Origin {
+    /// A setting's name as it would be spelt here.
+    pub(super) fn spell(&self, name: &str) -> String {
+        match self {
+            Origin::File { .. } => name.into(),
+            Origin::Variable(_) => format!("REGISTRY_{}", name.to_ascii_uppercase().replace('.', "_")),
+        }
+    }
+}
+
+/// What was given for a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Nothing: as if it had not been mentioned, except that it takes back what was there.
+    Null,
+    /// An empty map or list.
+    Empty,
+    /// A list.
+    List,
+    /// A scalar.
+    Text(Text),
+}
+
+/// One thing that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// Its name, a level each, in lower case.
+    pub path: Vec<String>,
+    /// What was given.
+    pub value: Value,
+    /// Where.
+    pub origin: Origin,
+}
+
+impl Setting {
+    /// Its name, fit for a message.
+    pub(super) fn name(&self) -> String {
+        self.path.join(".").escape_debug().to_string()
+    }
+}
+
+/// The settings of a file and of an environment.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// What was given, in the order of the sources.
+    pub settings: Vec<Setting>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+impl Sources {
+    /// Reads distribution's file.
+    pub(super) fn read_file(&mut self, file: &Path) -> Result<(), ConfigError> {
+        let name = file.display().to_string();
+        let bytes =
+            std::fs::read(file).map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
+        let source = String::from_utf8(bytes).map_err(|_| {
+            ConfigError::malformed(&name, "not text in UTF-8; write the configuration as YAML")
+        })?;
+        self.settings = yaml::read_file(&name, &source)?;
+        Ok(())
+    }
+
+    /// Lays variables over what is there, in the order of their names.
+    pub(super) fn read_environment(
+        &mut self,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
+        let mut variables: Vec<_> = env
+            .filter(|(name, _)| name.starts_with("REGISTRY_") && name != FILE_VARIABLE)
+            .filter(|(name, value)| !is_service_link(name, value))
+            .collect();
+        variables.sort();
+        for (name, value) in variables {
+            let path: Vec<String> = name.split('_').skip(1).map(str::to_lowercase).collect();
+            if path == ["version"] {
+                self.warnings
+                    .push(format!("the variable {name} has no effect: the file alone has a version"));
+                continue;
+            }
+            let given = yaml::read_variable(Origin::Variable(name), &path, &value)?;
+            if let [one] = given.as_slice() {
+                if path != ["auth"] && matches!(one.value, Value::Null | Value::Empty) {
+                    judge::refuse_group(one)?;
+                }
+                // Distribution throws the file's block away here; but who names the storage that is in use
+                // anyway does not want its directory forgotten.
+                if path == ["storage"] && one.value == Value::Text(Text::plain("filesystem")) {
+                    continue;
+                }
+            }
+            self.settings.retain(|setting| !setting.path.starts_with(&path));
+            self.settings.extend(given);
+        }
+        Ok(())
+    }
+}
+
+/// Kubernetes describes every service to every container by variables that begin with the service's name, which
+/// is often `registry`: `REGISTRY_PORT=tcp://10.0.0.1:5000`, `REGISTRY_SERVICE_HOST`.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let parts: Vec<&str> = name.split('_').collect();
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let protocol = |part: &str| matches!(part, "TCP" | "UDP" | "SCTP");
+    let port = match parts.as_slice() {
+        [.., "PORT", n, p] | [.., "PORT", n, p, "PROTO" | "PORT" | "ADDR"] if number(n) => protocol(p),
+        [.., "PORT"] => ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme)),
+        _ => false,
+    };
+    port || name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+}

@@ -1,0 +1,44 @@
+//! The known setting that is nearest to an unknown one.
+
+use super::keys::{KEYS, Standing};
+
+/// The name of the setting that someone who wrote `path` may have meant, where one is near.
+pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
+    let known = KEYS.iter().filter(|key| !matches!(key.standing, Standing::Choice { .. }));
+    let (distance, name) = known
+        .map(|key| {
+            // A name that speaks for a whole group is compared with as much of the path as it is long.
+            let depth = match key.standing {
+                Standing::Honoured(_) => path.len(),
+                _ => path.len().min(key.name.split('.').count()),
+            };
+            (distance(&path[..depth], key.name), key.name)
+        })
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= (name.len() / 3).max(2)).then_some(name)
+}
+
+fn distance(path: &[String], name: &str) -> usize {
+    // Who left out levels (`delete.enabled` for `storage.delete.enabled`) is nearer than letters say.
+    let mut parts = name.split('.');
+    if path.iter().all(|given| parts.any(|part| part == given)) {
+        return name.split('.').count() - path.len();
+    }
+    levenshtein(&path.join("."), name)
+}
+
+/// How many letters must be put in, taken out or replaced to make one text of the other.
+fn levenshtein(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}

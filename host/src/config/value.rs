@@ -1,0 +1,220 @@
+//! The types of settings: how each is read, and where in [`Config`] it goes.
+
+use super::{Config, Level, address};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One value as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    /// The value itself, without quotes.
+    pub text: String,
+    /// Whether it was in quotes, which makes `"true"` and `"10"` text and nothing else.
+    pub quoted: bool,
+}
+
+impl Text {
+    pub(super) fn plain(text: impl Into<String>) -> Text {
+        Text { text: text.into(), quoted: false }
+    }
+}
+
+/// Where in the configuration a value goes.
+type Slot<T> = fn(&mut Config) -> &mut T;
+
+/// The type of a setting, its bounds, and where its value goes.
+pub(super) enum Kind {
+    /// Where to listen.
+    Address(Slot<String>),
+    /// A URL of ours.
+    Url(Slot<Option<String>>),
+    /// A directory.
+    Directory(Slot<PathBuf>),
+    /// A level of severity.
+    Level(Slot<Level>),
+    /// On or off.
+    Switch(Slot<bool>),
+    /// The size of a page; zero, and where `negative` says so anything below it, stands for the default.
+    Page { slot: Slot<u32>, negative: bool },
+    /// How many.
+    Count { slot: Slot<usize>, least: usize, most: usize },
+    /// How many bytes.
+    Size { slot: Slot<usize>, least: usize, most: usize },
+    /// How long.
+    Time { slot: Slot<Duration>, least: Duration },
+}
+
+impl Kind {
+    /// Puts a value in its place, or says what would be right.
+    pub(super) fn set(&self, config: &mut Config, value: &Text) -> Result<(), String> {
+        let text = value.text.as_str();
+        match self {
+            Kind::Address(slot) => {
+                address::split(text)?;
+                *slot(config) = text.into();
+            }
+            Kind::Url(slot) => *slot(config) = Some(url(text)?),
+            Kind::Directory(slot) => {
+                if text.contains('\0') {
+                    return Err("not a directory; a path has no NUL character".into());
+                }
+                *slot(config) = text.into();
+            }
+            Kind::Level(slot) => *slot(config) = level(text)?,
+            Kind::Switch(slot) => {
+                *slot(config) = unquoted(value)
+                    .and_then(switch)
+                    .ok_or("not a switch; write true or false, without quotes")?;
+            }
+            Kind::Page { slot, negative } => {
+                let count = unquoted(value).and_then(|text| text.parse::<i64>().ok());
+                let count = count
+                    .filter(|count| *negative || *count >= 0)
+                    .ok_or_else(|| format!("not such a number; write {}, without quotes", self.unit()))?;
+                if count > 0 {
+                    *slot(config) = u32::try_from(count)
+                        .map_err(|_| format!("too large; write a number up to {}", u32::MAX))?;
+                }
+            }
+            Kind::Count { slot, least, most } => {
+                *slot(config) = unquoted(value)
+                    .and_then(|text| text.parse().ok())
+                    .filter(|count| (least..=most).contains(&count))
+                    .ok_or_else(|| format!("not such a number; write {}, without quotes", self.unit()))?;
+            }
+            Kind::Size { slot, least, most } => {
+                *slot(config) = size(text)
+                    .filter(|size| (least..=most).contains(&size))
+                    .ok_or_else(|| format!("not such a size; write {}", self.unit()))?;
+            }
+            Kind::Time { slot, least } => {
+                *slot(config) = duration(text)?;
+                if *slot(config) < *least {
+                    return Err(format!("too short; write {}", self.unit()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What to write for a setting of this type, for messages and documentation.
+    pub(super) fn unit(&self) -> String {
+        match self {
+            Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
+            Kind::Url(_) => "a URL".into(),
+            Kind::Directory(_) => "a directory".into(),
+            Kind::Level(_) => "error, warn, info or debug".into(),
+            Kind::Switch(_) => "true or false".into(),
+            Kind::Page { negative: true, .. } => "a number (0 or less: the default)".into(),
+            Kind::Page { negative: false, .. } => "a number (0: the default)".into(),
+            Kind::Count { least, most, .. } => format!("a number from {least} to {most}"),
+            Kind::Size { least, most, .. } => {
+                format!("a size from {} to {}, in bytes or as in 64MiB", bytes(*least), bytes(*most))
+            }
+            Kind::Time { least, .. } if least.is_zero() => "a duration, as in 1m30s or 500ms".into(),
+            Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
+        }
+    }
+}
+
+fn unquoted(value: &Text) -> Option<&str> {
+    (!value.quoted).then_some(value.text.as_str())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let wanted = "not a URL; write http:// or https:// and the host, as in https://registry.example.com";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(wanted)?;
+    // It becomes the beginning of a Location header: nothing may follow the path.
+    let fits = |c: char| c.is_ascii_graphic() && !"?#@\"<>\\^`{|}".contains(c);
+    if rest.is_empty() || rest.starts_with(['/', ':']) || !rest.chars().all(fits) {
+        return Err(wanted.into());
+    }
+    Ok(text.trim_end_matches('/').into())
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "error" => Ok(Level::Error),
+        "warn" => Ok(Level::Warn),
+        "info" => Ok(Level::Info),
+        "debug" => Ok(Level::Debug),
+        _ => Err("not a level; write error, warn, info or debug".into()),
+    }
+}
+
+/// A switch in the spellings of YAML 1.1, which distribution's parser takes.
+pub(super) fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Some(true),
+        "false" | "no" | "off" | "n" => Some(false),
+        _ => None,
+    }
+}
+
+const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+fn size(text: &str) -> Option<usize> {
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| text.strip_suffix(name).map(|number| (number, *unit)))
+        .unwrap_or((text, 1));
+    if !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<usize>().ok()?.checked_mul(unit)
+}
+
+fn bytes(size: usize) -> String {
+    match UNITS.iter().find(|(_, unit)| size >= *unit && size.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", size / unit),
+        None => size.to_string(),
+    }
+}
+
+/// A duration in Go's spelling: numbers, each with its unit, the whole less than 292 years.
+fn duration(text: &str) -> Result<Duration, String> {
+    const WANTED: &str = "not a duration; write numbers with units h, m, s, ms, us or ns, as in 1m30s";
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("a duration needs a unit; write 60s for sixty seconds".into());
+    }
+    let mut rest = text;
+    let mut total: u128 = 0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(WANTED)?;
+        let (number, tail) = rest.split_at(end);
+        let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(end);
+        let nanoseconds: u128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return Err(WANTED.into()),
+        };
+        total += scaled(number, nanoseconds).ok_or(WANTED)?;
+        rest = tail;
+        if total > i64::MAX as u128 {
+            return Err("too long; a duration is less than 292 years".into());
+        }
+    }
+    // An empty text has not a single number in it.
+    if text.is_empty() { Err(WANTED.into()) } else { Ok(Duration::from_nanos(total as u64)) }
+}
+
+/// A number such as `1.5` or `.5`, times a unit, rounded down.
+fn scaled(number: &str, unit: u128) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.len() + fraction.len() == 0 || whole.len() > 19 || fraction.contains('.') {
+        return None;
+    }
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<u128>().ok()? };
+    // Past the fifteenth digit nothing reaches a nanosecond of an hour.
+    let fraction = &fraction[..fraction.len().min(15)];
+    let part = if fraction.is_empty() { 0 } else { fraction.parse::<u128>().ok()? };
+    Some(whole * unit + part * unit / 10u128.pow(fraction.len() as u32))
+}

@@ -1,0 +1,184 @@
+//! YAML, flattened: each scalar, list or empty map becomes one setting.
+
+use super::ConfigError;
+use super::keys::{self, Standing};
+use super::source::{Origin, Setting, Value};
+use super::value::{Kind, Text};
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+
+/// The version of the format that a file must name.
+const VERSION: &str = "0.1";
+
+/// The settings of a file, its version checked and left out.
+pub(super) fn read_file(file: &str, source: &str) -> Result<Vec<Setting>, ConfigError> {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let mut documents = MarkedYaml::load_from_str(source).map_err(|error| {
+        let hint = if error.info().contains("tab") { "; indent with spaces" } else { "" };
+        ConfigError::malformed(
+            Origin::File { file: file.into(), line: error.marker().line() },
+            format!("not YAML: {}{hint}", error.info()),
+        )
+    })?;
+    if documents.len() > 1 {
+        let place = Origin::File { file: file.into(), line: documents[1].span.start.line() };
+        return Err(ConfigError::malformed(place, "a second document begins here; a configuration is one"));
+    }
+    let place = |line| Origin::File { file: file.into(), line };
+    let mut reader = Reader { source, place: &place, settings: Vec::new() };
+    match documents.pop() {
+        Some(root) if matches!(root.data, YamlData::Mapping(_)) => reader.flatten(&root, &mut Vec::new())?,
+        // An empty file is a map without a version.
+        None | Some(MarkedYaml { data: YamlData::Value(Scalar::Null) | YamlData::BadValue, .. }) => {}
+        Some(_) => {
+            return Err(ConfigError::malformed(file, "not a configuration; write settings as `name: value`"));
+        }
+    }
+    let mut settings = reader.settings;
+    refuse_duplicates(&settings)?;
+    let Some(at) = settings.iter().position(|setting| setting.path == ["version"]) else {
+        return Err(ConfigError::malformed(file, "it names no version; begin it with `version: 0.1`"));
+    };
+    let version = settings.remove(at);
+    match version.value {
+        Value::Text(text) if text.text == VERSION => Ok(settings),
+        _ => Err(ConfigError::setting(version.origin, "version", "not a version known here; write 0.1")),
+    }
+}
+
+/// The settings of a variable. A value that is not YAML, as `[::1]:5000` is not, is taken as the text it is.
+pub(super) fn read_variable(
+    origin: Origin,
+    path: &[String],
+    value: &str,
+) -> Result<Vec<Setting>, ConfigError> {
+    let text = || {
+        let value = Value::Text(Text::plain(value.trim()));
+        vec![Setting { path: path.to_vec(), value, origin: origin.clone() }]
+    };
+    let mut documents = match MarkedYaml::load_from_str(value) {
+        Ok(documents) if documents.len() == 1 => documents,
+        Ok(documents) if documents.is_empty() => Vec::new(),
+        _ => return Ok(text()),
+    };
+    let address = |key: &keys::Key| matches!(key.standing, Standing::Honoured(Kind::Address(_)));
+    let is_address = keys::find(path).is_some_and(address);
+    let place = |_| origin.clone();
+    let mut reader = Reader { source: value, place: &place, settings: Vec::new() };
+    match documents.pop() {
+        Some(MarkedYaml { data: YamlData::BadValue, .. }) | None => {
+            reader.push(path, Value::Null, 1);
+        }
+        // `localhost:` is a map to YAML, and `[::1]` a list.
+        Some(root) if is_address && matches!(root.data, YamlData::Mapping(_) | YamlData::Sequence(_)) => {
+            return Ok(text());
+        }
+        Some(root) => reader.flatten(&root, &mut path.to_vec())?,
+    }
+    refuse_duplicates(&reader.settings)?;
+    Ok(reader.settings)
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    place: &'a dyn Fn(usize) -> Origin,
+    settings: Vec<Setting>,
+}
+
+impl Reader<'_> {
+    fn push(&mut self, path: &[String], value: Value, line: usize) {
+        self.settings.push(Setting { path: path.to_vec(), value, origin: (self.place)(line) });
+    }
+
+    fn flatten(&mut self, node: &MarkedYaml<'_>, path: &mut Vec<String>) -> Result<(), ConfigError> {
+        let line = node.span.start.line();
+        match &node.data {
+            YamlData::Mapping(map) if map.is_empty() => self.push(path, Value::Empty, line),
+            YamlData::Mapping(map) => {
+                for (key, value) in map {
+                    path.push(self.name(key)?);
+                    let line = key.span.start.line();
+                    match &value.data {
+                        YamlData::Mapping(map) if !map.is_empty() => self.flatten(value, path)?,
+                        // The line of the name: the value may begin on a later one.
+                        _ => {
+                            let value = self.value(value)?;
+                            self.push(path, value, line);
+                        }
+                    }
+                    path.pop();
+                }
+            }
+            _ => {
+                let value = self.value(node)?;
+                self.push(path, value, line);
+            }
+        }
+        Ok(())
+    }
+
+    /// A key of a map as a level of a name.
+    fn name(&self, key: &MarkedYaml<'_>) -> Result<String, ConfigError> {
+        let wrong = |problem| ConfigError::malformed((self.place)(key.span.start.line()), problem);
+        match self.value(key)? {
+            Value::Text(text) if text.text == "<<" => {
+                Err(wrong("merging maps with << is not supported; write the settings out"))
+            }
+            Value::Text(text) => Ok(text.text.to_lowercase()),
+            _ => Err(wrong("the name of a setting is a word; write `name: value`")),
+        }
+    }
+
+    fn value(&self, node: &MarkedYaml<'_>) -> Result<Value, ConfigError> {
+        let text = |text: &str, quoted| Value::Text(Text { text: text.into(), quoted });
+        Ok(match &node.data {
+            YamlData::Mapping(map) if map.is_empty() => Value::Empty,
+            YamlData::Sequence(list) if list.is_empty() => Value::Empty,
+            YamlData::Sequence(_) => Value::List,
+            YamlData::Value(Scalar::Null) => Value::Null,
+            YamlData::Value(Scalar::String(string)) => {
+                let quoted = self.raw(node).starts_with(['"', '\'', '|', '>']);
+                if string.is_empty() { Value::Null } else { text(string, quoted) }
+            }
+            // As it was written: a directory called 007 or 1.10 is not the number.
+            YamlData::Value(scalar) => {
+                let raw = self.raw(node);
+                if Scalar::parse_from_cow(raw.as_str().into()) == *scalar {
+                    text(&raw, false)
+                } else {
+                    let problem =
+                        "a number or switch that is not written here; write it out, without alias or tag";
+                    return Err(ConfigError::malformed((self.place)(node.span.start.line()), problem));
+                }
+            }
+            _ => {
+                let problem = "not a plain value; write it without a tag (!)";
+                return Err(ConfigError::malformed((self.place)(node.span.start.line()), problem));
+            }
+        })
+    }
+
+    /// What was written, without an anchor before it.
+    fn raw(&self, node: &MarkedYaml<'_>) -> String {
+        let (start, end) = (node.span.start.index(), node.span.end.index());
+        let raw: String = self.source.chars().skip(start).take(end.saturating_sub(start)).collect();
+        match raw.strip_prefix('&').and_then(|rest| rest.split_once(char::is_whitespace)) {
+            Some((_anchor, rest)) => rest.trim_start().to_owned(),
+            None => raw,
+        }
+    }
+}
+
+/// Names fold their case, so that two different keys of a map can be one setting.
+fn refuse_duplicates(settings: &[Setting]) -> Result<(), ConfigError> {
+    for (at, setting) in settings.iter().enumerate() {
+        if settings[..at].iter().any(|earlier| earlier.path == setting.path) {
+            let problem = "given a second time here; keep one of the two";
+            return Err(ConfigError::setting(
+                &setting.origin,
+                setting.path.join(".").escape_debug().to_string(),
+                problem,
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! One connection: HTTP/1.1 or HTTP/2, request by request.
+
+use crate::body::{AnswerBody, AnswerError, RequestBody};
+use crate::config::Limits;
+use crate::io::Io;
+use crate::log::{AccessLine, RequestId};
+use crate::pool::{Answer, Pool};
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use protocol::error::{Code, ErrorResponse};
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// How many requests are in flight in the whole process, and may be.
+pub struct Admission {
+    in_flight: AtomicUsize,
+    limit: usize,
+}
+
+impl Admission {
+    /// None yet, `limit` at most.
+    pub fn new(limit: usize) -> Admission {
+        Admission { in_flight: AtomicUsize::new(0), limit }
+    }
+
+    fn enter(self: &Arc<Self>) -> Option<Admitted> {
+        match self.in_flight.fetch_add(1, Ordering::Relaxed) < self.limit {
+            true => Some(Admitted(self.clone())),
+            false => {
+                self.in_flight.fetch_sub(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+/// A request in flight: until its answer is sent.
+struct Admitted(Arc<Admission>);
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the connections of one core share.
+pub struct Core {
+    /// The core's instances.
+    pub pool: Rc<Pool>,
+    /// What clients may ask of a connection.
+    pub limits: Limits,
+    /// How many requests there may be, on all cores together.
+    pub admission: Arc<Admission>,
+    /// The number of the next request: distinct over cores, and most likely over restarts.
+    pub next_request: Cell<u64>,
+}
+
+/// hyper's way to start tasks, here: on the thread of the connection.
+#[derive(Clone, Copy)]
+struct OnThisThread;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(async move {
+            task.await;
+        });
+    }
+}
+
+/// Serves a connection to its end. When `stop` turns true, the request in hand is its last.
+pub async fn serve(core: Rc<Core>, stream: TcpStream, remote: SocketAddr, mut stop: watch::Receiver<bool>) {
+    let limits = &core.limits;
+    let io = Io::new(stream, limits.idletimeout, std::time::Duration::from_secs(30));
+    let unread = io.unread_flag();
+    let mut builder = auto::Builder::new(OnThisThread);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .header_read_timeout(limits.headertimeout)
+        .max_buf_size(limits.headers)
+        .max_headers(limits.headercount);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.headers as u32)
+        .keep_alive_interval(limits.idletimeout);
+    let shared = core.clone();
+    let service = service_fn(move |request| {
+        let (core, unread) = (shared.clone(), unread.clone());
+        async move { Ok::<_, Infallible>(core.answer(request, remote, &unread).await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stop.wait_for(|stop| *stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%remote, %error, "a connection broke");
+    }
+}
+
+impl Core {
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        remote: SocketAddr,
+        unread: &Rc<Cell<bool>>,
+    ) -> http::Response<Reply> {
+        let id = self.next_request.get();
+        self.next_request.set(id.wrapping_add(1));
+        let id = RequestId(id);
+        let (head, incoming) = request.into_parts();
+        let body = (!incoming.is_end_stream()).then(|| RequestBody::new(incoming, self.limits.idletimeout));
+        let line = AccessLine::wanted().then(|| {
+            Box::new(AccessLine {
+                id,
+                remote,
+                begun: Instant::now(),
+                method: head.method.clone(),
+                note: None,
+                uri: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().into()),
+                status: 0,
+                sent: 0,
+                received: 0,
+                complete: false,
+            })
+        });
+        let admitted = self.admission.enter();
+        let answer = match &admitted {
+            Some(_) => self.pool.handle(id.0, http::Request::from_parts(head, ()), body.clone()).await,
+            None => Ok(too_many(id)),
+        };
+        let Answer { response, note } = answer.unwrap_or_else(|error| {
+            tracing::error!(request = %id, error = format!("{error:?}"), "a component trapped");
+            failed(id)
+        });
+        let (mut head, answer_body) = response.into_parts();
+        if head.status.is_server_error() {
+            head.headers.insert("x-request-id", HeaderValue::try_from(id.to_string()).expect("hexadecimal"));
+        }
+        if let Some(rest) = body.as_ref().and_then(RequestBody::take_rest) {
+            // The client may still be sending what nobody reads. It gets its answer all the same: the
+            // connection is closed in halves then (see `Io`).
+            unread.set(true);
+            drop(rest);
+        }
+        let line = line.map(|mut line| {
+            line.note = note;
+            line.status = head.status.as_u16();
+            line.received = body.as_ref().map_or(0, RequestBody::bytes_read);
+            line
+        });
+        http::Response::from_parts(head, Reply { body: answer_body, line, id, _admitted: admitted })
+    }
+}
+
+/// An answer that the host has to give itself.
+fn own(error: ErrorResponse, headers: &[(header::HeaderName, &'static str)]) -> Answer {
+    let mut response = http::Response::new(AnswerBody::Small(Bytes::from(error.to_json())));
+    *response.status_mut() = http::StatusCode::from_u16(error.status).expect("the table has statuses");
+    let fixed = [(header::CONTENT_TYPE, "application/json"), API_VERSION];
+    for (name, value) in fixed.iter().chain(headers) {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Answer { response, note: None }
+}
+
+const API_VERSION: (header::HeaderName, &str) =
+    (header::HeaderName::from_static("docker-distribution-api-version"), "registry/2.0");
+
+fn too_many(id: RequestId) -> Answer {
+    tracing::warn!(request = %id, "too many requests are in flight (limits.requests)");
+    let message = "the registry has more requests in hand than it may: try again in a moment";
+    own(ErrorResponse::new(Code::Unavailable).message(message), &[(header::RETRY_AFTER, "1")])
+}
+
+fn failed(id: RequestId) -> Answer {
+    let message = format!("the registry failed: its log says why, under the request {id}");
+    own(ErrorResponse::new(Code::Unknown).message(message), &[])
+}
+
+/// An answer's body, which counts as in flight and writes the access line when it ends.
+struct Reply {
+    body: AnswerBody,
+    line: Option<Box<AccessLine>>,
+    id: RequestId,
+    _admitted: Option<Admitted>,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                if let Some(line) = &mut self.line {
+                    line.sent += length;
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                tracing::error!(request = %self.id, %error, "an answer broke off");
+            }
+            Poll::Ready(None) | Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.complete = self.body.is_end_stream();
+            line.write();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `pierhead:host/http`: wasi:http's resources in fewer calls.
+
+use super::bindings::pierhead::host::http::{
+    Answer, BodyError, Host as HttpHost, HostWithStore as HttpHostWithStore, RequestHead,
+};
+use super::content::Content;
+use super::stream::BodyStream;
+use crate::body::{AnswerBody, RequestBody};
+use crate::state::{Data, Hooks, Host, Note};
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use wasmtime::component::{Access, Accessor, Resource, StreamReader};
+use wasmtime::error::Context;
+use wasmtime::{Result, ensure};
+use wasmtime_wasi_http::p3::{Request, Response};
+
+/// The header's value; `, ` joins several.
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?.into_owned();
+    Some(values.fold(first, |joined, value| joined + ", " + &value))
+}
+
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+impl Data {
+    /// The body of the request, which the component gives up with it.
+    fn take_body(&mut self, request: Resource<Request>) -> Result<Option<RequestBody>> {
+        let rep = request.rep();
+        self.table.delete(request)?;
+        let exchange = self.exchange()?;
+        ensure!(rep == exchange.request, "not the request in hand");
+        Ok(exchange.body.clone())
+    }
+
+    /// Keeps the answer for the connection, and gives the component a handle that stands for it: nothing
+    /// of it needs to pass through wasi:http.
+    fn answer(&mut self, answer: Answer, body: AnswerBody) -> Result<Resource<Response>> {
+        let mut headers = HeaderMap::with_capacity(answer.headers.len() + 2);
+        for (name, value) in answer.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).context("an answer's header")?;
+            let value = HeaderValue::from_maybe_shared(Bytes::from(value)).context("an answer's header")?;
+            headers.append(name, value);
+        }
+        let head_only = self.exchange()?.head_only;
+        let body = match head_only {
+            true => {
+                let length = body.size_hint().exact().unwrap_or(0);
+                headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+                AnswerBody::Small(Bytes::new())
+            }
+            false => body,
+        };
+        let mut response = http::Response::new(body);
+        *response.status_mut() = http::StatusCode::from_u16(answer.status).context("an answer's status")?;
+        *response.headers_mut() = headers;
+
+        let stand_in = http::Response::new(Empty::new());
+        let (stand_in, _sent) = Response::from_http(Hooks::forever(), stand_in);
+        let stand_in = self.table.push(stand_in)?;
+        let exchange = self.exchange()?;
+        exchange.answer = Some((stand_in.rep(), response));
+        exchange.note = Some(Note {
+            route: answer.note.route,
+            repository: answer.note.repository,
+            reference: answer.note.reference,
+        });
+        Ok(stand_in)
+    }
+}
+
+impl HttpHost for &mut Data {
+    fn head(&mut self, request: Resource<Request>) -> Result<RequestHead> {
+        let rep = request.rep();
+        let exchange = self.exchange.as_ref().filter(|exchange| exchange.request == rep);
+        let content_length = match exchange.context("not the request in hand")?.body.as_ref() {
+            Some(body) => body.size_hint().exact(),
+            None => Some(0),
+        };
+        let request = self.table.get(&request)?;
+        let headers: &HeaderMap = &request.headers;
+        Ok(RequestHead {
+            method: request.method.as_str().to_owned(),
+            target: request.path_with_query.as_ref().map_or("/", |target| target.as_str()).to_owned(),
+            scheme: request.scheme.as_ref().map_or("http", |scheme| scheme.as_str()).to_owned(),
+            host: request.authority.as_ref().map(|authority| authority.as_str().to_owned()),
+            forwarded: header(headers, header::FORWARDED),
+            x_forwarded_proto: header(headers, FORWARDED_PROTO),
+            x_forwarded_host: header(headers, FORWARDED_HOST),
+            authorization: header(headers, header::AUTHORIZATION),
+            content_type: header(headers, header::CONTENT_TYPE),
+            content_range: header(headers, header::CONTENT_RANGE),
+            content_length,
+            range: header(headers, header::RANGE),
+            if_range: header(headers, header::IF_RANGE),
+            if_none_match: header(headers, header::IF_NONE_MATCH),
+        })
+    }
+
+    fn respond(&mut self, answer: Answer, body: Vec<u8>) -> Result<Resource<Response>> {
+        Data::answer(self, answer, AnswerBody::Small(body.into()))
+    }
+
+    fn respond_with_content(
+        &mut self,
+        answer: Answer,
+        content: Resource<Content>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Resource<Response>> {
+        let content = self.table.delete(content)?.0;
+        ensure!(
+            offset.checked_add(length).is_some_and(|end| end <= content.size()),
+            "the answer's part lies outside the blob"
+        );
+        Data::answer(self, answer, AnswerBody::Content(Box::new(content.body(offset, length))))
+    }
+}
+
+impl HttpHostWithStore<Data> for Host {
+    fn body(mut access: Access<Data, Host>, request: Resource<Request>) -> Result<StreamReader<u8>> {
+        let body = access.get().take_body(request)?;
+        StreamReader::new(access, BodyStream::new(body))
+    }
+
+    async fn read_body(
+        accessor: &Accessor<Data, Host>,
+        request: Resource<Request>,
+        limit: u32,
+    ) -> Result<Result<Vec<u8>, BodyError>> {
+        let Some(mut body) = accessor.with(|mut access| access.get().take_body(request))? else {
+            return Ok(Ok(Vec::new()));
+        };
+        let limit = limit as usize;
+        if body.size_hint().lower() > limit as u64 {
+            return Ok(Err(BodyError::TooLarge));
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return Ok(Err(BodyError::Interrupted)) };
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > limit {
+                return Ok(Err(BodyError::TooLarge));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Ok(bytes.into()))
+    }
+}

@@ -1,0 +1,16 @@
+//! The host: it owns the sockets, the disk and the clock, and runs the registry's components.
+//!
+//! `pierhead` serves; `compose` joins the components into one artefact when the project is built. Both
+//! are made of this library, so that what one compiles the other can run.
+
+pub mod artefact;
+pub mod body;
+pub mod config;
+pub mod connection;
+pub mod engine;
+mod imports;
+pub mod io;
+pub mod log;
+pub mod pool;
+pub mod serve;
+pub mod state;

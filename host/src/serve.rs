@@ -1,0 +1,208 @@
+//! The server: one thread for each core with its own connections and instances, and one that accepts.
+
+use crate::artefact;
+use crate::config::{Config, ConfigError};
+use crate::connection::{self, Admission, Core};
+use crate::engine::{self, Bounds};
+use crate::pool::{Blueprint, IDLE, Pool};
+use crate::state::Shared;
+use std::cell::Cell;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use wasmtime::component::Component;
+
+/// Threads of each core for what waits for the disk.
+const BLOCKING_THREADS: usize = 16;
+
+/// Which registry is run.
+pub enum Registry {
+    /// The one that was built with this server: compiled, and as it was before.
+    Own {
+        /// Compiled code.
+        aot: &'static [u8],
+        /// The component.
+        wasm: &'static [u8],
+    },
+    /// Another one, a component in a file.
+    File(PathBuf),
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration cannot be honoured.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The storage cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} (http.addr): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The component cannot be run here.
+    #[error("cannot run the registry's component: {0:#}")]
+    Component(wasmtime::Error),
+    /// The system refuses what every server needs: threads, signals.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A connection on its way to its core, and its share of how many there may be.
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
+pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
+    let store = Store::open(store::Options {
+        fsync: config.storage.filesystem.fsync,
+        ..store::Options::new(&config.storage.filesystem.rootdirectory)
+    })?;
+    let threads = match config.limits.threads {
+        0 => std::thread::available_parallelism()?.get(),
+        threads => threads,
+    };
+    let blueprint = blueprint(&config, &registry, threads, store).map_err(ServeError::Component)?;
+    let (stop, stopped) = watch::channel(false);
+    let admission = Arc::new(Admission::new(config.limits.requests));
+    let mut cores = Vec::new();
+    for number in 0..threads {
+        let (sender, accepted) = mpsc::unbounded_channel();
+        let (blueprint, admission) = (blueprint.clone(), admission.clone());
+        let (limits, stopped) = (config.limits.clone(), stopped.clone());
+        std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
+            let core = Core {
+                pool: Rc::new(Pool::new(blueprint)),
+                limits,
+                admission,
+                next_request: Cell::new(first_request(number)),
+            };
+            run_core(core, accepted, stopped);
+        })?;
+        cores.push(sender);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(accept(&config, cores, stop))
+}
+
+fn blueprint(config: &Config, registry: &Registry, threads: usize, store: Store) -> wasmtime::Result<Blueprint> {
+    let limits = &config.limits;
+    let engine = engine::engine(&Bounds {
+        instances: u32::try_from(limits.requests + threads * IDLE)?,
+        memory: limits.memory,
+    })?;
+    engine::start_clock(&engine)?;
+    let component = match registry {
+        Registry::Own { aot, wasm } => artefact::load(&engine, aot, wasm)?,
+        Registry::File(path) => Component::from_file(&engine, path)?,
+    };
+    let shared = Shared { store, settings: config.settings(), memory: limits.memory };
+    Blueprint::new(&engine, &component, Arc::new(shared), limits.computation)
+}
+
+/// Where a core's request numbers begin: at the time, so that they differ from those before a restart,
+/// with the core in the highest bits.
+fn first_request(core: usize) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (core as u64) << 56 | (now.as_micros() as u64) << 4 & ((1 << 56) - 1)
+}
+
+/// A core: its connections never leave it.
+fn run_core(core: Core, mut accepted: mpsc::UnboundedReceiver<Accepted>, stopped: watch::Receiver<bool>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .expect("the system has given the main thread the same");
+    tokio::task::LocalSet::new().block_on(&runtime, async move {
+        let core = Rc::new(core);
+        while let Some((stream, remote, permit)) = accepted.recv().await {
+            let (core, stopped) = (core.clone(), stopped.clone());
+            tokio::task::spawn_local(async move {
+                let _permit = permit;
+                match tokio::net::TcpStream::from_std(stream) {
+                    Ok(stream) => connection::serve(core, stream, remote, stopped).await,
+                    Err(error) => tracing::warn!(%remote, %error, "a connection cannot be served"),
+                }
+            });
+        }
+        // What is in flight goes on until the process ends.
+        std::future::pending::<()>().await;
+    });
+}
+
+async fn accept(
+    config: &Config,
+    cores: Vec<mpsc::UnboundedSender<Accepted>>,
+    stop: watch::Sender<bool>,
+) -> Result<(), ServeError> {
+    let limit = config.limits.connections;
+    let connections = Arc::new(Semaphore::new(limit));
+    let listener = listen(config).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    let accepting = async {
+        let mut next = (0..cores.len()).cycle();
+        loop {
+            let permit = connections.clone().acquire_owned().await.expect("it is never closed");
+            match listener.accept().await {
+                Ok((stream, remote)) => {
+                    let core = &cores[next.next().expect("there is a core")];
+                    // Nagle's algorithm would hold small answers back; without it they are only slower.
+                    let _ = stream.set_nodelay(true);
+                    if let Ok(stream) = stream.into_std() {
+                        let _ = core.send((stream, remote, permit));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted for the moment");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    drop(listener);
+    let _ = stop.send(true);
+    let open = limit - connections.available_permits();
+    let patience = config.http.draintimeout;
+    tracing::info!(connections = open, ?patience, "stopping: finishing what is in flight (http.draintimeout)");
+    let all = u32::try_from(limit).unwrap_or(u32::MAX);
+    tokio::select! {
+        _ = connections.acquire_many(all) => tracing::info!("stopped"),
+        () = tokio::time::sleep(patience) => {
+            tracing::warn!("stopped with requests in flight: their uploads can be resumed");
+        }
+        _ = terminate.recv() => tracing::warn!("stopped at once"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+/// Binds the first address that can be.
+async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
+    let mut refused = None;
+    for address in config.listen_addresses()? {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(source) => refused = refused.or(Some(ServeError::Listen { address, source })),
+        }
+    }
+    Err(refused.expect("a configured address is at least one"))
+}

@@ -1,0 +1,147 @@
+//! What belongs to one instance of the component: its tables, and the request it is busy with.
+
+use crate::body::{AnswerBody, RequestBody};
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::Store;
+use wasmtime::component::{HasData, ResourceTable};
+use wasmtime::ResourceLimiter;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+/// What every instance shares.
+pub struct Shared {
+    /// Where blobs, manifests and uploads are.
+    pub store: Store,
+    /// What components may ask of the configuration.
+    pub settings: HashMap<&'static str, String>,
+    /// The most memory that one instance may have, in bytes, all its linear memories together.
+    pub memory: usize,
+}
+
+/// What the protocol knows of a request and the log wants to.
+#[derive(Debug, Default)]
+pub struct Note {
+    /// The kind of resource.
+    pub route: String,
+    /// The repository.
+    pub repository: Option<String>,
+    /// The tag, digest or upload.
+    pub reference: Option<String>,
+}
+
+/// The request that the instance is busy with.
+pub struct Exchange {
+    /// Its handle in the table.
+    pub request: u32,
+    /// Its number, for the log.
+    pub id: u64,
+    /// Whether it is a HEAD, whose answer has no body.
+    pub head_only: bool,
+    /// Its body, unless it has none.
+    pub body: Option<RequestBody>,
+    /// The answer that the host made for the component: the handle that stands for it, and itself.
+    pub answer: Option<(u32, http::Response<AnswerBody>)>,
+    /// For the log.
+    pub note: Option<Note>,
+}
+
+/// The state of one instance.
+pub struct Data {
+    /// The handles that the component has.
+    pub table: ResourceTable,
+    /// What all instances share.
+    pub shared: Arc<Shared>,
+    /// The request in hand.
+    pub exchange: Option<Exchange>,
+    memory: usize,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+}
+
+/// How wasi:http asks this host for more than the request in hand: components send no requests of their
+/// own, for they have no sockets.
+pub struct Hooks;
+
+impl Hooks {
+    /// Hooks that anyone may borrow for ever. As they have no size, nothing is allocated and nothing leaks.
+    pub fn forever() -> &'static mut Hooks {
+        Box::leak(Box::new(Hooks))
+    }
+}
+
+type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Answered = Result<(http::Response<UnsyncBoxBody<Bytes, Error>>, Sent), Error>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        _request: http::Request<UnsyncBoxBody<Bytes, Error>>,
+        _options: Option<RequestOptions>,
+        _sent: Sent,
+    ) -> Box<dyn Future<Output = Answered> + Send> {
+        Box::new(async { Err(Error::HttpRequestDenied) })
+    }
+}
+
+impl Data {
+    /// The state of a new instance. Of the world it sees nothing: no arguments, no environment, no files,
+    /// no sockets; what it prints goes to the log.
+    pub fn new(shared: Arc<Shared>) -> Data {
+        Data {
+            table: ResourceTable::new(),
+            shared,
+            exchange: None,
+            memory: 0,
+            wasi: WasiCtx::builder().inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            hooks: Hooks,
+        }
+    }
+
+    /// The number of the request in hand, for the log.
+    pub fn request_id(&self) -> u64 {
+        self.exchange.as_ref().map_or(0, |exchange| exchange.id)
+    }
+
+    /// The request in hand.
+    pub fn exchange(&mut self) -> wasmtime::Result<&mut Exchange> {
+        self.exchange.as_mut().ok_or_else(|| wasmtime::format_err!("there is no request in hand"))
+    }
+}
+
+impl WasiView for Data {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Data {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+impl ResourceLimiter for Data {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.memory + desired.saturating_sub(current);
+        let fits = grown <= self.shared.memory;
+        if fits {
+            self.memory = grown;
+        }
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= 100_000)
+    }
+}
+
+/// Stands for the host's side of every interface: each works on an instance's [`Data`].
+pub struct Host;
+impl HasData for Host {
+    type Data<'a> = &'a mut Data;
+}

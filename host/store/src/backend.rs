@@ -1,0 +1,146 @@
+//! What the store needs of a place to keep objects in: a directory today, a bucket later.
+//!
+//! Keys are the `layout` crate's. An object is small and written whole, or it is an upload's bytes, which are
+//! appended to and then published under a key. The meaning of the keys is the store's business alone.
+
+use crate::error::Error;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// May a call wait for a disk or a network?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It may: the caller is on a blocking thread.
+    May,
+    /// It must not: [`Fault::WouldWait`] instead.
+    Never,
+}
+
+/// Why there is no answer.
+pub(crate) enum Fault {
+    /// It would take waiting. Only with [`Wait::Never`].
+    WouldWait,
+    /// The backend failed.
+    Error(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Error(error)
+    }
+}
+
+/// Tells one state of an object from every other, provided that it is [`settled`](Stamp::settled).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    /// How many bytes.
+    pub size: u64,
+    /// Which object: device and inode.
+    pub object: (u64, u64),
+    /// When it was changed last: change time and modification time, seconds and nanoseconds each.
+    pub changed: [(i64, u32); 2],
+    /// Whether the object had been left alone for long enough that a later change must show in `changed`. A clock
+    /// ticks only so often: two changes within a tick leave the same time behind.
+    pub settled: bool,
+}
+
+impl Stamp {
+    /// Whether both were taken of the same state. Proves it only where the older one is settled.
+    pub fn same(&self, other: &Stamp) -> bool {
+        self.size == other.size && self.object == other.object && self.changed == other.changed
+    }
+}
+
+/// A small object, read whole.
+pub(crate) struct Small {
+    pub bytes: Bytes,
+    /// Taken before the bytes were read.
+    pub stamp: Stamp,
+}
+
+/// An object open for reading. It stays readable when it is deleted meanwhile.
+pub(crate) trait Object: Send + Sync {
+    /// Taken when it was opened.
+    fn stamp(&self) -> Stamp;
+    /// Fills `buffer` from `offset` on, in part when no more is at hand without waiting; returns how many bytes.
+    /// 0 means that the object ends there.
+    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize, Fault>;
+}
+
+/// Where bytes to be published come from.
+pub(crate) enum Source {
+    /// From memory.
+    Bytes(Bytes),
+    /// They are the bytes of the upload in this directory, which loses them.
+    Upload(String),
+}
+
+/// A directory and what shall lie in it. Where there is no such directory yet, it appears with all of it at once
+/// (an upload's bytes excepted); in one that exists, the files appear in their order, each whole. A file that is
+/// there with the same bytes (for an upload: with the same size) stays as it is, until one was written; from then
+/// on all are.
+pub(crate) struct Unit {
+    pub directory: String,
+    pub files: Vec<(String, Source)>,
+}
+
+/// Some names of a list, in bytewise order.
+pub(crate) struct Listing {
+    pub names: Vec<String>,
+    /// Whether there are names after these.
+    pub more: bool,
+    /// Of the directory, taken before it was read.
+    pub stamp: Stamp,
+}
+
+/// Why an upload's bytes cannot be had for writing.
+pub(crate) enum DraftError {
+    /// Another process is writing to them.
+    Busy,
+    Error(Error),
+}
+
+impl From<Error> for DraftError {
+    fn from(error: Error) -> DraftError {
+        DraftError::Error(error)
+    }
+}
+
+/// An upload's bytes, locked against other processes until it is dropped.
+pub(crate) trait Draft: Send {
+    /// How many bytes there are.
+    fn len(&self) -> u64;
+    /// Writes at the end. On an error nothing was written.
+    fn append(&mut self, parts: &[Bytes]) -> Result<(), Error>;
+    /// Forgets what lies beyond `len`; less may be left when the upload lost bytes.
+    fn truncate(&mut self, len: u64) -> Result<(), Error>;
+    /// Reads back; returns how many bytes, 0 at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error>;
+    /// What was kept with [`keep_state`](Draft::keep_state).
+    fn state(&self) -> Result<Option<Vec<u8>>, Error>;
+    /// Keeps something beside the bytes. It may be lost, or found damaged, after a crash.
+    fn keep_state(&mut self, state: &[u8]) -> Result<(), Error>;
+}
+
+/// A place to keep objects in.
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
+    /// cheaper when it still holds.
+    fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault>;
+    /// The whole of a small object; [`Error::Corrupt`] when it has more than `limit` bytes.
+    fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault>;
+    /// Opens an object.
+    fn open(&self, key: &str, wait: Wait) -> Result<Option<Arc<dyn Object>>, Fault>;
+    /// The names of the directories in a directory, those after `after`, `limit` at most; `None` when there is no
+    /// such directory. Memory is bounded by `limit`.
+    fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Option<Listing>, Error>;
+    /// Makes units visible in their order and, where `durable`, returns when they survive a crash; a crash before
+    /// that leaves a prefix of them. On an error an upload's bytes are still with the upload when its unit is the last;
+    /// if the error was in making them survive, none of them are.
+    fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error>;
+    /// Removes a directory with all that is in it: where `durable`, at once and to survive a crash. `false` when
+    /// there is none.
+    fn remove(&self, directory: &str, durable: bool) -> Result<bool, Error>;
+    /// An upload's bytes, for writing; `None` when there is no such upload.
+    fn open_draft(&self, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError>;
+}

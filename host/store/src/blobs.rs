@@ -1,0 +1,149 @@
+use crate::backend::{Fault, Source, Unit, Wait};
+use crate::content::Content;
+use crate::error::Error;
+use crate::{Inner, Store, now, waited};
+use bytes::Bytes;
+use names::{Digest, RepositoryName};
+
+/// Blobs up to this many bytes are read when they are opened.
+const SMALL: u64 = 64 << 10;
+
+/// Blobs up to this many bytes are remembered.
+const REMEMBERED: u64 = 16 << 10;
+
+impl Store {
+    /// How many bytes the blob has; `None` when the repository does not hold it.
+    pub fn stat_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<u64>, Error> {
+        waited(self.inner.stat_blob(repository, digest, Wait::May))
+    }
+
+    /// [`stat_blob`](Store::stat_blob), if it need not wait.
+    pub fn stat_blob_now(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Option<Result<Option<u64>, Error>> {
+        now(self.inner.stat_blob(repository, digest, Wait::Never))
+    }
+
+    /// Opens the blob for reading; `None` when the repository does not hold it.
+    pub fn open_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Content>, Error> {
+        waited(self.inner.open_blob(repository, digest, Wait::May))
+    }
+
+    /// [`open_blob`](Store::open_blob), if it need not wait.
+    pub fn open_blob_now(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Option<Result<Option<Content>, Error>> {
+        now(self.inner.open_blob(repository, digest, Wait::Never))
+    }
+
+    /// Makes `to` hold a blob that `from` holds; `false` when `from` does not hold it. Repeating it changes nothing.
+    pub fn mount(&self, to: &RepositoryName, from: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let Some(held) = waited(inner.hold(from, digest, Wait::May))? else { return Ok(false) };
+        if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
+            return Ok(false);
+        }
+        inner.backend.commit(&[hold(to, digest, &held)], true)?;
+        Ok(true)
+    }
+
+    /// Makes the repository no longer hold the blob; `false` when it did not. The bytes stay, and so do other
+    /// repositories' holds.
+    pub fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
+        let held = waited(inner.stat_blob(repository, digest, Wait::May))?.is_some();
+        // A hold without bytes is none, and goes all the same.
+        inner.backend.remove(&layout::layer(repository, digest), true)?;
+        Ok(held)
+    }
+}
+
+/// The unit that makes a repository hold a blob whose bytes are those of `content`.
+pub(crate) fn hold(repository: &RepositoryName, digest: &Digest, content: &Digest) -> Unit {
+    let link = Source::Bytes(Bytes::copy_from_slice(content.as_str().as_bytes()));
+    Unit { directory: layout::layer(repository, digest), files: vec![(layout::LINK.to_owned(), link)] }
+}
+
+impl Inner {
+    /// Whose bytes the repository's hold on a blob names.
+    pub fn hold(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<Digest>, Fault> {
+        let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
+        Ok(self.link(&key, wait)?.map(|link| link.digest))
+    }
+
+    pub fn stat_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<u64>, Fault> {
+        match self.hold(repository, digest, wait)? {
+            Some(held) => self.stat_bytes(&held, wait),
+            None => Ok(None),
+        }
+    }
+
+    /// How many bytes lie under a digest, whoever holds them.
+    pub fn stat_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<u64>, Fault> {
+        let key = layout::in_directory(&layout::blob(digest), layout::DATA);
+        let known = self.blobs.get(digest.as_str());
+        let found = self.backend.stat(&key, known.as_ref().map(|(stamp, _)| stamp), wait)?;
+        match (&found, known) {
+            (Some(stamp), Some((known, _))) if stamp.same(&known) => {}
+            (Some(stamp), _) => self.blobs.put(digest.as_str(), (*stamp, None), 0),
+            (None, Some(_)) => self.blobs.remove(digest.as_str()),
+            (None, None) => {}
+        }
+        Ok(found.map(|stamp| stamp.size))
+    }
+
+    fn open_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<Content>, Fault> {
+        let Some(held) = self.hold(repository, digest, wait)? else { return Ok(None) };
+        let key = layout::in_directory(&layout::blob(&held), layout::DATA);
+        if let Some((stamp, Some(bytes))) = self.blobs.get(held.as_str())
+            && self.backend.stat(&key, Some(&stamp), wait)?.is_some_and(|found| found.same(&stamp))
+        {
+            return Ok(Some(Content::from(bytes)));
+        }
+        let Some(object) = self.backend.open(&key, wait)? else {
+            self.blobs.remove(held.as_str());
+            return Ok(None);
+        };
+        let stamp = object.stamp();
+        if stamp.size > SMALL {
+            return Ok(Some(Content::from(object)));
+        }
+        let mut bytes = vec![0; stamp.size as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match object.read_at(&mut bytes[filled..], filled as u64, wait)? {
+                0 => return Err(cut_off(key, filled, bytes.len()).into()),
+                read => filled += read,
+            }
+        }
+        let bytes = Bytes::from(bytes);
+        if stamp.settled && stamp.size <= REMEMBERED {
+            self.blobs.put(held.as_str(), (stamp, Some(bytes.clone())), bytes.len());
+        }
+        Ok(Some(Content::from(bytes)))
+    }
+}
+
+fn cut_off(path: String, found: usize, size: usize) -> Error {
+    Error::Corrupt { path, what: format!("ends after {found} of {size} bytes") }
+}

@@ -1,0 +1,190 @@
+use crate::backend::{Fault, Object, Wait};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::task::JoinHandle;
+
+/// How many bytes of a large blob are handed on at a time.
+const CHUNK: usize = 128 << 10;
+
+/// How many chunks a thread keeps for the next bodies.
+const KEPT_CHUNKS: usize = 16;
+
+/// The bytes of one blob, open for reading. They stay readable when the blob is deleted meanwhile.
+#[derive(Clone)]
+pub struct Content(Source);
+
+#[derive(Clone)]
+enum Source {
+    Memory(Bytes),
+    Object(Arc<dyn Object>),
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Content {
+        Content(Source::Memory(bytes))
+    }
+}
+
+impl From<Arc<dyn Object>> for Content {
+    fn from(object: Arc<dyn Object>) -> Content {
+        Content(Source::Object(object))
+    }
+}
+
+impl Content {
+    /// How many bytes the blob has.
+    pub fn size(&self) -> u64 {
+        match &self.0 {
+            Source::Memory(bytes) => bytes.len() as u64,
+            Source::Object(object) => object.stamp().size,
+        }
+    }
+
+    /// `length` bytes from `offset` on; what lies beyond the blob's end is left away. To be polled within a tokio
+    /// runtime: what is not in the page cache is read on its blocking threads.
+    pub fn body(&self, offset: u64, length: u64) -> ContentBody {
+        let end = offset.saturating_add(length).min(self.size());
+        ContentBody { source: self.0.clone(), at: offset.min(end), end, waiting: None }
+    }
+}
+
+/// A part of a blob as the body of an answer. It never ends early: a blob that turns out shorter is an error.
+pub struct ContentBody {
+    source: Source,
+    at: u64,
+    end: u64,
+    waiting: Option<JoinHandle<io::Result<Chunk>>>,
+}
+
+impl Body for ContentBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let me = &mut *self;
+        if me.at >= me.end {
+            return Poll::Ready(None);
+        }
+        let bytes = match &me.source {
+            Source::Memory(bytes) => bytes.slice(me.at as usize..me.end as usize),
+            Source::Object(object) => {
+                match ready!(poll_chunk(object, &mut me.waiting, me.at, me.end - me.at, context)) {
+                    Ok(chunk) => Bytes::from_owner(chunk),
+                    Err(error) => {
+                        me.at = me.end;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+        };
+        me.at += bytes.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.at >= self.end
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.end - self.at)
+    }
+}
+
+/// The next bytes: from the page cache here and now, otherwise from a blocking thread.
+fn poll_chunk(
+    object: &Arc<dyn Object>,
+    waiting: &mut Option<JoinHandle<io::Result<Chunk>>>,
+    at: u64,
+    wanted: u64,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<Chunk>> {
+    if waiting.is_none() {
+        let mut chunk = Chunk::take(wanted);
+        match object.read_at(chunk.room(), at, Wait::Never) {
+            Ok(0) => return Poll::Ready(Err(ended(at))),
+            Ok(read) => {
+                chunk.filled = read;
+                return Poll::Ready(Ok(chunk));
+            }
+            // What is wrong will show again there.
+            Err(_) => {
+                let object = object.clone();
+                *waiting = Some(tokio::task::spawn_blocking(move || fill(&*object, chunk, at)));
+            }
+        }
+    }
+    let Some(job) = waiting else { unreachable!("it was set above") };
+    let result = ready!(Pin::new(job).poll(context));
+    *waiting = None;
+    Poll::Ready(result.unwrap_or_else(|error| Err(io::Error::other(error))))
+}
+
+fn fill(object: &dyn Object, mut chunk: Chunk, at: u64) -> io::Result<Chunk> {
+    while chunk.filled < chunk.wanted {
+        let filled = chunk.filled;
+        match object.read_at(&mut chunk.room()[filled..], at + filled as u64, Wait::May) {
+            Ok(0) => return Err(ended(at + filled as u64)),
+            Ok(read) => chunk.filled += read,
+            Err(Fault::Error(error)) => return Err(io::Error::other(error)),
+            Err(Fault::WouldWait) => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+    Ok(chunk)
+}
+
+fn ended(at: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        format!("the blob was cut off at {at} bytes while it was read"),
+    )
+}
+
+thread_local! {
+    static KEPT: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer that goes back to the thread that drops it: a fresh one costs a page fault for every 4 KiB.
+struct Chunk {
+    buffer: Box<[u8]>,
+    wanted: usize,
+    filled: usize,
+}
+
+impl Chunk {
+    fn take(wanted: u64) -> Chunk {
+        let wanted = usize::try_from(wanted).unwrap_or(CHUNK).min(CHUNK);
+        let kept = KEPT.with(|kept| kept.borrow_mut().pop());
+        Chunk { buffer: kept.unwrap_or_else(|| vec![0; CHUNK].into()), wanted, filled: 0 }
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.buffer[..self.wanted]
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        // Fails while the thread ends, and then the buffer just goes.
+        let _ = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            if kept.len() < KEPT_CHUNKS {
+                kept.push(buffer);
+            }
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! An upload's bytes in its session's directory.
+
+use super::{Files, stamp_of};
+use crate::backend::{Draft, DraftError};
+use crate::error::Error;
+use bytes::Bytes;
+use rustix::fs::{Advice, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::io::IoSlice;
+use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
+
+/// How many bytes are written before the kernel is told to begin to put them on disk, so that the sync at the end
+/// has little left to wait for.
+const WRITE_BEHIND: u64 = 8 << 20;
+
+/// How large a kept state may be: anything larger is none of ours.
+const MAX_STATE: usize = 4096;
+
+struct FileDraft {
+    data: OwnedFd,
+    directory: OwnedFd,
+    key: String,
+    len: u64,
+    /// Up to where the kernel was told to write; `None` where nothing is synced.
+    written_behind: Option<u64>,
+}
+
+/// See [`Backend::open_draft`](crate::backend::Backend::open_draft).
+pub(super) fn open(files: &Files, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError> {
+    let key = layout::in_directory(directory, layout::DATA);
+    let Some(fd) = files.directory(directory)? else { return Ok(None) };
+    let Some(data) = files.open_waiting(&key, OFlags::RDWR)? else { return Ok(None) };
+    match rustix::fs::flock(&data, FlockOperation::NonBlockingLockExclusive) {
+        // What locks no files is shared with nobody who would ask for the lock.
+        Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+        Err(Errno::AGAIN) => return Err(DraftError::Busy),
+        Err(error) => return Err(Error::new("lock", &key, error).into()),
+    }
+    let stat = rustix::fs::fstat(&data).map_err(|error| Error::new("stat", &key, error))?;
+    let there = stamp_of(&data).map_err(|error| Error::new("stat", &key, error))?;
+    // Finished or cancelled by the one who held the lock before us?
+    let now = rustix::fs::statx(&fd, layout::DATA, rustix::fs::AtFlags::SYMLINK_NOFOLLOW, super::STAMP);
+    if stat.st_nlink == 0 || !now.is_ok_and(|now| now.stx_ino == there.object.1) {
+        return Ok(None);
+    }
+    let written_behind = files.fsync.then_some(there.size);
+    Ok(Some(Box::new(FileDraft { data, directory: fd, key, len: there.size, written_behind })))
+}
+
+impl FileDraft {
+    fn write_all(&self, parts: &[Bytes]) -> Result<u64, Errno> {
+        let mut slices: Vec<IoSlice> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut slices = &mut slices[..];
+        let mut at = self.len;
+        // Empty ones first off, so that an end of progress is one.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match rustix::io::pwritev(&self.data, slices, at) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(written) => {
+                    at += written as u64;
+                    IoSlice::advance_slices(&mut slices, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(at)
+    }
+}
+
+impl Draft for FileDraft {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn append(&mut self, parts: &[Bytes]) -> Result<(), Error> {
+        match self.write_all(parts) {
+            Ok(len) => self.len = len,
+            Err(error) => {
+                self.truncate(self.len)?;
+                return Err(Error::new("write", &self.key, error));
+            }
+        }
+        if let Some(from) = self.written_behind
+            && let Some(unwritten) = NonZeroU64::new(self.len.saturating_sub(from))
+            && unwritten.get() >= WRITE_BEHIND
+        {
+            // "Will not be needed" starts the writing of what is dirty; being dirty, it stays in the page cache.
+            let _ = rustix::fs::fadvise(&self.data, from, Some(unwritten), Advice::DontNeed);
+            self.written_behind = Some(self.len);
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, len: u64) -> Result<(), Error> {
+        let failed = |error| Error::new("cut off", &self.key, error);
+        // Never longer: a sync that failed has emptied it.
+        let len = len.min(stamp_of(&self.data).map_err(failed)?.size);
+        rustix::fs::ftruncate(&self.data, len).map_err(failed)?;
+        self.len = len;
+        self.written_behind = self.written_behind.map(|at| at.min(len));
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        super::read_at(&self.data, buffer, offset, crate::backend::Wait::May)
+            .map_err(|error| Error::new("read", &self.key, error))
+    }
+
+    fn state(&self) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |error| Error::new("read the hash state beside", &self.key, error);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = match rustix::fs::openat(&self.directory, layout::HASH_STATE, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut state = vec![0; MAX_STATE];
+        let read = super::read_at(&fd, &mut state, 0, crate::backend::Wait::May).map_err(failed)?;
+        state.truncate(read);
+        Ok(Some(state))
+    }
+
+    fn keep_state(&mut self, state: &[u8]) -> Result<(), Error> {
+        let failed = |error| Error::new("write the hash state beside", &self.key, error);
+        // In place: states are of one size, and what a crash leaves half written has the wrong check sum.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = rustix::fs::openat(&self.directory, layout::HASH_STATE, flags, mode).map_err(failed)?;
+        match rustix::io::retry_on_intr(|| rustix::io::pwrite(&fd, state, 0)).map_err(failed)? {
+            written if written == state.len() => Ok(()),
+            _ => Err(failed(Errno::NOSPC)),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Where things are prepared that shall appear whole: a directory per process, so that a later one can clear away
+//! what was left behind by a crash.
+
+use super::{Files, tree};
+use crate::error::Error;
+use names::UploadId;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// This process's staging directory, made when the first thing is written: a store that is only read from may be on
+/// a read-only file system. It is locked for as long as the process lives; what is not locked is someone's who died.
+#[derive(Default)]
+pub(super) struct Staging {
+    directory: Mutex<Option<Arc<OwnedFd>>>,
+    next: AtomicU64,
+}
+
+impl Staging {
+    /// A name that nothing in the directory has.
+    pub fn name(&self) -> String {
+        self.next.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+}
+
+impl Files {
+    /// The staging directory.
+    pub(super) fn staging(&self) -> Result<Arc<OwnedFd>, Error> {
+        let mut directory = self.staging.directory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fd) = &*directory {
+            // Someone may have cleared the tree by hand while we run.
+            if rustix::fs::fstat(fd).is_ok_and(|stat| stat.st_nlink > 0) {
+                return Ok(fd.clone());
+            }
+        }
+        let all = self.make_directory(layout::STAGING, &mut |_| {})?;
+        clear(&all);
+        let fd = own(&all).map_err(|error| Error::new("make a directory in", layout::STAGING, error))?;
+        Ok(directory.insert(Arc::new(fd)).clone())
+    }
+}
+
+/// Makes a directory and locks it, again if someone cleared it away between the two.
+fn own(all: &OwnedFd) -> Result<OwnedFd, Errno> {
+    loop {
+        let name = random_id()?;
+        let fd = tree::make_in(all, name.as_str())?;
+        // Some network file systems lock no directories. Then nobody else's lock succeeds either, and what a crash
+        // leaves behind stays.
+        let _ = rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive);
+        if rustix::fs::fstat(&fd)?.st_nlink > 0 {
+            return Ok(fd);
+        }
+    }
+}
+
+/// Removes what was left behind. What cannot be removed stays: it is in nobody's way.
+fn clear(all: &OwnedFd) {
+    let Ok(entries) = rustix::fs::Dir::read_from(all) else { return };
+    let names: Vec<CString> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
+    for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(fd) = rustix::fs::openat(all, name, flags, Mode::empty()) else { continue };
+        if rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Err(error) = tree::remove_in(all, name)
+        {
+            tracing::warn!(%error, ?name, "cannot clear away what an earlier process left in the staging area");
+        }
+    }
+}
+
+/// A UUID nobody can guess.
+pub(crate) fn random_id() -> Result<UploadId, Errno> {
+    let mut bytes = [0; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(UploadId::from_random(bytes))
+}

@@ -1,0 +1,116 @@
+//! Directories: reading them in order, making them, removing them with all that is in them.
+
+use super::Files;
+use crate::error::Error;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::BinaryHeap;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Directories are made for everyone, less what the process's mask takes away, as distribution makes them.
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// Opens beneath `root` a component at a time and follows no symbolic link: for kernels and system call filters
+/// that do not let us say it in one call.
+pub(super) fn open_by_steps(root: &OwnedFd, key: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let (directory, name) = layout::split(key);
+    let mut at: Option<OwnedFd> = None;
+    for component in directory.split('/').filter(|c| !c.is_empty()) {
+        let from = at.as_ref().unwrap_or(root);
+        at = Some(rustix::fs::openat(from, component, step, Mode::empty())?);
+    }
+    rustix::fs::openat(at.as_ref().unwrap_or(root), name, flags | OFlags::NOFOLLOW, Mode::empty())
+}
+
+/// The names of the directories in a directory that come after `after`, in bytewise order, the first `limit` of them;
+/// and whether there are more. Names that are no UTF-8 are none of ours.
+pub(super) fn list(fd: &OwnedFd, after: Option<&str>, limit: usize) -> Result<(Vec<String>, bool), Errno> {
+    let mut first = BinaryHeap::new();
+    let mut more = false;
+    for entry in Dir::read_from(fd)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") || after.is_some_and(|after| name <= after) {
+            continue;
+        }
+        if first.len() >= limit && first.peek().is_none_or(|last: &String| name >= last.as_str()) {
+            more |= is_directory(fd, &entry);
+            continue;
+        }
+        if !is_directory(fd, &entry) {
+            continue;
+        }
+        first.push(name.to_owned());
+        if first.len() > limit {
+            first.pop();
+            more = true;
+        }
+    }
+    Ok((first.into_sorted_vec(), more))
+}
+
+fn is_directory(parent: &OwnedFd, entry: &rustix::fs::DirEntry) -> bool {
+    match entry.file_type() {
+        FileType::Directory => true,
+        // Some file systems do not say.
+        FileType::Unknown => rustix::fs::statat(parent, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+        _ => false,
+    }
+}
+
+impl Files {
+    /// Opens a directory that is made, with all above it, where it is absent. `made` is told the directory in which
+    /// each was made, before it is.
+    pub(super) fn make_directory(&self, key: &str, made: &mut dyn FnMut(&str)) -> Result<OwnedFd, Error> {
+        if let Some(fd) = self.directory(key)? {
+            return Ok(fd);
+        }
+        let (parent_key, name) = layout::split(key);
+        let parent = self.make_directory(parent_key, made)?;
+        made(parent_key);
+        match rustix::fs::mkdirat(&parent, name, DIRECTORY_MODE) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(Error::new("make the directory", key, error)),
+        }
+        self.directory(key)?.ok_or_else(|| Error::new("open the directory just made", key, Errno::NOENT))
+    }
+}
+
+/// Makes a directory in `parent` and opens it; one that is there will do.
+pub(super) fn make_in(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    match rustix::fs::mkdirat(&parent, name, DIRECTORY_MODE) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error),
+    }
+    open_in(parent, name)
+}
+
+/// Opens a directory in `parent`, not through a symbolic link.
+pub(super) fn open_in(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(parent, name, flags, Mode::empty())
+}
+
+/// Removes a file, or a directory with all that is in it; `false` when there is none. Follows no symbolic link.
+pub(super) fn remove_in(parent: impl AsFd, name: &std::ffi::CStr) -> Result<bool, Errno> {
+    match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+        Ok(()) => return Ok(true),
+        Err(Errno::NOENT) => return Ok(false),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(error) => return Err(error),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+    for entry in Dir::read_from(&fd)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            remove_in(&fd, entry.file_name())?;
+        }
+    }
+    match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(error) => Err(error),
+    }
+}

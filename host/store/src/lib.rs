@@ -1,0 +1,141 @@
+//! The native store: repositories, manifests, tags, blobs and uploads in a directory tree that distribution opens too.
+//!
+//! * A repository *holds* a blob or a manifest by a link; bytes lie once for all repositories. A link whose bytes are
+//!   missing is no hold.
+//! * What becomes visible becomes visible whole, and what was acknowledged survives a crash. Whatever prefix of a
+//!   commit a crash leaves behind is harmless.
+//! * People edit the tree by hand. Nothing that is remembered is believed without a look at the disk.
+//!
+//! A function whose name ends in `_now` never waits: it answers from memory or page cache, or with `None`, which
+//! means that it would have to wait. Its twin without `_now` waits on the calling thread; so do all other functions
+//! that are not `async`.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod blobs;
+mod cache;
+mod catalog;
+mod content;
+mod error;
+mod files;
+mod hashstate;
+mod links;
+mod manifests;
+mod session;
+mod uploads;
+
+pub use catalog::Page;
+pub use content::{Content, ContentBody};
+pub use error::{Cause, Error, OpenError, PutManifestError, UploadError};
+pub use manifests::{Manifest, PutManifest};
+
+use backend::{Backend, Fault, Stamp};
+use bytes::Bytes;
+use cache::Cache;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+/// How to open a [`Store`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that has `docker/registry/v2` in it; it is made where it is absent.
+    pub root: PathBuf,
+    /// Whether what is acknowledged was synced to disk. `storage.filesystem.fsync`.
+    pub fsync: bool,
+    /// The largest manifest that is read, in bytes: the protocol accepts none that is larger.
+    pub manifest_limit: u64,
+    /// How many bytes of manifests are remembered.
+    pub manifest_cache: usize,
+    /// How many bytes of small blobs are remembered.
+    pub blob_cache: usize,
+    /// How many bytes of links are remembered; one takes about half a kilobyte.
+    pub link_cache: usize,
+    /// How many bytes of lists of tags are remembered.
+    pub tag_cache: usize,
+}
+
+impl Options {
+    /// The defaults, for a tree at `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Options {
+        Options {
+            root: root.into(),
+            fsync: true,
+            manifest_limit: 4 << 20,
+            manifest_cache: 8 << 20,
+            blob_cache: 4 << 20,
+            link_cache: 4 << 20,
+            tag_cache: 4 << 20,
+        }
+    }
+}
+
+/// The store. Clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// How many locks the repositories share.
+const WRITER_LOCKS: usize = 64;
+
+struct Inner {
+    backend: Box<dyn Backend>,
+    manifest_limit: u64,
+    links: Cache<links::Known>,
+    manifests: Cache<Bytes>,
+    blobs: Cache<(Stamp, Option<Bytes>)>,
+    tags: Cache<Arc<catalog::Tags>>,
+    /// Storing manifests shares, deleting excludes, so that nothing goes between a check and what was checked for.
+    writers: [RwLock<()>; WRITER_LOCKS],
+    /// The upload sessions that someone in this process writes to.
+    sessions: Mutex<HashSet<String>>,
+    /// Tells whether the machine was restarted since a hash state was kept.
+    boot: hashstate::Boot,
+}
+
+impl Store {
+    /// Opens the tree; nothing is read or written yet, so that one that is read-only opens too.
+    ///
+    /// # Errors
+    /// The root cannot be made, or cannot be opened. The text names it, and the remedy.
+    pub fn open(options: Options) -> Result<Store, OpenError> {
+        let files = files::Files::open(&options.root, options.fsync)?;
+        let inner = Inner {
+            backend: Box::new(files),
+            manifest_limit: options.manifest_limit,
+            links: Cache::new(options.link_cache),
+            manifests: Cache::new(options.manifest_cache),
+            blobs: Cache::new(options.blob_cache),
+            tags: Cache::new(options.tag_cache),
+            writers: std::array::from_fn(|_| RwLock::new(())),
+            sessions: Mutex::default(),
+            boot: hashstate::Boot::current(),
+        };
+        Ok(Store { inner: Arc::new(inner) })
+    }
+}
+
+impl Inner {
+    fn writer(&self, repository: &names::RepositoryName) -> &RwLock<()> {
+        &self.writers[cache::spread(repository.as_str()) % WRITER_LOCKS]
+    }
+}
+
+/// The answer of a `_now` function.
+fn now<T>(result: Result<T, Fault>) -> Option<Result<T, Error>> {
+    match result {
+        Ok(value) => Some(Ok(value)),
+        Err(Fault::Error(error)) => Some(Err(error)),
+        Err(Fault::WouldWait) => None,
+    }
+}
+
+/// The answer of its twin.
+fn waited<T>(result: Result<T, Fault>) -> Result<T, Error> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(Fault::Error(error)) => Err(error),
+        Err(Fault::WouldWait) => unreachable!("a call that may wait does"),
+    }
+}

@@ -1,0 +1,221 @@
+use crate::backend::{Fault, Source, Unit, Wait};
+use crate::error::{Error, PutManifestError};
+use crate::{Inner, Store, now, waited};
+use bytes::Bytes;
+use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// A manifest as it was stored.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// What the bytes hash to.
+    pub digest: Digest,
+    /// The media type kept beside it, if one was.
+    pub media_type: Option<String>,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// A manifest to be stored, with everything it needs to be of use.
+#[derive(Clone, Debug)]
+pub struct PutManifest {
+    /// What the bytes hash to; the caller has computed it.
+    pub digest: Digest,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// To be kept beside it, where the bytes alone do not say it.
+    pub media_type: Option<String>,
+    /// The blobs that the repository has to hold.
+    pub blobs: Vec<Digest>,
+    /// The manifests that have to be in the repository.
+    pub manifests: Vec<Digest>,
+    /// The tags that shall name it.
+    pub tags: Vec<Tag>,
+}
+
+impl Store {
+    /// The manifest; `None` when the repository has no such tag or revision.
+    pub fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Manifest>, Error> {
+        waited(self.inner.manifest(repository, reference, Wait::May))
+    }
+
+    /// [`manifest`](Store::manifest), if it need not wait.
+    pub fn manifest_now(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Option<Result<Option<Manifest>, Error>> {
+        now(self.inner.manifest(repository, reference, Wait::Never))
+    }
+
+    /// Stores a manifest and points its tags at it. Repeating it changes nothing. In a crash some prefix survives of:
+    /// bytes, revision, then for each tag its index and the tag itself.
+    ///
+    /// # Errors
+    /// [`PutManifestError::Missing`] names all that the repository lacks; then nothing was stored.
+    pub fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        manifest: PutManifest,
+    ) -> Result<(), PutManifestError> {
+        let inner = &self.inner;
+        let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
+        inner.check(repository, &manifest)?;
+        inner.backend.commit(&units(repository, manifest), true)?;
+        Ok(())
+    }
+
+    /// Removes a manifest and every tag that names it; `false` when the repository has no such manifest. Its blobs
+    /// stay, and so do manifests it refers to.
+    pub fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
+        let is_revision = waited(inner.revision(repository, digest, Wait::May))?.is_some();
+        if !is_revision && waited(inner.layer_manifest(repository, digest, Wait::May))?.is_none() {
+            return Ok(false);
+        }
+        // Tags first: a tag without its manifest is worse than a manifest without its tag.
+        let tags = inner.backend.list(&layout::tags(repository), None, usize::MAX)?;
+        for tag in tags.into_iter().flat_map(|tags| tags.names).flat_map(|name| name.parse::<Tag>()) {
+            let directory = layout::tag(repository, &tag);
+            let link =
+                waited(inner.link(&layout::in_directory(&directory, layout::CURRENT_LINK), Wait::May))?;
+            if link.is_some_and(|link| link.digest == *digest) {
+                inner.backend.remove(&directory, true)?;
+            }
+        }
+        let hold = match is_revision {
+            true => layout::revision(repository, digest),
+            // Linked where a very old tree has its manifests.
+            false => layout::layer(repository, digest),
+        };
+        inner.backend.remove(&hold, true)
+    }
+
+    /// Removes a tag; `false` when there is none. The manifest and its other tags stay.
+    pub fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
+        inner.backend.remove(&layout::tag(repository, tag), true)
+    }
+}
+
+impl Inner {
+    fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        wait: Wait,
+    ) -> Result<Option<Manifest>, Fault> {
+        let digest = match reference {
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(tag) => {
+                let key = layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK);
+                match self.link(&key, wait)? {
+                    Some(link) => link.digest,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let found = match self.revision(repository, &digest, wait)? {
+            Some(link) => self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes)),
+            None => self.layer_manifest(repository, &digest, wait)?.map(|bytes| (None, bytes)),
+        };
+        Ok(found.map(|(media_type, bytes)| Manifest {
+            digest,
+            media_type: media_type.map(|text| text.as_ref().to_owned()),
+            bytes,
+        }))
+    }
+
+    /// The bytes of a manifest that some repository holds.
+    fn manifest_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<Bytes>, Fault> {
+        if let Some(bytes) = self.manifests.get(digest.as_str()) {
+            return Ok(Some(bytes));
+        }
+        let key = layout::in_directory(&layout::blob(digest), layout::DATA);
+        let Some(small) = self.backend.read(&key, self.manifest_limit, wait)? else { return Ok(None) };
+        let actual = digest_of(digest.algorithm(), &small.bytes);
+        if actual != *digest {
+            return Err(Error::Corrupt { path: key, what: format!("has the digest {actual}") }.into());
+        }
+        self.manifests.put(digest.as_str(), small.bytes.clone(), small.bytes.len());
+        Ok(Some(small.bytes))
+    }
+
+    /// Very old trees have their manifests linked among the layers. Not every layer is a manifest, so its bytes have
+    /// to look like one.
+    fn layer_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<Bytes>, Fault> {
+        let Some(held) = self.hold(repository, digest, wait)? else { return Ok(None) };
+        match self.stat_bytes(&held, wait)? {
+            Some(size) if size <= self.manifest_limit => {}
+            _ => return Ok(None),
+        }
+        let bytes = self.manifest_bytes(&held, wait)?;
+        let mark = b"\"schemaVersion\"";
+        Ok(bytes.filter(|bytes| bytes.windows(mark.len()).any(|window| window == mark)))
+    }
+
+    /// Names all that the repository lacks of what a manifest needs.
+    fn check(&self, repository: &RepositoryName, manifest: &PutManifest) -> Result<(), PutManifestError> {
+        let mut blobs = Vec::new();
+        for digest in &manifest.blobs {
+            if waited(self.stat_blob(repository, digest, Wait::May))?.is_none() {
+                blobs.push(digest.clone());
+            }
+        }
+        let mut manifests = Vec::new();
+        for digest in &manifest.manifests {
+            let here = match waited(self.revision(repository, digest, Wait::May))? {
+                Some(link) => waited(self.stat_bytes(&link.digest, Wait::May))?.is_some(),
+                None => waited(self.layer_manifest(repository, digest, Wait::May))?.is_some(),
+            };
+            if !here {
+                manifests.push(digest.clone());
+            }
+        }
+        match blobs.is_empty() && manifests.is_empty() {
+            true => Ok(()),
+            false => Err(PutManifestError::Missing { blobs, manifests }),
+        }
+    }
+}
+
+/// What is written for a manifest, in the order in which it becomes visible: the last is what makes the tag name it.
+fn units(repository: &RepositoryName, manifest: PutManifest) -> Vec<Unit> {
+    let PutManifest { digest, bytes, media_type, tags, .. } = manifest;
+    let text = Bytes::copy_from_slice(digest.as_str().as_bytes());
+    let link = |name: &str| (name.to_owned(), Source::Bytes(text.clone()));
+    let data = (layout::DATA.to_owned(), Source::Bytes(bytes));
+    let media_type = media_type.map(|text| (layout::MEDIA_TYPE.to_owned(), Source::Bytes(text.into())));
+    let mut units = vec![
+        // distribution 2.x finds repositories by it, even one that holds no blob.
+        Unit { directory: layout::layers(repository), files: Vec::new() },
+        Unit { directory: layout::blob(&digest), files: vec![data] },
+        Unit {
+            directory: layout::revision(repository, &digest),
+            files: media_type.into_iter().chain([link(layout::LINK)]).collect(),
+        },
+    ];
+    units.extend(tags.iter().map(|tag| Unit {
+        directory: layout::tag(repository, tag),
+        files: vec![link(&layout::tag_index_link(&digest)), link(layout::CURRENT_LINK)],
+    }));
+    units
+}
+
+fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+    match algorithm {
+        Algorithm::Sha256 => Digest::from_raw(algorithm, &Sha256::digest(bytes)),
+        Algorithm::Sha512 => Digest::from_raw(algorithm, &Sha512::digest(bytes)),
+    }
+}

@@ -1,0 +1,179 @@
+//! One upload session while someone writes to it. All of it waits for the disk.
+
+use crate::backend::{Draft, DraftError, Source, Unit};
+use crate::error::UploadError;
+use crate::{Inner, blobs, hashstate};
+use bytes::Bytes;
+use names::{Algorithm, Digest, RepositoryName};
+use sha2::{Digest as _, Sha256, Sha512};
+use std::sync::{Arc, PoisonError};
+
+/// How many bytes are read at a time where bytes have to be hashed again.
+const REREAD: usize = 256 << 10;
+
+/// What becomes of the bytes that came, when the writer is dropped or the body ends early.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// They are kept.
+    Keep,
+    /// The session goes back to where it was.
+    Undo,
+}
+
+/// A session's lock within this process, held until it is dropped.
+pub(crate) struct Lock {
+    inner: Arc<Inner>,
+    session: String,
+}
+
+impl Lock {
+    /// `None` when another one has it.
+    pub fn take(inner: &Arc<Inner>, session: &str) -> Option<Lock> {
+        let mut held = inner.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(session.to_owned()).then(|| Lock { inner: inner.clone(), session: session.to_owned() })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut held = self.inner.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.session);
+    }
+}
+
+/// Writes to a session and hashes what it writes. Whatever way it is dropped, the session is left such that it can be
+/// continued.
+pub(crate) struct Writer {
+    draft: Box<dyn Draft>,
+    hash: Sha256,
+    start: (u64, Sha256),
+    unfinished: Unfinished,
+    settled: bool,
+    /// Dropped last: after the session was left in order.
+    lock: Lock,
+}
+
+impl Writer {
+    /// Opens the session whose lock this is, at the offset `at` where one is given.
+    pub fn open(lock: Lock, at: Option<u64>, unfinished: Unfinished) -> Result<Writer, UploadError> {
+        let draft = match lock.inner.backend.open_draft(&lock.session) {
+            Ok(Some(draft)) => draft,
+            Ok(None) => return Err(UploadError::Unknown),
+            Err(DraftError::Busy) => return Err(UploadError::Busy),
+            Err(DraftError::Error(error)) => return Err(error.into()),
+        };
+        if at.is_some_and(|at| at != draft.len()) {
+            return Err(UploadError::WrongOffset(draft.len()));
+        }
+        let hash = hash_so_far(&*draft, &lock.inner.boot)?;
+        let start = (draft.len(), hash.clone());
+        Ok(Writer { draft, hash, start, unfinished, settled: false, lock })
+    }
+
+    /// Where the session stood when it was opened.
+    pub fn start(&self) -> u64 {
+        self.start.0
+    }
+
+    /// Appends. On an error nothing of it was written.
+    pub fn write(&mut self, parts: &[Bytes]) -> Result<(), UploadError> {
+        self.draft.append(parts)?;
+        parts.iter().for_each(|part| self.hash.update(part));
+        Ok(())
+    }
+
+    /// Leaves the session in order and returns its offset.
+    pub fn close(mut self) -> u64 {
+        self.settle();
+        self.draft.len()
+    }
+
+    /// Publishes the session's bytes as a blob that the repository holds, and returns its size.
+    pub fn publish(mut self, repository: &RepositoryName, digest: &Digest) -> Result<u64, UploadError> {
+        let actual = match digest.algorithm() {
+            Algorithm::Sha256 => Digest::from_raw(Algorithm::Sha256, &self.hash.clone().finalize()),
+            Algorithm::Sha512 => {
+                let mut hash = Sha512::new();
+                reread(&*self.draft, 0, |bytes| hash.update(bytes))?;
+                Digest::from_raw(Algorithm::Sha512, &hash.finalize())
+            }
+        };
+        if actual != *digest {
+            return Err(UploadError::DigestMismatch { actual });
+        }
+        let session = self.lock.session.clone();
+        // The bytes come last. If their move fails the session still has them, and a hold without bytes is none.
+        let bytes = Unit {
+            directory: layout::blob(digest),
+            files: vec![(layout::DATA.to_owned(), Source::Upload(session.clone()))],
+        };
+        let backend = &self.lock.inner.backend;
+        backend.commit(&[blobs::hold(repository, digest, digest), bytes], true)?;
+        self.settled = true;
+        if let Err(error) = backend.remove(&session, false) {
+            tracing::warn!(%error, "cannot clear away a finished upload");
+        }
+        Ok(self.draft.len())
+    }
+
+    /// Ends the session and forgets its bytes.
+    pub fn cancel(mut self) -> Result<(), UploadError> {
+        self.lock.inner.backend.remove(&self.lock.session, false)?;
+        self.settled = true;
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        if self.unfinished == Unfinished::Undo {
+            let (offset, hash) = self.start.clone();
+            match self.draft.truncate(offset) {
+                Ok(()) if self.draft.len() == offset => self.hash = hash,
+                // What is there is hashed again by the next one who writes.
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(%error, "cannot take back what a failed finish has appended to an upload");
+                }
+            }
+        }
+        let state = hashstate::encode(&self.lock.inner.boot, self.draft.len(), &self.hash);
+        if let Err(error) = self.draft.keep_state(&state) {
+            tracing::warn!(%error, "cannot keep an upload's hash state; its bytes will be read again");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// The hash of what a session has: from the kept state, and the bytes after it if there are any; from all bytes if the
+/// state does not fit them. The bytes there are decide.
+fn hash_so_far(draft: &dyn Draft, boot: &hashstate::Boot) -> Result<Sha256, UploadError> {
+    if draft.len() == 0 {
+        return Ok(Sha256::new());
+    }
+    let kept = draft.state()?.and_then(|text| hashstate::decode(boot, &text));
+    let (from, mut hash) = kept.filter(|(offset, _)| *offset <= draft.len()).unwrap_or((0, Sha256::new()));
+    reread(draft, from, |bytes| hash.update(bytes))?;
+    Ok(hash)
+}
+
+fn reread(draft: &dyn Draft, from: u64, mut each: impl FnMut(&[u8])) -> Result<(), UploadError> {
+    let mut at = from;
+    let mut buffer = vec![0; REREAD.min((draft.len() - from) as usize)];
+    while at < draft.len() {
+        match draft.read_at(&mut buffer, at)? {
+            0 => return Err(UploadError::WrongOffset(at)),
+            read => {
+                each(&buffer[..read]);
+                at += read as u64;
+            }
+        }
+    }
+    Ok(())
+}

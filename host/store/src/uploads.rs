@@ -1,0 +1,350 @@
+use crate::backend::{Source, Unit, Wait};
+use crate::error::{Error, UploadError};
+use crate::session::{Lock, Unfinished, Writer};
+use crate::{Inner, Store, waited};
+use bytes::Bytes;
+use http_body::Body;
+use names::{Digest, RepositoryName, UploadId};
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, Sleep};
+
+/// How long to wait for another writer: a client that comes back is often faster than the news that its first
+/// connection is dead.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// How often to look whether the other writer is done.
+const BUSY_POLL: Duration = Duration::from_millis(20);
+
+/// How many bytes are written at a time, while as many again are received.
+const BATCH: usize = 256 << 10;
+
+/// Of how many parts a batch may be made.
+const BATCH_PARTS: usize = 256;
+
+/// How long a batch may stay incomplete before it is written as it is: an upload that waits for its client holds no
+/// bytes in memory.
+const LINGER: Duration = Duration::from_millis(10);
+
+impl Store {
+    /// Begins an upload session at offset 0. It need not survive a crash of the machine.
+    pub fn create_upload(&self, repository: &RepositoryName) -> Result<UploadId, Error> {
+        let id = crate::files::random_id()
+            .map_err(|error| Error::new("draw random bytes for", "an upload's name", error))?;
+        let unit = Unit {
+            directory: layout::upload(repository, &id),
+            files: vec![
+                (layout::STARTED_AT.to_owned(), Source::Bytes(rfc3339(SystemTime::now()).into())),
+                (layout::DATA.to_owned(), Source::Bytes(Bytes::new())),
+            ],
+        };
+        self.inner.backend.commit(&[unit], false)?;
+        Ok(id)
+    }
+
+    /// How many bytes the session has.
+    pub fn upload_offset(&self, repository: &RepositoryName, id: &UploadId) -> Result<u64, UploadError> {
+        let key = layout::in_directory(&layout::upload(repository, id), layout::DATA);
+        match waited(self.inner.backend.stat(&key, None, Wait::May))? {
+            Some(stamp) => Ok(stamp.size),
+            None => Err(UploadError::Unknown),
+        }
+    }
+
+    /// Ends the session and forgets its bytes.
+    pub fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<(), UploadError> {
+        let session = layout::upload(repository, id);
+        let deadline = std::time::Instant::now() + BUSY_FOR;
+        loop {
+            match open(&self.inner, &session, None, Unfinished::Keep) {
+                Err(UploadError::Busy) if std::time::Instant::now() < deadline => {
+                    std::thread::sleep(BUSY_POLL)
+                }
+                result => return result?.cancel(),
+            }
+        }
+    }
+
+    /// Writes the body at the end of the session and returns the new offset; `at`, where given, is where the caller
+    /// believes that end to be. Whatever happens to the body or to this future, what came is kept. To be awaited in a
+    /// tokio runtime with time enabled: hashing and writing are done on its blocking threads.
+    pub async fn append<B>(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        body: B,
+    ) -> Result<u64, UploadError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
+        let writer = self.writer(repository, id, at, Unfinished::Keep).await?;
+        let mut received = receive(writer, body).await?;
+        let interrupted = received.interrupted.take();
+        let offset = blocking(move || Ok(received.write()?.close())).await?;
+        match interrupted {
+            None => Ok(offset),
+            Some(why) => Err(UploadError::Interrupted { offset, why }),
+        }
+    }
+
+    /// Appends the body, where there is one, and publishes the session's bytes as a blob that the repository holds;
+    /// returns its size. When it fails, and when this future is dropped before all of the body has come, the session
+    /// is as it was before. To be awaited like [`append`](Store::append).
+    pub async fn finish<B>(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        body: Option<B>,
+        digest: &Digest,
+    ) -> Result<u64, UploadError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
+        let writer = self.writer(repository, id, at, Unfinished::Undo).await?;
+        let offset = writer.start();
+        let received = match body {
+            Some(body) => receive(writer, body).await?,
+            None => Received { writer, rest: Vec::new(), interrupted: None },
+        };
+        let (repository, digest) = (repository.clone(), digest.clone());
+        blocking(move || match received.interrupted {
+            Some(why) => {
+                received.writer.close();
+                Err(UploadError::Interrupted { offset, why })
+            }
+            None => received.write()?.publish(&repository, &digest),
+        })
+        .await
+    }
+
+    async fn writer(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        unfinished: Unfinished,
+    ) -> Result<Box<Writer>, UploadError> {
+        let session: Arc<str> = layout::upload(repository, id).into();
+        let deadline = Instant::now() + BUSY_FOR;
+        loop {
+            let (inner, session) = (self.inner.clone(), session.clone());
+            match blocking(move || open(&inner, &session, at, unfinished)).await {
+                Err(UploadError::Busy) if Instant::now() < deadline => tokio::time::sleep(BUSY_POLL).await,
+                result => return result,
+            }
+        }
+    }
+}
+
+fn open(
+    inner: &Arc<Inner>,
+    session: &str,
+    at: Option<u64>,
+    unfinished: Unfinished,
+) -> Result<Box<Writer>, UploadError> {
+    let lock = Lock::take(inner, session).ok_or(UploadError::Busy)?;
+    Writer::open(lock, at, unfinished).map(Box::new)
+}
+
+/// Does something on a blocking thread. It runs to its end even when nobody awaits it any more.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
+) -> Result<T, UploadError> {
+    ended(spawn_blocking(job).await)
+}
+
+fn ended<T>(result: Result<Result<T, UploadError>, tokio::task::JoinError>) -> Result<T, UploadError> {
+    result.unwrap_or_else(|error| {
+        let source = std::io::Error::other(error);
+        Err(Error::new("write", "an upload, on a blocking thread", source).into())
+    })
+}
+
+/// A body that has ended.
+struct Received {
+    writer: Box<Writer>,
+    /// What is not written yet.
+    rest: Vec<Bytes>,
+    /// Why it ended before its end.
+    interrupted: Option<String>,
+}
+
+impl Received {
+    fn write(mut self) -> Result<Box<Writer>, UploadError> {
+        if !self.rest.is_empty() {
+            self.writer.write(&self.rest)?;
+        }
+        Ok(self.writer)
+    }
+}
+
+/// Receives a body to its end; all but the last batch is written then.
+async fn receive<B>(writer: Box<Writer>, mut body: B) -> Result<Received, UploadError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let mut pump =
+        Pump { state: State::Idle(writer), batch: Vec::new(), length: 0, linger: None, ended: None };
+    poll_fn(|context| pump.poll(&mut body, context)).await?;
+    let interrupted = pump.ended.take().and_then(Result::err);
+    let rest = std::mem::take(&mut pump.batch);
+    match std::mem::replace(&mut pump.state, State::Gone) {
+        State::Idle(writer) => Ok(Received { writer, rest, interrupted }),
+        _ => unreachable!("the pump ends idle"),
+    }
+}
+
+enum State {
+    Idle(Box<Writer>),
+    Writing(JoinHandle<Result<Box<Writer>, UploadError>>),
+    Gone,
+}
+
+/// Gathers a body's frames into batches and has one batch written at a time while it gathers the next.
+struct Pump {
+    state: State,
+    batch: Vec<Bytes>,
+    length: usize,
+    linger: Option<Pin<Box<Sleep>>>,
+    ended: Option<Result<(), String>>,
+}
+
+impl Pump {
+    /// Ready when the body has ended and nothing is being written, or when writing failed.
+    fn poll<B>(&mut self, body: &mut B, context: &mut Context<'_>) -> Poll<Result<(), UploadError>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
+        loop {
+            if let State::Writing(job) = &mut self.state
+                && let Poll::Ready(result) = Pin::new(job).poll(context)
+            {
+                self.state = State::Gone;
+                self.state = State::Idle(ended(result)?);
+            }
+            self.gather(body, context);
+            let idle = matches!(self.state, State::Idle(_));
+            if self.ended.is_some() {
+                return if idle { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            if !idle || self.batch.is_empty() {
+                return Poll::Pending;
+            }
+            if !self.is_full() && !self.has_lingered(context) {
+                return Poll::Pending;
+            }
+            self.write();
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.length >= BATCH || self.batch.len() >= BATCH_PARTS
+    }
+
+    /// Takes what is there of the body, up to a full batch.
+    fn gather<B>(&mut self, body: &mut B, context: &mut Context<'_>)
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
+        while self.ended.is_none() && !self.is_full() {
+            match Pin::new(&mut *body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers say nothing to us.
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        self.length += data.len();
+                        self.batch.push(data);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => self.ended = Some(Err(error.to_string())),
+                Poll::Ready(None) => self.ended = Some(Ok(())),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn has_lingered(&mut self, context: &mut Context<'_>) -> bool {
+        let linger = self.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        linger.as_mut().poll(context).is_ready()
+    }
+
+    fn write(&mut self) {
+        let State::Idle(mut writer) = std::mem::replace(&mut self.state, State::Gone) else { return };
+        let batch = std::mem::take(&mut self.batch);
+        (self.length, self.linger) = (0, None);
+        self.state = State::Writing(spawn_blocking(move || writer.write(&batch).map(|()| writer)));
+    }
+}
+
+impl Drop for Pump {
+    /// The client has gone, or the server ends. What has come is written after what is being written; the writer leaves
+    /// the session in order when it is dropped, on a blocking thread.
+    fn drop(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let state = std::mem::replace(&mut self.state, State::Gone);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let last_words = move |mut writer: Box<Writer>| {
+            if let Err(error) = writer.write(&batch) {
+                tracing::warn!(%error, "the last bytes of an abandoned upload were not kept");
+            }
+        };
+        match state {
+            State::Gone => {}
+            State::Idle(writer) => drop(runtime.spawn_blocking(move || last_words(writer))),
+            State::Writing(job) => drop(runtime.spawn(async move {
+                if let Ok(Ok(writer)) = job.await {
+                    drop(spawn_blocking(move || last_words(writer)));
+                }
+            })),
+        }
+    }
+}
+
+/// A time as distribution writes it, in UTC.
+fn rfc3339(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Civil from days, with years that begin in March: then the day of a leap year comes last.
+    let day_of_era = (days + 719_468) % 146_097;
+    let era = (days + 719_468) / 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_go_reads_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_767_225_599, "2025-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Upload sessions: offsets, hash states, interruptions, several writers.
+#![allow(missing_docs)]
+
+mod common;
+use common::*;
+use names::{Algorithm, Digest};
+use std::fs;
+use std::time::Duration;
+use store::UploadError;
+
+#[test]
+fn chunks_are_appended_and_the_offset_tells_how_many_bytes_came() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 0);
+        assert_eq!(store.append(&name, &id, Some(0), body("he")).await.unwrap(), 2);
+        assert_eq!(store.append(&name, &id, None, body("l")).await.unwrap(), 3);
+        assert_eq!(store.append(&name, &id, Some(3), body("")).await.unwrap(), 3);
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 3);
+        assert_eq!(store.finish(&name, &id, Some(3), Some(body("lo")), &sha256("hello")).await.unwrap(), 5);
+        assert_eq!(pull(&store, &name, &sha256("hello")).await.unwrap(), b"hello");
+    });
+}
+
+#[test]
+fn a_chunk_at_the_wrong_offset_tells_the_right_one_and_writes_nothing() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, Some(0), body("hello")).await.unwrap();
+        for at in [0, 4, 6, u64::MAX] {
+            let result = store.append(&name, &id, Some(at), body("x")).await;
+            assert!(matches!(result, Err(UploadError::WrongOffset(5))), "{result:?}");
+            let result = store.finish(&name, &id, Some(at), Some(body("x")), &sha256("hellox")).await;
+            assert!(matches!(result, Err(UploadError::WrongOffset(5))), "{result:?}");
+        }
+        assert_eq!(store.finish(&name, &id, Some(5), NONE, &sha256("hello")).await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_session_is_known_until_it_ends_and_in_its_repository_only() {
+    let (tree, name, other) = (Tree::new(), repository("a"), repository("b"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let unknown = |result: Result<u64, UploadError>| assert!(matches!(result, Err(UploadError::Unknown)));
+        unknown(store.upload_offset(&other, &id));
+        unknown(store.append(&other, &id, None, body("x")).await);
+        unknown(store.finish(&other, &id, None, NONE, &sha256("")).await);
+        assert!(matches!(store.cancel_upload(&other, &id), Err(UploadError::Unknown)));
+
+        store.finish(&name, &id, None, NONE, &sha256("")).await.unwrap();
+        unknown(store.finish(&name, &id, None, NONE, &sha256("")).await);
+        unknown(store.upload_offset(&name, &id));
+
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, None, body("x")).await.unwrap();
+        store.cancel_upload(&name, &id).unwrap();
+        unknown(store.upload_offset(&name, &id));
+        unknown(store.append(&name, &id, None, body("x")).await);
+    });
+    assert_eq!(tree.files("repositories/a/_uploads"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_digest_that_does_not_match_leaves_the_session_as_it_was() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, Some(0), body("hel")).await.unwrap();
+        let result = store.finish(&name, &id, Some(3), Some(body("p!")), &sha256("hello")).await;
+        assert!(matches!(result, Err(UploadError::DigestMismatch { actual }) if actual == sha256("help!")));
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 3);
+        assert_eq!(store.stat_blob(&name, &sha256("hello")).unwrap(), None);
+        assert_eq!(store.stat_blob(&name, &sha256("help!")).unwrap(), None);
+        store.finish(&name, &id, Some(3), Some(body("lo")), &sha256("hello")).await.unwrap();
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_is_kept_by_append_and_taken_back_by_finish() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(700_000));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let (sender, broken) = sent();
+        sender.send(Ok(bytes.slice(..600_000))).unwrap();
+        sender.send(Err("the client went away".into())).unwrap();
+        match store.append(&name, &id, Some(0), broken).await {
+            Err(UploadError::Interrupted { offset: 600_000, why }) => assert_eq!(why, "the client went away"),
+            result => panic!("{result:?}"),
+        }
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 600_000);
+
+        let (sender, broken) = sent();
+        sender.send(Ok(bytes.slice(600_000..650_000))).unwrap();
+        sender.send(Err("again".into())).unwrap();
+        let result = store.finish(&name, &id, Some(600_000), Some(broken), &sha256(&bytes)).await;
+        assert!(matches!(result, Err(UploadError::Interrupted { offset: 600_000, .. })), "{result:?}");
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 600_000);
+
+        let rest = Some(body(bytes.slice(600_000..)));
+        store.finish(&name, &id, Some(600_000), rest, &sha256(&bytes)).await.unwrap();
+        assert_eq!(pull(&store, &name, &sha256(&bytes)).await.unwrap(), bytes);
+    });
+}
+
+#[test]
+fn an_append_that_nobody_awaits_any_more_keeps_what_came() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(400_000));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let (sender, endless) = sent();
+        for piece in bytes[..300_000].chunks(30_000) {
+            sender.send(Ok(bytes.slice_ref(piece))).unwrap();
+        }
+        let append = store.append(&name, &id, Some(0), endless);
+        assert!(tokio::time::timeout(Duration::from_millis(300), append).await.is_err());
+        // The next one waits until the last of it is written.
+        let at = match store.append(&name, &id, Some(0), body("")).await {
+            Err(UploadError::WrongOffset(at)) => at,
+            result => panic!("{result:?}"),
+        };
+        assert_eq!(at, 300_000);
+        let rest = Some(body(bytes.slice(at as usize..)));
+        store.finish(&name, &id, Some(at), rest, &sha256(&bytes)).await.unwrap();
+        assert_eq!(pull(&store, &name, &sha256(&bytes)).await.unwrap(), bytes);
+    });
+}
+
+#[test]
+fn an_append_dropped_at_any_moment_leaves_a_session_that_goes_on() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(3_000_000));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let mut at = 0;
+        for round in 0u64.. {
+            let (sender, endless) = sent();
+            for piece in bytes[at as usize..].chunks(50_000) {
+                sender.send(Ok(bytes.slice_ref(piece))).unwrap();
+            }
+            drop(sender);
+            let append = store.append(&name, &id, Some(at), endless);
+            let done = tokio::time::timeout(Duration::from_micros(round * 500), append).await;
+            if let Ok(result) = done {
+                assert_eq!(result.unwrap(), 3_000_000);
+                break;
+            }
+            // The true offset is the one that the next writer is told.
+            match store.append(&name, &id, Some(u64::MAX), body("")).await {
+                Err(UploadError::WrongOffset(offset)) => at = offset,
+                result => panic!("{result:?}"),
+            }
+        }
+        store.finish(&name, &id, Some(3_000_000), NONE, &sha256(&bytes)).await.unwrap();
+        assert_eq!(pull(&store, &name, &sha256(&bytes)).await.unwrap(), bytes);
+    });
+}
+
+#[test]
+fn a_finish_that_nobody_awaits_any_more_leaves_the_session_as_it_was() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(1_000_000));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, Some(0), body(bytes.slice(..400_000))).await.unwrap();
+        let (sender, endless) = sent();
+        sender.send(Ok(bytes.slice(400_000..900_000))).unwrap();
+        let digest = sha256(&bytes);
+        let finish = store.finish(&name, &id, Some(400_000), Some(endless), &digest);
+        assert!(tokio::time::timeout(Duration::from_millis(50), finish).await.is_err());
+        let rest = Some(body(bytes.slice(400_000..)));
+        store.finish(&name, &id, Some(400_000), rest, &sha256(&bytes)).await.unwrap();
+    });
+}
+
+#[test]
+fn two_writers_of_one_session_do_not_mix() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let (sender, slow) = sent();
+        let first = store.append(&name, &id, Some(0), slow);
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let result = store.append(&name, &id, Some(0), body("second")).await;
+            assert!(matches!(result, Err(UploadError::Busy)), "{result:?}");
+            let cancel = {
+                let (store, name, id) = (store.clone(), name.clone(), id.clone());
+                tokio::task::spawn_blocking(move || store.cancel_upload(&name, &id))
+            };
+            assert!(matches!(cancel.await.unwrap(), Err(UploadError::Busy)));
+            sender.send(Ok("first".into())).unwrap();
+            drop(sender);
+        };
+        let (first, ()) = tokio::join!(first, second);
+        assert_eq!(first.unwrap(), 5);
+        // One that comes shortly before the other is done waits for it.
+        let (sender, slow) = sent();
+        let first = store.append(&name, &id, Some(5), slow);
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let late = async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                drop(sender)
+            };
+            tokio::join!(store.append(&name, &id, Some(5), body("!")), late).0
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((first.unwrap(), second.unwrap()), (5, 6));
+        store.finish(&name, &id, Some(6), NONE, &sha256("first!")).await.unwrap();
+    });
+}
+
+#[test]
+fn another_process_that_writes_to_the_session_is_noticed() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let (store, other) = (tree.open(), tree.open());
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let (sender, slow) = sent();
+        let first = store.append(&name, &id, Some(0), slow);
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let result = other.append(&name, &id, Some(0), body("second")).await;
+            assert!(matches!(result, Err(UploadError::Busy)), "{result:?}");
+            drop(sender);
+        };
+        assert_eq!(tokio::join!(first, second).0.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_restart_goes_on_from_the_kept_hash_state_and_reads_nothing_again() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(100_000));
+    let id = run(async {
+        let store = tree.open();
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, None, body(&bytes[..99_000])).await.unwrap();
+        id
+    });
+    // Whoever reads the bytes again will find that the first one has changed.
+    let data = tree.repository("a").join(format!("_uploads/{id}/data"));
+    let mut damaged = fs::read(&data).unwrap();
+    damaged[0] ^= 1;
+    fs::write(&data, &damaged).unwrap();
+    run(async {
+        let rest = Some(body(&bytes[99_000..]));
+        tree.open().finish(&name, &id, Some(99_000), rest, &sha256(&bytes)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_session_without_a_usable_hash_state_is_hashed_again() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(1_000_000));
+    // None; damaged; of more bytes than there are; and as a crash leaves it, of fewer.
+    for kind in 0..4 {
+        run(async {
+            let store = tree.open();
+            let id = store.create_upload(&name).unwrap();
+            let directory = tree.repository("a").join(format!("_uploads/{id}"));
+            let (data, state) = (directory.join("data"), directory.join("_hashstate"));
+            store.append(&name, &id, None, body(&bytes[..500_000])).await.unwrap();
+            let kept = fs::read(&state).unwrap();
+            store.append(&name, &id, None, body(&bytes[500_000..900_000])).await.unwrap();
+            let mut at = 900_000;
+            match kind {
+                0 => fs::remove_file(&state).unwrap(),
+                1 => fs::write(&state, &kept[..kept.len() - 1]).unwrap(),
+                2 => {
+                    at = 123_456;
+                    fs::File::options().write(true).open(&data).unwrap().set_len(at).unwrap();
+                }
+                _ => fs::write(&state, &kept).unwrap(),
+            }
+            let store = tree.open();
+            assert_eq!(store.upload_offset(&name, &id).unwrap(), at);
+            let rest = Some(body(&bytes[at as usize..]));
+            store.finish(&name, &id, Some(at), rest, &sha256(&bytes)).await.unwrap();
+            assert_eq!(pull(&store, &name, &sha256(&bytes)).await.unwrap(), bytes);
+        });
+    }
+}
+
+#[test]
+fn a_session_that_distribution_began_is_continued() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let id: names::UploadId = "0a1b2c3d-0000-4000-8000-000000000000".parse().unwrap();
+    let directory = format!("repositories/a/_uploads/{id}");
+    tree.write(format!("{directory}/startedat"), "2024-01-01T00:00:00Z");
+    tree.write(format!("{directory}/data"), "hel");
+    tree.write(format!("{directory}/hashstates/sha256/3"), "Go's own");
+    let store = tree.open();
+    run(store.finish(&name, &id, Some(3), Some(body("lo")), &sha256("hello"))).unwrap();
+    assert_eq!(run(pull(&store, &name, &sha256("hello"))).unwrap(), b"hello");
+    assert_eq!(tree.files(directory), [] as [&str; 0]);
+}
+
+#[test]
+fn a_session_says_when_it_began() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let id = tree.open().create_upload(&name).unwrap();
+    let file = tree.repository("a").join(format!("_uploads/{id}/startedat"));
+    let text = fs::read_to_string(file).unwrap();
+    assert_eq!((text.len(), &text[10..11], &text[19..]), (20, "T", "Z"), "{text}");
+}
+
+#[test]
+fn many_pushes_of_the_same_blob_at_once_all_succeed() {
+    let (tree, bytes) = (Tree::new(), noise(300_000));
+    let store = tree.open();
+    let threads: Vec<_> = (0..16)
+        .map(|i| {
+            let (store, bytes) = (store.clone(), bytes.clone());
+            std::thread::spawn(move || run(push(&store, &repository(&format!("r{}", i % 4)), bytes)))
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), sha256(&bytes));
+    }
+    for i in 0..4 {
+        assert_eq!(run(pull(&store, &repository(&format!("r{i}")), &sha256(&bytes))).unwrap(), bytes);
+    }
+    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_body_of_very_small_pieces_arrives_whole() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(20_000));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        let (sender, pieces) = sent();
+        let send = async {
+            for (i, byte) in bytes.chunks(7).enumerate() {
+                sender.send(Ok(bytes.slice_ref(byte))).unwrap();
+                if i % 100 == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+            drop(sender);
+        };
+        let digest = sha256(&bytes);
+        let finish = store.finish(&name, &id, Some(0), Some(pieces), &digest);
+        assert_eq!(tokio::join!(finish, send).0.unwrap(), 20_000);
+    });
+}
+
+#[test]
+fn a_blob_that_another_push_has_published_is_kept() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let digest = run(push(&store, &name, "bytes"));
+    let before = std::os::unix::fs::MetadataExt::ino(&fs::metadata(tree.data(&digest)).unwrap());
+    run(push(&store, &repository("b"), "bytes"));
+    let after = std::os::unix::fs::MetadataExt::ino(&fs::metadata(tree.data(&digest)).unwrap());
+    assert_eq!(before, after);
+    let absent = Digest::from_raw(Algorithm::Sha256, &[0; 32]);
+    assert_eq!(store.stat_blob(&repository("b"), &absent).unwrap(), None);
+}

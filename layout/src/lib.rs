@@ -1,0 +1,159 @@
+//! Where things lie in a tree or a bucket. Pure: names in, keys out.
+//!
+//! The tree is distribution's, so that `registry:2` and `registry:3` open what we wrote, and we open what they
+//! wrote. What is marked *ours* they have no word for, and pass over:
+//!
+//! ```text
+//! docker/registry/v2/
+//! ├── blobs/<algorithm>/<first two of hex>/<hex>/        blob
+//! │   └── data                                           DATA
+//! ├── repositories/                                      repositories
+//! │   └── <name>/                                        repository
+//! │       ├── _layers/                                   layers
+//! │       │   └── <algorithm>/<hex>/                     layer
+//! │       │       └── link                               LINK
+//! │       ├── _manifests/                                manifests
+//! │       │   ├── revisions/<algorithm>/<hex>/           revision
+//! │       │   │   ├── link                               LINK
+//! │       │   │   └── _mediatype              (ours)     MEDIA_TYPE
+//! │       │   └── tags/                                  tags
+//! │       │       └── <tag>/                             tag
+//! │       │           ├── current/link                   CURRENT_LINK
+//! │       │           └── index/<algorithm>/<hex>/link   tag_index_link
+//! │       └── _uploads/<uuid>/                           upload
+//! │           ├── data                                   DATA
+//! │           ├── startedat                              STARTED_AT
+//! │           └── _hashstate                  (ours)     HASH_STATE
+//! └── _staging/                               (ours)     STAGING
+//! ```
+//!
+//! Functions name directories; constants name what lies in them. A key is a directory, `/`, and a name, and is
+//! made of parsed names alone: nothing a client sent can lead out of the tree.
+#![forbid(unsafe_code)]
+
+use names::{Digest, RepositoryName, Tag, UploadId};
+
+/// The bytes, in a [`blob`] and in an [`upload`].
+pub const DATA: &str = "data";
+/// The bare digest of what is held, in a [`layer`] and in a [`revision`]. Its content decides, not its name.
+pub const LINK: &str = "link";
+/// The media type that a manifest was stored with, in a [`revision`], where the bytes do not say it. Ours.
+pub const MEDIA_TYPE: &str = "_mediatype";
+/// The bare digest that a [`tag`] names now.
+pub const CURRENT_LINK: &str = "current/link";
+/// When an [`upload`] began, in RFC 3339.
+pub const STARTED_AT: &str = "startedat";
+/// The hash function's state over an [`upload`]'s bytes, beside distribution's own `hashstates/`, which are in
+/// Go's format. Ours.
+pub const HASH_STATE: &str = "_hashstate";
+/// Where things are prepared that shall appear whole. Ours; its contents may be removed while nobody writes.
+pub const STAGING: &str = "docker/registry/v2/_staging";
+/// The root of the repositories' own tree.
+pub const REPOSITORIES: &str = "docker/registry/v2/repositories";
+
+/// Where a blob's bytes lie, once for all repositories.
+pub fn blob(digest: &Digest) -> String {
+    let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
+    ["docker/registry/v2/blobs/", algorithm, "/", &hex[..2], "/", hex].concat()
+}
+
+/// A repository; it is one when it has [`layers`] or [`manifests`].
+pub fn repository(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str()].concat()
+}
+
+/// The blobs that a repository holds. distribution 2.x finds repositories by it.
+pub fn layers(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_layers"].concat()
+}
+
+/// A repository's hold on a blob.
+pub fn layer(name: &RepositoryName, digest: &Digest) -> String {
+    let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
+    [REPOSITORIES, "/", name.as_str(), "/_layers/", algorithm, "/", hex].concat()
+}
+
+/// A repository's manifests. distribution 3.x finds repositories by it.
+pub fn manifests(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_manifests"].concat()
+}
+
+/// A repository's hold on a manifest.
+pub fn revision(name: &RepositoryName, digest: &Digest) -> String {
+    let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
+    [REPOSITORIES, "/", name.as_str(), "/_manifests/revisions/", algorithm, "/", hex].concat()
+}
+
+/// A repository's tags, a directory each.
+pub fn tags(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_manifests/tags"].concat()
+}
+
+/// One tag.
+pub fn tag(name: &RepositoryName, tag: &Tag) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_manifests/tags/", tag.as_str()].concat()
+}
+
+/// In a [`tag`]: the link that says that the tag has named this manifest at some time.
+pub fn tag_index_link(digest: &Digest) -> String {
+    ["index/", digest.algorithm().as_str(), "/", digest.hex(), "/link"].concat()
+}
+
+/// An upload session.
+pub fn upload(name: &RepositoryName, id: &UploadId) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_uploads/", id.as_str()].concat()
+}
+
+/// The key of a thing in a directory.
+pub fn in_directory(directory: &str, name: &str) -> String {
+    [directory, "/", name].concat()
+}
+
+/// A key's directory and the name in it; the directory of what lies at the root is empty.
+pub fn split(key: &str) -> (&str, &str) {
+    key.rsplit_once('/').unwrap_or(("", key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_distributions() {
+        let name: RepositoryName = "library/alpine".parse().unwrap();
+        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let digest: Digest = format!("sha256:{hex}").parse().unwrap();
+        let latest: Tag = "latest".parse().unwrap();
+        let id = UploadId::from_random([0; 16]);
+        let at = "docker/registry/v2/repositories/library/alpine";
+
+        assert_eq!(blob(&digest), format!("docker/registry/v2/blobs/sha256/e3/{hex}"));
+        assert_eq!(repository(&name), at);
+        assert_eq!(layers(&name), format!("{at}/_layers"));
+        assert_eq!(in_directory(&layer(&name, &digest), LINK), format!("{at}/_layers/sha256/{hex}/link"));
+        assert_eq!(manifests(&name), format!("{at}/_manifests"));
+        assert_eq!(revision(&name, &digest), format!("{at}/_manifests/revisions/sha256/{hex}"));
+        assert_eq!(tags(&name), format!("{at}/_manifests/tags"));
+        assert_eq!(
+            in_directory(&tag(&name, &latest), CURRENT_LINK),
+            format!("{at}/_manifests/tags/latest/current/link")
+        );
+        assert_eq!(tag_index_link(&digest), format!("index/sha256/{hex}/link"));
+        assert_eq!(
+            in_directory(&upload(&name, &id), DATA),
+            format!("{at}/_uploads/00000000-0000-4000-8000-000000000000/data")
+        );
+    }
+
+    #[test]
+    fn a_sha512_digest_has_its_own_folder() {
+        let digest: Digest = format!("sha512:{}", "ab".repeat(64)).parse().unwrap();
+        assert_eq!(blob(&digest), format!("docker/registry/v2/blobs/sha512/ab/{}", "ab".repeat(64)));
+    }
+
+    #[test]
+    fn a_key_splits_into_its_directory_and_name() {
+        assert_eq!(split("a/b/c"), ("a/b", "c"));
+        assert_eq!(split("a"), ("", "a"));
+    }
+}
