@@ -84,7 +84,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 /// Serves a connection to its end. When `stop` turns true, the request in hand is its last.
 pub async fn serve(core: Rc<Core>, stream: TcpStream, remote: SocketAddr, mut stop: watch::Receiver<bool>) {
     let limits = &core.limits;
-    let io = Io::new(stream, limits.idletimeout, std::time::Duration::from_secs(30));
+    let io = Io::new(stream, limits.idletimeout, limits.lingertime);
     let unread = io.unread_flag();
     let mut builder = auto::Builder::new(OnThisThread);
     builder

@@ -12,11 +12,8 @@ use wasmtime::{
 
 /// What code is compiled for ahead of time: the plainest machine of the architecture, so that the
 /// executable runs on all of them.
-pub const TARGET: &str = if cfg!(target_arch = "aarch64") {
-    "aarch64-unknown-linux-gnu"
-} else {
-    "x86_64-unknown-linux-gnu"
-};
+pub const TARGET: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
 /// How much there may be at once.
 #[derive(Clone, Copy, Debug)]

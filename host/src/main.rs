@@ -42,7 +42,10 @@ static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registr
 static WASM: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.wasm"));
 
 fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
-    let config = Config::load(config.as_deref(), std::env::vars())?;
+    // What is not UTF-8 cannot be a setting.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = Config::load(config.as_deref(), variables)?;
     let _log = log::start(config.log.level);
     for warning in &config.warnings {
         tracing::warn!("{warning}");

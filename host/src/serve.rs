@@ -6,6 +6,7 @@ use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::pool::{Blueprint, IDLE, Pool};
 use crate::state::Shared;
+use rustix::io::Errno;
 use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -14,13 +15,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use wasmtime::component::Component;
 
 /// Threads of each core for what waits for the disk.
 const BLOCKING_THREADS: usize = 16;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 4096;
 
 /// Which registry is run.
 pub enum Registry {
@@ -96,7 +100,12 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     runtime.block_on(accept(&config, cores, stop))
 }
 
-fn blueprint(config: &Config, registry: &Registry, threads: usize, store: Store) -> wasmtime::Result<Blueprint> {
+fn blueprint(
+    config: &Config,
+    registry: &Registry,
+    threads: usize,
+    store: Store,
+) -> wasmtime::Result<Blueprint> {
     let limits = &config.limits;
     let engine = engine::engine(&Bounds {
         instances: u32::try_from(limits.requests + threads * IDLE)?,
@@ -149,7 +158,7 @@ async fn accept(
 ) -> Result<(), ServeError> {
     let limit = config.limits.connections;
     let connections = Arc::new(Semaphore::new(limit));
-    let listener = listen(config).await?;
+    let listener = listen(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -182,7 +191,11 @@ async fn accept(
     let _ = stop.send(true);
     let open = limit - connections.available_permits();
     let patience = config.http.draintimeout;
-    tracing::info!(connections = open, ?patience, "stopping: finishing what is in flight (http.draintimeout)");
+    tracing::info!(
+        connections = open,
+        ?patience,
+        "stopping: finishing what is in flight (http.draintimeout)"
+    );
     let all = u32::try_from(limit).unwrap_or(u32::MAX);
     tokio::select! {
         _ = connections.acquire_many(all) => tracing::info!("stopped"),
@@ -195,14 +208,39 @@ async fn accept(
     Ok(())
 }
 
-/// Binds the first address that can be.
-async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
-    let mut refused = None;
+/// Binds the first address whose family the machine has.
+fn listen(config: &Config) -> Result<TcpListener, ServeError> {
+    let mut absent = None;
     for address in config.listen_addresses()? {
-        match TcpListener::bind(address).await {
+        match bind(address) {
             Ok(listener) => return Ok(listener),
-            Err(source) => refused = refused.or(Some(ServeError::Listen { address, source })),
+            Err(source) => {
+                let family = matches!(
+                    source.raw_os_error().map(Errno::from_raw_os_error),
+                    Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+                );
+                let error = ServeError::Listen { address, source };
+                if !family {
+                    return Err(error);
+                }
+                absent = absent.or(Some(error));
+            }
         }
     }
-    Err(refused.expect("a configured address is at least one"))
+    Err(absent.expect("a configured address is at least one"))
+}
+
+/// A socket for IPv6 takes IPv4 too, whatever the system's default.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if address.ip().is_unspecified() && address.is_ipv6() {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    // A restart must not wait for the connections of the last run to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -6,8 +6,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::Store;
-use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::ResourceLimiter;
+use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -126,7 +126,12 @@ impl WasiHttpView for Data {
 }
 
 impl ResourceLimiter for Data {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let grown = self.memory + desired.saturating_sub(current);
         let fits = grown <= self.shared.memory;
         if fits {
@@ -135,7 +140,12 @@ impl ResourceLimiter for Data {
         Ok(fits)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= 100_000)
     }
 }

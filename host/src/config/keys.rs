@@ -148,6 +148,12 @@ pub(super) static KEYS: &[Key] = &[
         "1m",
         "the longest a connection or a body may stand still",
     ),
+    time(
+        "limits.lingertime",
+        |c| &mut c.limits.lingertime,
+        "30s",
+        "how long the rest of a request that was refused may still come in, so that the client gets the answer",
+    ),
     key(
         "limits.headers",
         Kind::Size { slot: |c| &mut c.limits.headers, least: 8 * KIB, most: 16 * MIB },
@@ -183,7 +189,7 @@ pub(super) static KEYS: &[Key] = &[
         standing: Standing::Choice {
             only: "filesystem",
             beside: &["cache", "delete", "maintenance", "redirect", "tag"],
-            remedy: "use storage.filesystem, or keep the server that serves this storage",
+            remedy: "use storage.filesystem",
         },
         default: "",
         meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
@@ -193,7 +199,7 @@ pub(super) static KEYS: &[Key] = &[
         standing: Standing::Choice {
             only: "none",
             beside: &[],
-            remedy: "remove auth and let a proxy in front ask for passwords, or keep the server that does",
+            remedy: "remove auth, and let a proxy in front ask for passwords",
         },
         default: "",
         meaning: "every kind but `none`: htpasswd, token and any other",

@@ -108,6 +108,8 @@ pub struct Limits {
     pub headertimeout: Duration,
     /// `limits.idletimeout`: the longest a connection or a body may stand still.
     pub idletimeout: Duration,
+    /// `limits.lingertime`: how long the rest of a request that was refused may still come in.
+    pub lingertime: Duration,
     /// `limits.headers`: the largest head of a request, in bytes.
     pub headers: usize,
     /// `limits.headercount`: the most header fields of a request.
@@ -211,6 +213,7 @@ impl Config {
                 connections: 0,
                 headertimeout: Duration::ZERO,
                 idletimeout: Duration::ZERO,
+                lingertime: Duration::ZERO,
                 headers: 0,
                 headercount: 0,
                 memory: 0,

@@ -5,17 +5,21 @@ use super::keys::{KEYS, Standing};
 /// The name of the setting that someone who wrote `path` may have meant, where one is near.
 pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
     let known = KEYS.iter().filter(|key| !matches!(key.standing, Standing::Choice { .. }));
-    let (distance, name) = known
+    let (distance, length, name) = known
         .map(|key| {
             // A name that speaks for a whole group is compared with as much of the path as it is long.
             let depth = match key.standing {
                 Standing::Honoured(_) => path.len(),
                 _ => path.len().min(key.name.split('.').count()),
             };
-            (distance(&path[..depth], key.name), key.name)
+            let path = &path[..depth];
+            // What they have in common at the beginning makes them no nearer.
+            let common = key.name.split('.').zip(path).take_while(|(part, given)| part == given).count();
+            let rest = key.name.split('.').skip(common).map(str::len).sum::<usize>();
+            (distance(path, key.name), rest, key.name)
         })
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= (name.len() / 3).max(2)).then_some(name)
+        .min_by_key(|(distance, ..)| *distance)?;
+    (distance <= (length / 2).clamp(2, 6)).then_some(name)
 }
 
 fn distance(path: &[String], name: &str) -> usize {

@@ -13,7 +13,14 @@ const VERSION: &str = "0.1";
 pub(super) fn read_file(file: &str, source: &str) -> Result<Vec<Setting>, ConfigError> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let mut documents = MarkedYaml::load_from_str(source).map_err(|error| {
-        let hint = if error.info().contains("tab") { "; indent with spaces" } else { "" };
+        let line = source.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+        let hint = if error.info().contains("tab") {
+            "; indent with spaces"
+        } else if line.contains(": [") {
+            "; a list ends with ], and text that begins with [ stands in quotes"
+        } else {
+            ""
+        };
         ConfigError::malformed(
             Origin::File { file: file.into(), line: error.marker().line() },
             format!("not YAML: {}{hint}", error.info()),

@@ -209,10 +209,7 @@ impl catalog::HostWithStore<Data> for Host {
 impl uploads::Host for &mut Data {}
 
 impl uploads::HostWithStore<Data> for Host {
-    async fn create(
-        accessor: &Accessor<Data, Host>,
-        name: String,
-    ) -> Result<Result<String, types::Error>> {
+    async fn create(accessor: &Accessor<Data, Host>, name: String) -> Result<Result<String, types::Error>> {
         let ((store, id), name) = (store(accessor), repository(&name)?);
         let answer = blocking(move || store.create_upload(&name)).await?;
         Ok(answer.map(|upload| upload.to_string()).map_err(|error| failed(error, id)))

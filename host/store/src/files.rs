@@ -7,6 +7,7 @@ mod commit;
 mod draft;
 mod staging;
 mod tree;
+mod write_behind;
 
 pub(crate) use staging::random_id;
 

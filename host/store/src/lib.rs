@@ -9,7 +9,7 @@
 //! A function whose name ends in `_now` never waits: it answers from memory or page cache, or with `None`, which
 //! means that it would have to wait. Its twin without `_now` waits on the calling thread; so do all other functions
 //! that are not `async`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backend;
 mod blobs;

@@ -128,6 +128,7 @@ fn what_is_not_yaml_is_refused_with_its_line() {
         assert_says(&message, &["FILE, line", line]);
     }
     assert_says(&refusal("http:\n\taddr: :5000\n", &[]), &["indent with spaces"]);
+    assert_says(&refusal("http:\n  addr: [::1]:5000\n", &[]), &["stands in quotes"]);
 }
 
 #[test]
@@ -286,6 +287,10 @@ fn a_typing_error_in_a_storages_name_is_refused_with_the_nearest_setting() {
     assert_says(&message, &["storage.delte.enabled", "if storage.delete.enabled was meant"]);
     let message = refusal("storage:\n  rootdirectory: /x\n", &[]);
     assert_says(&message, &["if storage.filesystem.rootdirectory was meant"]);
+    for driver in ["s3", "gcs", "azure", "swift", "oss", "inmemory"] {
+        let message = refusal(&format!("storage:\n  {driver}:\n    bucket: b\n"), &[]);
+        assert!(!message.contains("was meant"), "{message}");
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! Each sync may cost a commit of the file system's journal. So all names are prepared before the first sync, and
 //! all are moved before the second: two commits whatever is published, the other syncs find nothing left to do.
 
+use super::write_behind::begin_to_write;
 use super::{Files, stamp_of, tree};
 use crate::backend::{Source, Unit};
 use crate::error::Error;
 use bytes::Bytes;
-use rustix::fs::{Advice, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
@@ -254,7 +255,7 @@ impl Commit<'_> {
         // This starts the writing of all before the waiting for the first: their blocks are allocated in the
         // journal's transaction that the first sync commits.
         for (fd, _) in self.uploads.iter().chain(&self.contents) {
-            let _ = rustix::fs::fadvise(fd, 0, None, Advice::DontNeed);
+            begin_to_write(fd, 0, 0);
         }
         for (fd, key) in self.uploads.drain(..) {
             if let Err(error) = rustix::fs::fsync(&fd) {

@@ -1,13 +1,13 @@
 //! An upload's bytes in its session's directory.
 
+use super::write_behind::begin_to_write;
 use super::{Files, stamp_of};
 use crate::backend::{Draft, DraftError};
 use crate::error::Error;
 use bytes::Bytes;
-use rustix::fs::{Advice, FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::io::IoSlice;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 
 /// How many bytes are written before the kernel is told to begin to put them on disk, so that the sync at the end
@@ -84,11 +84,9 @@ impl Draft for FileDraft {
             }
         }
         if let Some(from) = self.written_behind
-            && let Some(unwritten) = NonZeroU64::new(self.len.saturating_sub(from))
-            && unwritten.get() >= WRITE_BEHIND
+            && self.len.saturating_sub(from) >= WRITE_BEHIND
         {
-            // "Will not be needed" starts the writing of what is dirty; being dirty, it stays in the page cache.
-            let _ = rustix::fs::fadvise(&self.data, from, Some(unwritten), Advice::DontNeed);
+            begin_to_write(&self.data, from, self.len - from);
             self.written_behind = Some(self.len);
         }
         Ok(())

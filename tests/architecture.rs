@@ -1,0 +1,249 @@
+//! What ARCHITECTURE.md promises about the tree itself, as tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wasmparser::{Parser, Payload};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
+/// then a line here.
+const EDGES: [(&str, &[&str]); 12] = [
+    ("names", &[]),
+    ("protocol", &["names"]),
+    ("layout", &["names"]),
+    ("components/front", &["names", "protocol"]),
+    ("components/auth", &[]),
+    ("components/blobs", &[]),
+    ("components/manifests", &["names", "protocol"]),
+    ("host/store", &["names", "layout"]),
+    // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
+    ("host", &["names", "protocol", "store"]),
+    ("tests", &["names"]),
+    ("tests/components/auth", &[]),
+    ("bench", &[]),
+];
+
+/// What Rust's standard library imports for wasm32-wasip2, all of version 0.2. On our host it sees nothing.
+const STANDARD_LIBRARY: [&str; 13] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// What each component imports beside that.
+const IMPORTS: [(&str, &[&str]); 4] = [
+    (
+        "front",
+        &[
+            "pierhead:host/config",
+            "pierhead:host/http",
+            "pierhead:registry/auth",
+            "pierhead:registry/blobs",
+            "pierhead:registry/manifests",
+            "pierhead:registry/types",
+            "pierhead:storage/types",
+            "wasi:http/types",
+        ],
+    ),
+    ("auth", &[]),
+    (
+        "blobs",
+        &[
+            "pierhead:host/config",
+            "pierhead:registry/types",
+            "pierhead:storage/blob-writer",
+            "pierhead:storage/blobs",
+            "pierhead:storage/types",
+            "pierhead:storage/uploads",
+        ],
+    ),
+    (
+        "manifests",
+        &[
+            "pierhead:host/config",
+            "pierhead:registry/types",
+            "pierhead:storage/catalog",
+            "pierhead:storage/manifest-writer",
+            "pierhead:storage/manifests",
+            "pierhead:storage/types",
+        ],
+    ),
+];
+
+/// The longest source file.
+const LINES: usize = 400;
+
+/// The files git knows or would know, with these endings.
+fn sources(endings: &[&str]) -> Vec<(String, String)> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the tree");
+    let text = String::from_utf8(listed.stdout).expect("our names are ASCII");
+    let mut found = Vec::new();
+    for name in text.lines().filter(|name| endings.iter().any(|ending| name.ends_with(ending))) {
+        if let Ok(content) = std::fs::read_to_string(root().join(name)) {
+            found.push((name.to_owned(), content));
+        }
+    }
+    assert!(found.len() > 10, "the tree has sources: {text}");
+    found
+}
+
+/// The code of a file: without comments, and without the tests at its end.
+fn code(content: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = content.find("#[cfg(test)]").unwrap_or(content.len());
+    let lines = content[..end].lines().enumerate();
+    lines.map(|(i, line)| (i + 1, line.split("//").next().unwrap_or_default()))
+}
+
+#[test]
+fn packages_depend_only_on_what_the_table_allows() {
+    let allowed: BTreeMap<_, _> = EDGES.into_iter().collect();
+    for (manifest, content) in sources(&["Cargo.toml"]) {
+        let Some(folder) = manifest.strip_suffix("/Cargo.toml") else { continue };
+        let allowed = allowed.get(folder).unwrap_or_else(|| panic!("{folder} is not in the table of edges"));
+        let ours: BTreeSet<&str> =
+            EDGES.iter().map(|(folder, _)| folder.rsplit('/').next().unwrap_or(folder)).collect();
+        for line in content.lines() {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            if line.contains("workspace = true") && ours.contains(name) {
+                assert!(allowed.contains(&name), "{folder} depends on {name}, which its row does not allow");
+            }
+        }
+    }
+}
+
+/// The names of what a component imports, without their versions.
+fn imports(component: &Path) -> BTreeSet<String> {
+    let bytes = std::fs::read(component)
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make build`", component.display()));
+    let mut found = BTreeSet::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.expect("a component that was just built") {
+            Payload::ComponentSection { .. } | Payload::ModuleSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    let name = import.expect("an import").name.name;
+                    found.insert(name.split('@').next().unwrap_or(name).to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn components_import_what_the_table_says_and_nothing_else() {
+    for (component, own) in IMPORTS {
+        let file = root().join(format!("target/wasm32-wasip2/guest/{component}.wasm"));
+        let expected: BTreeSet<String> =
+            STANDARD_LIBRARY.iter().chain(own).map(ToString::to_string).collect();
+        assert_eq!(imports(&file), expected, "the imports of {component}");
+    }
+}
+
+#[test]
+fn source_files_are_short_enough_to_read() {
+    for (name, content) in sources(&[".rs", ".wit", ".py", ".sh"]) {
+        let lines = content.lines().count();
+        assert!(
+            lines <= LINES || name.starts_with("wit/deps/"),
+            "{name} has {lines} lines, more than {LINES}: is there a second noun in it?"
+        );
+    }
+}
+
+#[test]
+fn paths_of_the_tree_are_spelled_in_layout_alone() {
+    let spelled = [
+        "docker/registry",
+        "\"_layers",
+        "\"_manifests",
+        "\"_uploads",
+        "/_layers",
+        "/_manifests",
+        "/_uploads",
+    ];
+    for (name, content) in sources(&[".rs"]) {
+        if ["layout/", "tests/", "host/store/tests/"].iter().any(|room| name.starts_with(room)) {
+            continue;
+        }
+        for (line, text) in code(&content) {
+            for path in spelled {
+                assert!(!text.contains(path), "{name}:{line} spells {path:?}: that belongs to layout/");
+            }
+        }
+    }
+}
+
+#[test]
+fn statuses_are_chosen_by_front_and_the_table_alone() {
+    let rooms =
+        ["host/", "layout/", "names/", "components/auth/", "components/blobs/", "components/manifests/"];
+    let statuses = [
+        "200", "201", "202", "204", "206", "304", "400", "401", "403", "404", "405", "413", "416", "429",
+        "500", "503",
+    ];
+    for (name, content) in sources(&[".rs"]) {
+        if !rooms.iter().any(|room| name.starts_with(room)) || name.contains("/tests") {
+            continue;
+        }
+        for (line, text) in code(&content) {
+            let number = |word: &str| statuses.contains(&word);
+            let bare = text.split('"').step_by(2).collect::<String>();
+            let found = bare.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(number);
+            let named = text
+                .split("StatusCode::")
+                .skip(1)
+                .any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
+            assert!(!found && !named, "{name}:{line} chooses a status: {}", text.trim());
+        }
+    }
+}
+
+#[test]
+fn vendored_wasi_is_what_wasmtime_ships() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo knows its packages");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let package =
+        packages.iter().find(|package| package["name"] == "wasmtime-wasi-http").expect("the host has it");
+    let manifest = Path::new(package["manifest_path"].as_str().expect("a path"));
+    let shipped = manifest.parent().expect("a folder").join("src/p3/wit/deps");
+    let mut files = 0;
+    for entry in std::fs::read_dir(root().join("wit/deps")).expect("wit/deps") {
+        let ours = entry.expect("an entry").path();
+        let theirs = shipped.join(ours.file_name().expect("a file"));
+        assert_eq!(
+            std::fs::read_to_string(&ours).expect("ours"),
+            std::fs::read_to_string(&theirs).expect("theirs"),
+            "{} is not what wasmtime-wasi-http ships",
+            ours.display()
+        );
+        files += 1;
+    }
+    assert!(files > 0, "nothing is vendored");
+}
