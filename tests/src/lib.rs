@@ -1,0 +1,26 @@
+//! What every test of the running registry needs: a server of its own, a client that sends exactly the bytes
+//! it is told, and images to push.
+//!
+//! The tests drive the release binary over sockets and look at its data on disk; they link no part of it. The
+//! binary is `$PIERHEAD`, or `target/release/pierhead`, which `make build` leaves.
+#![forbid(unsafe_code)]
+
+mod access;
+mod assert;
+mod client;
+mod image;
+mod message;
+mod push;
+mod server;
+mod setup;
+mod tmpfs;
+
+pub use access::AccessLine;
+pub use assert::{assert_error, assert_errors, eventually};
+pub use client::Client;
+pub use image::{DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, descriptor, index, noise};
+pub use message::{Request, Response};
+pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
+pub use server::Server;
+pub use setup::{Finished, Setup, run};
+pub use tmpfs::Tmpfs;

@@ -1,0 +1,258 @@
+use crate::setup::{Place, free_port};
+use crate::{AccessLine, Client, Request, Response, Setup, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to answer its first request.
+const START: Duration = Duration::from_secs(20);
+
+/// A running server with data, a port and a log of its own. It is killed when it is dropped, and its data are
+/// removed, unless the test failed.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    place: Place,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts a server with nothing special about it, and waits until it answers.
+    #[track_caller]
+    pub fn start() -> Server {
+        Server::with(|setup| setup)
+    }
+
+    /// Starts a server as `configure` says: `Server::with(|s| s.delete_enabled().env("A", "b"))`.
+    ///
+    /// # Panics
+    /// When it does not come up, with its log.
+    #[track_caller]
+    pub fn with(configure: impl for<'a> FnOnce(&'a mut Setup) -> &'a mut Setup) -> Server {
+        let mut setup = Setup::default();
+        configure(&mut setup);
+        let mut server = Server { setup, place: Place::new(), port: free_port(), child: None };
+        server.launch();
+        server
+    }
+
+    /// Starts the process again, on the same port and data, with the same settings.
+    ///
+    /// # Panics
+    /// When it runs already, or does not come up.
+    #[track_caller]
+    pub fn launch(&mut self) {
+        assert!(self.child.is_none(), "the server runs already");
+        let mut command = self.setup.command(&self.place, self.port);
+        self.child = Some(command.spawn().expect("the server can be executed"));
+        let deadline = Instant::now() + START;
+        while !self.answers() {
+            let status =
+                self.child.as_mut().and_then(|child| child.try_wait().expect("a child can be waited for"));
+            if let Some(status) = status {
+                self.child = None;
+                panic!("the server ended with {status} instead of serving:\n{}", self.log());
+            }
+            assert!(Instant::now() < deadline, "the server does not answer:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Stops the server with SIGTERM and starts it again on the same port and data.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.terminate(Duration::from_secs(20));
+        self.launch();
+    }
+
+    /// Whether `GET /` is answered.
+    fn answers(&self) -> bool {
+        if TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err() {
+            return false;
+        }
+        let asked =
+            Client::try_connect(self.addr()).and_then(|mut client| client.try_request(&Request::get("/")));
+        asked.is_ok_and(|response| response.status == 200)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.setup.addr(self.port)
+    }
+
+    /// `http://host:port`, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr())
+    }
+
+    /// The folder of its data: `storage.filesystem.rootdirectory`.
+    pub fn root(&self) -> PathBuf {
+        self.setup.root.clone().unwrap_or_else(|| self.place.root())
+    }
+
+    /// `docker/registry/v2` in the folder of its data: `blobs` and `repositories` lie there.
+    pub fn tree(&self) -> PathBuf {
+        self.root().join("docker/registry/v2")
+    }
+
+    /// The file that holds a blob of this digest, whether it is there or not.
+    pub fn blob_file(&self, digest: &names::Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.tree().join("blobs").join(digest.algorithm().as_str()).join(&hex[..2]).join(hex).join("data")
+    }
+
+    /// The folder of a repository, whether it is there or not.
+    pub fn repository(&self, name: &str) -> PathBuf {
+        self.tree().join("repositories").join(name)
+    }
+
+    /// A folder for whatever else a test needs; it goes with the server.
+    pub fn scratch(&self) -> &Path {
+        &self.place.folder
+    }
+
+    /// The process: the server, or the program it was started under.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|child| child.try_wait().expect("a child can be waited for").is_none())
+    }
+
+    /// Kills it with SIGKILL and waits for its end. Nothing happens if it does not run.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            child.wait().expect("a child can be waited for");
+        }
+    }
+
+    /// Sends SIGTERM and returns at once.
+    #[track_caller]
+    pub fn signal_to_terminate(&self) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process has a number");
+        kill_process(pid, Signal::TERM).expect("a running process takes a signal");
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    #[track_caller]
+    pub fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        self.signal_to_terminate();
+        self.wait(limit)
+    }
+
+    /// Waits until the process ends by itself.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let child = self.child.as_mut().expect("the server runs");
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                self.child = None;
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the server still runs after {limit:?}:\n{}",
+                self.place.log()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What it has written to standard output and standard error so far, over all its starts.
+    pub fn log(&self) -> String {
+        self.place.log()
+    }
+
+    /// The access lines of the log so far.
+    pub fn access(&self) -> Vec<AccessLine> {
+        self.log().lines().filter_map(AccessLine::parse).collect()
+    }
+
+    /// Waits for the first access line that `wanted` likes: a line may come a moment after its answer.
+    ///
+    /// # Panics
+    /// When none has come after 5 s.
+    #[track_caller]
+    pub fn access_line(&self, wanted: impl Fn(&AccessLine) -> bool) -> AccessLine {
+        let mut found = None;
+        let come = eventually(Duration::from_secs(5), || {
+            found = self.access().into_iter().find(&wanted);
+            found.is_some()
+        });
+        assert!(come, "no such access line:\n{}", self.log());
+        found.expect("it has come")
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(self.addr())
+    }
+
+    /// Sends a request over a connection of its own and reads the answer.
+    #[track_caller]
+    pub fn request(&self, request: &Request) -> Response {
+        self.client().request(request)
+    }
+
+    /// `GET` over a connection of its own.
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Response {
+        self.request(&Request::get(target))
+    }
+
+    /// `HEAD` over a connection of its own.
+    #[track_caller]
+    pub fn head(&self, target: &str) -> Response {
+        self.request(&Request::head(target))
+    }
+
+    /// `POST` without a body over a connection of its own.
+    #[track_caller]
+    pub fn post(&self, target: &str) -> Response {
+        self.request(&Request::post(target))
+    }
+
+    /// `PATCH` over a connection of its own.
+    #[track_caller]
+    pub fn patch(&self, target: &str, body: &[u8]) -> Response {
+        self.request(&Request::patch(target, body))
+    }
+
+    /// `PUT` over a connection of its own.
+    #[track_caller]
+    pub fn put(&self, target: &str, body: &[u8]) -> Response {
+        self.request(&Request::put(target, body))
+    }
+
+    /// `DELETE` over a connection of its own.
+    #[track_caller]
+    pub fn delete(&self, target: &str) -> Response {
+        self.request(&Request::delete(target))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,100 @@
+//! More requests at once than the server takes.
+use std::time::Duration;
+use tests::{Client, Request, Server, assert_error, eventually, start_upload};
+
+/// Uploads that have begun and wait for the rest of their bodies: each is a request in flight.
+fn waiting(server: &Server, uploads: &[String]) -> Vec<Client> {
+    let begin = |upload: &String| {
+        let mut client = server.client();
+        client.send_head(&Request::new("PATCH", upload).header("Content-Length", 10));
+        client.send(b"01234");
+        client
+    };
+    uploads.iter().map(begin).collect()
+}
+
+#[test]
+fn beyond_the_bound_the_answer_is_503_and_when_to_try_again() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_REQUESTS", 4));
+    let uploads: Vec<_> = (0..4).map(|_| start_upload(&server, "a")).collect();
+    let mut clients = waiting(&server, &uploads);
+    let full = eventually(Duration::from_secs(5), || server.get("/v2/").status == 503);
+    assert!(full, "the bound is not kept");
+    let response = server.get("/v2/a/tags/list");
+    assert_error(&response, 503, "UNAVAILABLE");
+    let seconds: u32 = response.required("Retry-After").parse().expect("a number of seconds");
+    assert!((1..=60).contains(&seconds), "{response}");
+
+    for client in &mut clients {
+        client.send(b"56789");
+        client.response("PATCH").expect(202);
+    }
+    let recovered = eventually(Duration::from_secs(5), || server.get("/v2/").status == 200);
+    assert!(recovered, "the server does not recover");
+}
+
+#[test]
+fn clients_that_go_away_make_room() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_REQUESTS", 3));
+    for _ in 0..3 {
+        let uploads: Vec<_> = (0..3).map(|_| start_upload(&server, "a")).collect();
+        let clients = waiting(&server, &uploads);
+        assert!(eventually(Duration::from_secs(5), || server.get("/v2/").status == 503));
+        drop(clients);
+        assert!(eventually(Duration::from_secs(5), || server.get("/v2/").status == 200));
+    }
+}
+
+#[test]
+fn a_request_that_was_turned_away_can_be_repeated_on_the_same_connection() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_REQUESTS", 1));
+    let uploads = [start_upload(&server, "a")];
+    let mut clients = waiting(&server, &uploads);
+    let mut client = server.client();
+    assert!(eventually(Duration::from_secs(5), || client.request(&Request::get("/v2/")).status == 503));
+    clients[0].send(b"56789");
+    clients[0].response("PATCH").expect(202);
+    assert!(eventually(Duration::from_secs(5), || client.request(&Request::get("/v2/")).status == 200));
+}
+
+#[test]
+fn connections_that_ask_for_nothing_take_no_place_among_the_requests() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_REQUESTS", 2));
+    let mut idle: Vec<_> = (0..20).map(|_| server.client()).collect();
+    for client in &mut idle {
+        client.request(&Request::get("/v2/")).expect(200);
+    }
+    server.get("/v2/").expect(200);
+}
+
+#[test]
+fn a_connection_beyond_the_bound_waits_until_another_ends() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_CONNECTIONS", 3));
+    let mut open: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for client in &mut open {
+        client.request(&Request::get("/v2/")).expect(200);
+    }
+    let mut waiting = server.client().patience(Duration::from_millis(500));
+    waiting.send_head(&Request::get("/v2/"));
+    assert!(waiting.try_response("GET").is_err(), "the bound is not kept");
+    open.pop();
+    let mut waiting = waiting.patience(Duration::from_secs(5));
+    waiting.response("GET").expect(200);
+}
+
+#[test]
+fn a_hundred_slow_uploads_do_not_keep_others_waiting() {
+    let server = Server::start();
+    let uploads: Vec<_> = (0..100).map(|_| start_upload(&server, "a")).collect();
+    let mut clients = waiting(&server, &uploads);
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        server.get("/v2/").expect(200);
+    }
+    tests::push_blob(&server, "b", b"bytes");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    for client in &mut clients {
+        client.send(b"56789");
+        client.response("PATCH").expect(202);
+    }
+}
