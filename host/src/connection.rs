@@ -2,7 +2,7 @@
 
 use crate::body::{AnswerBody, AnswerError, RequestBody};
 use crate::config::Limits;
-use crate::io::Io;
+use crate::io::{Io, Patience};
 use crate::log::{AccessLine, RequestId};
 use crate::pool::{Answer, Pool};
 use bytes::Bytes;
@@ -84,7 +84,9 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 /// Serves a connection to its end. When `stop` turns true, the request in hand is its last.
 pub async fn serve(core: Rc<Core>, stream: TcpStream, remote: SocketAddr, mut stop: watch::Receiver<bool>) {
     let limits = &core.limits;
-    let io = Io::new(stream, limits.idletimeout, limits.lingertime);
+    let patience =
+        Patience { opening: limits.headertimeout, idle: limits.idletimeout, linger: limits.lingertime };
+    let io = Io::new(stream, patience);
     let unread = io.unread_flag();
     let mut builder = auto::Builder::new(OnThisThread);
     builder

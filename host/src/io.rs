@@ -10,22 +10,52 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A socket. A write that makes no progress for `idle` is an error.
+/// With which HTTP/2 begins where both sides know (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long the client may still take to show which HTTP it speaks.
+struct Opening {
+    patience: Pin<Box<Sleep>>,
+    /// How much of the preface of HTTP/2 has come.
+    matched: usize,
+}
+
+impl Opening {
+    /// Whether it is still open, after these bytes, which HTTP it is.
+    fn goes_on(&mut self, bytes: &[u8]) -> bool {
+        let rest = &PREFACE[self.matched..];
+        self.matched += bytes.len();
+        bytes.len() < rest.len() && rest.starts_with(bytes)
+    }
+}
+
+/// How long a socket waits, and for what.
+pub struct Patience {
+    /// For the first words of a connection (`limits.headertimeout`); hyper looks after all later ones.
+    pub opening: Duration,
+    /// For a client to take some of what is sent (`limits.idletimeout`).
+    pub idle: Duration,
+    /// For a client that was refused to hang up (`limits.lingertime`).
+    pub linger: Duration,
+}
+
+/// A socket that fails when it has to wait for longer than it may.
 ///
 /// When it is dropped while the client may still be sending a body that nobody reads, the connection is
 /// closed in halves: to close it whole would reset it, and the client would lose the answer that says why.
 pub struct Io {
     stream: Option<TcpStream>,
-    idle: Duration,
+    patience: Patience,
+    opening: Option<Opening>,
     stalled: Option<Pin<Box<Sleep>>>,
     unread: Rc<Cell<bool>>,
-    linger: Duration,
 }
 
 impl Io {
-    /// A socket that lingers for `linger` at most.
-    pub fn new(stream: TcpStream, idle: Duration, linger: Duration) -> Io {
-        Io { stream: Some(stream), idle, stalled: None, unread: Rc::default(), linger }
+    /// A socket of a connection that has just been accepted.
+    pub fn new(stream: TcpStream, patience: Patience) -> Io {
+        let opening = Opening { patience: Box::pin(tokio::time::sleep(patience.opening)), matched: 0 };
+        Io { stream: Some(stream), patience, opening: Some(opening), stalled: None, unread: Rc::default() }
     }
 
     /// To be set when a request was answered without its body having been read.
@@ -47,7 +77,7 @@ impl Io {
             self.stalled = None;
             return written;
         }
-        let idle = self.idle;
+        let idle = self.patience.idle;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
         ready!(stalled.as_mut().poll(cx));
         let message = format!("the client took nothing for {idle:?} (limits.idletimeout)");
@@ -61,7 +91,22 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = self.stream().poll_read(cx, buffer);
+        let Some(opening) = &mut self.opening else { return read };
+        match read {
+            Poll::Ready(_) => {
+                if !opening.goes_on(&buffer.filled()[before..]) {
+                    self.opening = None;
+                }
+                read
+            }
+            Poll::Pending => {
+                ready!(opening.patience.as_mut().poll(cx));
+                let message = "the client did not say what it wants (limits.headertimeout)";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)))
+            }
+        }
     }
 }
 
@@ -96,7 +141,7 @@ impl AsyncWrite for Io {
 impl Drop for Io {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.take().filter(|_| self.unread.get()) {
-            let linger = self.linger;
+            let linger = self.patience.linger;
             tokio::task::spawn_local(async move {
                 let _ = tokio::time::timeout(linger, hang_up(stream)).await;
             });

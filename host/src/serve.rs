@@ -19,12 +19,17 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use wasmtime::component::Component;
+use wasmtime::ensure;
+use wasmtime::error::Context;
 
 /// Threads of each core for what waits for the disk.
 const BLOCKING_THREADS: usize = 16;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
+
+/// How a component begins, as the binary format has it.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Which registry is run.
 pub enum Registry {
@@ -57,11 +62,23 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The component cannot be run here.
-    #[error("cannot run the registry's component: {0:#}")]
-    Component(wasmtime::Error),
+    #[error("cannot run {name} as the registry: {}", reason(.why))]
+    Component {
+        /// The file, or that it is the built-in one.
+        name: String,
+        /// Why not.
+        why: wasmtime::Error,
+    },
     /// The system refuses what every server needs: threads, signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
+}
+
+/// The causes in a line: where wasmtime shows bytes and positions over several, the first says it.
+fn reason(why: &wasmtime::Error) -> String {
+    let causes = why.chain().map(|cause| cause.to_string());
+    let lines: Vec<String> = causes.filter_map(|cause| cause.lines().next().map(str::to_owned)).collect();
+    lines.join(": ")
 }
 
 /// A connection on its way to its core, and its share of how many there may be.
@@ -77,7 +94,13 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         0 => std::thread::available_parallelism()?.get(),
         threads => threads,
     };
-    let blueprint = blueprint(&config, &registry, threads, store).map_err(ServeError::Component)?;
+    let blueprint = blueprint(&config, &registry, threads, store).map_err(|why| {
+        let name = match &registry {
+            Registry::Own { .. } => "the built-in component".to_owned(),
+            Registry::File(path) => path.display().to_string(),
+        };
+        ServeError::Component { name, why }
+    })?;
     let (stop, stopped) = watch::channel(false);
     let admission = Arc::new(Admission::new(config.limits.requests));
     let mut cores = Vec::new();
@@ -114,7 +137,11 @@ fn blueprint(
     engine::start_clock(&engine)?;
     let component = match registry {
         Registry::Own { aot, wasm } => artefact::load(&engine, aot, wasm)?,
-        Registry::File(path) => Component::from_file(&engine, path)?,
+        Registry::File(path) => {
+            let bytes = std::fs::read(path).context("the file cannot be read")?;
+            ensure!(bytes.starts_with(COMPONENT), "the file is not a WebAssembly component");
+            Component::from_binary(&engine, &bytes)?
+        }
     };
     let shared = Shared { store, settings: config.settings(), memory: limits.memory };
     Blueprint::new(&engine, &component, Arc::new(shared), limits.computation)

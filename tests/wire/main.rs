@@ -12,6 +12,7 @@ mod disk_full;
 mod hand_edits;
 mod head_limits;
 mod http2;
+mod isolation;
 mod location;
 mod manifest_errors;
 mod manifests;

@@ -7,6 +7,7 @@ use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
 use crate::bindings::pierhead::storage::types::Error;
 use protocol::error::{Code, ErrorResponse};
 use protocol::manifest;
+use protocol::route::Route;
 
 /// A request that is not granted: the error, and headers that go with it.
 pub struct Refused {
@@ -19,6 +20,15 @@ impl Refused {
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Refused {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Says what else is served where a method is not (RFC 9110, 15.5.6): not there at all, or not enabled.
+    pub fn allowing(self, route: &Route, method: &str) -> Refused {
+        if self.error.status != ErrorResponse::new(Code::Unsupported).status {
+            return self;
+        }
+        let others: Vec<&str> = route.methods().split(", ").filter(|allowed| *allowed != method).collect();
+        self.header("allow", others.join(", "))
     }
 
     /// What the client sees.

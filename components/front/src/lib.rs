@@ -43,7 +43,7 @@ impl Guest for Front {
         let asked = Asked { head: &head, route: &route, query };
         let answer = match answer(&asked, request).await {
             Ok(answer) => answer,
-            Err(refused) => refused.answer(),
+            Err(refused) => refused.allowing(&route, &head.method).answer(),
         };
         Ok(answer.send(Some(&route)))
     }
@@ -54,8 +54,7 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
     let method = asked.head.method.as_str();
     if !allowed.split(", ").any(|allowed| allowed == method) {
         let message = format!("{method} is not served here: {allowed} are");
-        let error = ErrorResponse::new(Code::Unsupported).message(message);
-        return Err(Refused::from(error).header("allow", allowed));
+        return Err(ErrorResponse::new(Code::Unsupported).message(message).into());
     }
     // Neither tells more than the path itself did: probes and browsers come without a login.
     if *asked.route == Route::Root {

@@ -141,6 +141,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Removes a directory with all that is in it: where `durable`, at once and to survive a crash. `false` when
     /// there is none.
     fn remove(&self, directory: &str, durable: bool) -> Result<bool, Error>;
+    /// Makes an upload without bytes in a new directory, which need not survive a crash.
+    fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error>;
     /// An upload's bytes, for writing; `None` when there is no such upload.
     fn open_draft(&self, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError>;
 }

@@ -29,6 +29,9 @@ const SETTLED_AFTER: Duration = Duration::from_secs(2);
 /// How often an open is tried again that the kernel gave up because names were moved meanwhile.
 const OPEN_ATTEMPTS: usize = 100;
 
+const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root; \
+    mount what it leads to in its place, as with mount --bind";
+
 /// Files beneath a root directory.
 pub(crate) struct Files {
     root: OwnedFd,
@@ -75,6 +78,9 @@ impl Files {
         match result {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(Errno::XDEV | Errno::LOOP) => {
+                Err(Error::new("open", key, std::io::Error::other(LED_OUT)).into())
+            }
             Err(error) => Err(Error::new("open", key, error).into()),
         }
     }
@@ -227,6 +233,10 @@ impl Backend for Files {
         commit::remove(self, directory, durable, self.fsync)
     }
 
+    fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error> {
+        draft::begin(self, directory, started_at)
+    }
+
     fn open_draft(&self, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError> {
         draft::open(self, directory)
     }
@@ -281,17 +291,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_settled_two_seconds_after_its_last_change() {
+        let directory = Directory::new("settled");
+        let path = directory.0.join("file");
+        std::fs::write(&path, "").unwrap();
+        // An old modification time does not make it so: anyone can set that.
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
+        let stat = rustix::fs::statx(rustix::fs::CWD, &path, AtFlags::empty(), STAMP).unwrap();
+        let changed = UNIX_EPOCH + Duration::new(stat.stx_ctime.tv_sec as u64, stat.stx_ctime.tv_nsec);
+        for (before, settled) in [
+            (changed - Duration::from_secs(3600), false),
+            (changed, false),
+            (changed + Duration::from_millis(1999), false),
+            (changed + Duration::from_millis(2001), true),
+        ] {
+            assert_eq!(stamp(&stat, before).settled, settled, "{:?}", before.duration_since(changed));
+        }
+    }
+
+    #[test]
     fn bytes_that_are_there_are_not_written_again() {
         use std::os::unix::fs::MetadataExt;
         let directory = Directory::new("again");
         let files = Files::open(&directory.0, true).unwrap();
         let unit = |one: &'static str, two: &'static str| Unit {
-            directory: "a".into(),
+            directory: "docker/registry/v2/a".into(),
             files: [("one", one), ("two", two)]
                 .map(|(name, text)| (name.into(), Source::Bytes(Bytes::from_static(text.as_bytes()))))
                 .into(),
         };
-        let inode = |name: &str| std::fs::metadata(directory.0.join("a").join(name)).unwrap().ino();
+        let at = directory.0.join("docker/registry/v2/a");
+        let inode = |name: &str| std::fs::metadata(at.join(name)).unwrap().ino();
         files.commit(&[unit("1", "2")], true).unwrap();
         let before = (inode("one"), inode("two"));
         files.commit(&[unit("1", "2")], true).unwrap();

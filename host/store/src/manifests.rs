@@ -5,6 +5,9 @@ use bytes::Bytes;
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use sha2::{Digest as _, Sha256, Sha512};
 
+/// Manifests up to this many bytes are hashed where the request is: it takes some tens of microseconds.
+const HASHED_AT_ONCE: u64 = 64 << 10;
+
 /// A manifest as it was stored.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -136,6 +139,9 @@ impl Inner {
     fn manifest_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<Bytes>, Fault> {
         if let Some(bytes) = self.manifests.get(digest.as_str()) {
             return Ok(Some(bytes));
+        }
+        if wait == Wait::Never && self.stat_bytes(digest, wait)?.is_some_and(|size| size > HASHED_AT_ONCE) {
+            return Err(Fault::WouldWait);
         }
         let key = layout::in_directory(&layout::blob(digest), layout::DATA);
         let Some(small) = self.backend.read(&key, self.manifest_limit, wait)? else { return Ok(None) };

@@ -56,12 +56,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Opens the session whose lock this is, at the offset `at` where one is given.
     pub fn open(lock: Lock, at: Option<u64>, unfinished: Unfinished) -> Result<Writer, UploadError> {
-        let draft = match lock.inner.backend.open_draft(&lock.session) {
-            Ok(Some(draft)) => draft,
-            Ok(None) => return Err(UploadError::Unknown),
-            Err(DraftError::Busy) => return Err(UploadError::Busy),
-            Err(DraftError::Error(error)) => return Err(error.into()),
-        };
+        let draft = open_draft(&lock)?;
         if at.is_some_and(|at| at != draft.len()) {
             return Err(UploadError::WrongOffset(draft.len()));
         }
@@ -116,13 +111,6 @@ impl Writer {
         Ok(self.draft.len())
     }
 
-    /// Ends the session and forgets its bytes.
-    pub fn cancel(mut self) -> Result<(), UploadError> {
-        self.lock.inner.backend.remove(&self.lock.session, false)?;
-        self.settled = true;
-        Ok(())
-    }
-
     fn settle(&mut self) {
         if std::mem::replace(&mut self.settled, true) {
             return;
@@ -151,6 +139,22 @@ impl Drop for Writer {
     }
 }
 
+fn open_draft(lock: &Lock) -> Result<Box<dyn Draft>, UploadError> {
+    match lock.inner.backend.open_draft(&lock.session) {
+        Ok(Some(draft)) => Ok(draft),
+        Ok(None) => Err(UploadError::Unknown),
+        Err(DraftError::Busy) => Err(UploadError::Busy),
+        Err(DraftError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Ends the session whose lock this is and forgets its bytes.
+pub(crate) fn cancel(lock: &Lock) -> Result<(), UploadError> {
+    let _locked = open_draft(lock)?;
+    lock.inner.backend.remove(&lock.session, false)?;
+    Ok(())
+}
+
 /// The hash of what a session has: from the kept state, and the bytes after it if there are any; from all bytes if the
 /// state does not fit them. The bytes there are decide.
 fn hash_so_far(draft: &dyn Draft, boot: &hashstate::Boot) -> Result<Sha256, UploadError> {
@@ -176,4 +180,22 @@ fn reread(draft: &dyn Draft, from: u64, mut each: impl FnMut(&[u8])) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Store};
+
+    #[test]
+    fn a_session_has_one_writer_in_this_process() {
+        let root = std::env::temp_dir().join(format!("pierhead-session-{}", std::process::id()));
+        let inner = Store::open(Options::new(&root)).unwrap().inner;
+        let first = Lock::take(&inner, "one").unwrap();
+        assert!(Lock::take(&inner, "one").is_none());
+        assert!(Lock::take(&inner, "two").is_some());
+        drop(first);
+        assert!(Lock::take(&inner, "one").is_some());
+        std::fs::remove_dir(root).unwrap();
+    }
 }

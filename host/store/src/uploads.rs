@@ -1,6 +1,6 @@
-use crate::backend::{Source, Unit, Wait};
+use crate::backend::Wait;
 use crate::error::{Error, UploadError};
-use crate::session::{Lock, Unfinished, Writer};
+use crate::session::{Lock, Unfinished, Writer, cancel};
 use crate::{Inner, Store, waited};
 use bytes::Bytes;
 use http_body::Body;
@@ -36,14 +36,8 @@ impl Store {
     pub fn create_upload(&self, repository: &RepositoryName) -> Result<UploadId, Error> {
         let id = crate::files::random_id()
             .map_err(|error| Error::new("draw random bytes for", "an upload's name", error))?;
-        let unit = Unit {
-            directory: layout::upload(repository, &id),
-            files: vec![
-                (layout::STARTED_AT.to_owned(), Source::Bytes(rfc3339(SystemTime::now()).into())),
-                (layout::DATA.to_owned(), Source::Bytes(Bytes::new())),
-            ],
-        };
-        self.inner.backend.commit(&[unit], false)?;
+        let started_at = rfc3339(SystemTime::now());
+        self.inner.backend.begin_draft(&layout::upload(repository, &id), &started_at)?;
         Ok(id)
     }
 
@@ -61,11 +55,11 @@ impl Store {
         let session = layout::upload(repository, id);
         let deadline = std::time::Instant::now() + BUSY_FOR;
         loop {
-            match open(&self.inner, &session, None, Unfinished::Keep) {
+            match Lock::take(&self.inner, &session).ok_or(UploadError::Busy).and_then(|lock| cancel(&lock)) {
                 Err(UploadError::Busy) if std::time::Instant::now() < deadline => {
                     std::thread::sleep(BUSY_POLL)
                 }
-                result => return result?.cancel(),
+                result => return result,
             }
         }
     }

@@ -177,7 +177,10 @@ fn a_symbolic_link_that_leads_out_of_the_tree_is_refused() {
     let theirs = outside.open();
     let layer = run(push(&theirs, &repository("x"), "layer"));
     theirs.put_manifest(&repository("x"), manifest("one", &["latest"])).unwrap();
-    run(push(&store, &repository("y"), "other"));
+    for text in ["other", "layer"] {
+        run(push(&store, &repository("y"), text));
+    }
+    store.put_manifest(&repository("y"), manifest("one", &["latest"])).unwrap();
 
     symlink(outside.repository("x"), tree.repository("x")).unwrap();
     let x = repository("x");
@@ -185,6 +188,11 @@ fn a_symbolic_link_that_leads_out_of_the_tree_is_refused() {
     assert!(!matches!(store.open_blob(&x, &layer), Ok(Some(_))));
     assert!(!matches!(store.manifest(&x, &"latest".parse().unwrap()), Ok(Some(_))));
     assert!(!matches!(store.tags(&x, None, 10), Ok(Some(_))));
+    // Once for the kernel to remember the names.
+    assert_eq!(tree.files("repositories/x").len(), 4);
+    assert!(!matches!(store.stat_blob_now(&x, &layer), Some(Ok(Some(_)))));
+    assert!(!matches!(store.open_blob_now(&x, &layer), Some(Ok(Some(_)))));
+    assert!(!matches!(store.manifest_now(&x, &"latest".parse().unwrap()), Some(Ok(Some(_)))));
     assert_eq!(store.repositories(None, 10).unwrap().names, ["y"]);
     let before = outside.files("");
     assert!(store.create_upload(&x).is_err());

@@ -196,6 +196,18 @@ fn bytes_that_do_not_hash_to_their_name_are_not_served() {
 }
 
 #[test]
+fn a_manifest_too_large_to_hash_at_once_is_got_by_the_road_that_waits() {
+    let (tree, name, bytes) = (Tree::new(), repository("a"), noise(4 << 20));
+    let store = tree.open();
+    store.put_manifest(&name, manifest(&bytes, &["latest"])).unwrap();
+    assert_eq!(get(&store, &name, "latest").unwrap(), bytes);
+    assert!(store.manifest_now(&name, &"latest".parse().unwrap()).is_none());
+    store.put_manifest(&name, manifest(noise((4 << 20) + 1), &["larger"])).unwrap();
+    let result = store.manifest(&name, &"larger".parse().unwrap());
+    assert!(matches!(result, Err(store::Error::Corrupt { .. })), "beyond what a manifest may have");
+}
+
+#[test]
 fn many_writers_of_one_new_tag_leave_one_of_their_manifests_and_no_litter() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();

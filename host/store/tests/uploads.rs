@@ -5,8 +5,10 @@ mod common;
 use common::*;
 use names::{Algorithm, Digest};
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 use store::UploadError;
+use tokio::sync::Notify;
 
 #[test]
 fn chunks_are_appended_and_the_offset_tells_how_many_bytes_came() {
@@ -132,6 +134,46 @@ fn an_append_that_nobody_awaits_any_more_keeps_what_came() {
         store.finish(&name, &id, Some(at), rest, &sha256(&bytes)).await.unwrap();
         assert_eq!(pull(&store, &name, &sha256(&bytes)).await.unwrap(), bytes);
     });
+}
+
+#[test]
+fn bytes_that_came_just_before_the_client_went_are_kept() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    run(async {
+        for round in 0..20 {
+            let id = store.create_upload(&name).unwrap();
+            let (sender, endless) = sent();
+            let drained = Arc::new(Notify::new());
+            sender.send(Ok("hello".into())).unwrap();
+            tokio::select! {
+                result = store.append(&name, &id, Some(0), endless.noting(&drained)) => panic!("{result:?}"),
+                () = drained.notified() => {}
+            }
+            let result = store.append(&name, &id, Some(u64::MAX), body("")).await;
+            assert!(matches!(result, Err(UploadError::WrongOffset(5))), "round {round}: {result:?}");
+        }
+    });
+}
+
+#[test]
+fn a_publication_that_fails_half_way_leaves_the_session_its_bytes() {
+    let (tree, name, digest) = (Tree::new(), repository("a"), sha256("hello"));
+    let store = tree.open();
+    run(async {
+        let id = store.create_upload(&name).unwrap();
+        store.append(&name, &id, Some(0), body("hello")).await.unwrap();
+        // Something lies where the hold is to appear.
+        let obstacle = format!("repositories/a/_layers/sha256/{}", digest.hex());
+        tree.write(&obstacle, "");
+        let result = store.finish(&name, &id, Some(5), NONE, &digest).await;
+        assert!(matches!(result, Err(UploadError::Storage(_))), "{result:?}");
+        assert_eq!(store.upload_offset(&name, &id).unwrap(), 5);
+        fs::remove_file(tree.path(obstacle)).unwrap();
+        store.finish(&name, &id, Some(5), NONE, &digest).await.unwrap();
+        assert_eq!(pull(&store, &name, &digest).await.unwrap(), b"hello");
+    });
+    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
 }
 
 #[test]

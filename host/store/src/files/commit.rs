@@ -8,7 +8,7 @@ use super::{Files, stamp_of, tree};
 use crate::backend::{Source, Unit};
 use crate::error::Error;
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
@@ -16,7 +16,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files are made for everyone to read, less what the process's mask takes away, as distribution makes them.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// How often a commit starts over because another one made the same directory meanwhile.
 const ATTEMPTS: usize = 16;
@@ -31,7 +31,7 @@ impl Unsynced {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mark(&self, directory: &str) {
+    pub fn mark(&self, directory: &str) {
         *self.lock().entry(directory.to_owned()).or_default() += 1;
     }
 
@@ -59,6 +59,8 @@ struct Move {
     name: String,
     to: OwnedFd,
     key: String,
+    /// Whether something of that name is there, which has a meaning until it is replaced.
+    replaces: bool,
 }
 
 struct Commit<'a> {
@@ -69,10 +71,10 @@ struct Commit<'a> {
     /// Uploads' bytes, likewise.
     uploads: Vec<(OwnedFd, String)>,
     moves: Vec<Move>,
-    /// Directories to sync after all names were moved.
-    directories: BTreeSet<String>,
     /// Directories prepared in the staging area, likewise.
     prepared: Vec<OwnedFd>,
+    /// Directories to sync after names were moved.
+    directories: BTreeSet<String>,
 }
 
 /// See [`Backend::commit`](crate::backend::Backend::commit).
@@ -85,8 +87,8 @@ pub(super) fn commit(files: &Files, units: &[Unit], durable: bool) -> Result<(),
             contents: Vec::new(),
             uploads: Vec::new(),
             moves: Vec::new(),
-            directories: BTreeSet::new(),
             prepared: Vec::new(),
+            directories: BTreeSet::new(),
         };
         let result = commit.run(units);
         commit.clear();
@@ -108,14 +110,25 @@ impl Commit<'_> {
         if self.durable {
             self.sync_contents()?;
         }
+        let mut moved = false;
         while !self.moves.is_empty() {
             let next = &self.moves[0];
+            if self.durable && moved && next.replaces {
+                // Not every file system keeps the order of moves: a tag must not lose what it named for something
+                // that a crash takes away.
+                self.sync_directories()?;
+                self.directories =
+                    self.moves.iter().map(|left| layout::split(&left.key).0.to_owned()).collect();
+                moved = false;
+                continue;
+            }
             let name = layout::split(&next.key).1;
             match rustix::fs::renameat(&*next.from, next.name.as_str(), &next.to, name) {
                 Ok(()) => drop(self.moves.remove(0)),
                 Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => return Ok(false),
                 Err(error) => return Err(Error::new("publish", &next.key, error)),
             }
+            moved = true;
         }
         if self.durable {
             self.sync_directories()?;
@@ -144,8 +157,16 @@ impl Commit<'_> {
                     }
                     let staging = self.files.staging()?;
                     let name = self.files.staging.name();
+                    let there = rustix::fs::statat(&parent, layout::split(&key).1, AtFlags::SYMLINK_NOFOLLOW);
+                    // Before it is written, so that what a full disk cuts short is cleared away.
+                    self.moves.push(Move {
+                        from: staging.clone(),
+                        name: name.clone(),
+                        to: parent,
+                        key: key.clone(),
+                        replaces: there.is_ok(),
+                    });
                     self.write(&staging, &name, bytes, &key)?;
-                    self.moves.push(Move { from: staging, name, to: parent, key });
                 }
                 Source::Upload(session) => self.prepare_upload(session, key, parent, written)?,
             }
@@ -163,7 +184,13 @@ impl Commit<'_> {
         let staged = self.files.staging.name();
         let failed = |error| Error::new("prepare", &unit.directory, error);
         let top = tree::make_in(&*staging, &staged).map_err(failed)?;
-        self.moves.push(Move { from: staging, name: staged, to: parent, key: unit.directory.clone() });
+        self.moves.push(Move {
+            from: staging,
+            name: staged,
+            to: parent,
+            key: unit.directory.clone(),
+            replaces: false,
+        });
         for (name, source) in &unit.files {
             let Source::Bytes(bytes) = source else { continue };
             let (folders, file) = layout::split(name);
@@ -196,7 +223,14 @@ impl Commit<'_> {
         }
         let from = self.files.directory(session)?.ok_or_else(|| Error::new("open", session, Errno::NOENT))?;
         self.uploads.push((fd, data));
-        self.moves.push(Move { from: Arc::new(from), name: layout::DATA.to_owned(), to, key });
+        // Bytes are what their digest says, whichever of two are found.
+        self.moves.push(Move {
+            from: Arc::new(from),
+            name: layout::DATA.to_owned(),
+            to,
+            key,
+            replaces: false,
+        });
         Ok(())
     }
 
@@ -267,6 +301,10 @@ impl Commit<'_> {
         }
         for (fd, key) in self.contents.drain(..) {
             rustix::fs::fsync(&fd).map_err(|error| Error::new("sync", &key, error))?;
+        }
+        for fd in self.prepared.drain(..) {
+            rustix::fs::fsync(&fd)
+                .map_err(|error| Error::new("sync a directory in", layout::STAGING, error))?;
         }
         Ok(())
     }

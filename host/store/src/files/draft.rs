@@ -1,5 +1,6 @@
 //! An upload's bytes in its session's directory.
 
+use super::commit::FILE_MODE;
 use super::write_behind::begin_to_write;
 use super::{Files, stamp_of};
 use crate::backend::{Draft, DraftError};
@@ -24,6 +25,29 @@ struct FileDraft {
     len: u64,
     /// Up to where the kernel was told to write; `None` where nothing is synced.
     written_behind: Option<u64>,
+}
+
+/// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft). In place: nobody knows of it before it is there, and
+/// what is removed again so often had better not share a place on disk with what stays.
+pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<(), Error> {
+    let sessions = layout::split(directory).0;
+    let fd = files.make_directory(directory, &mut |parent| {
+        // The repository's directory will hold more than uploads.
+        if files.fsync && parent != sessions {
+            files.unsynced.mark(parent);
+        }
+    })?;
+    for (name, text) in [(layout::STARTED_AT, started_at), (layout::DATA, "")] {
+        let failed = |error| Error::new("begin the upload", directory, error);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&fd, name, flags, FILE_MODE).map_err(failed)?;
+        if rustix::io::retry_on_intr(|| rustix::io::write(&file, text.as_bytes())).map_err(failed)?
+            < text.len()
+        {
+            return Err(failed(Errno::NOSPC));
+        }
+    }
+    Ok(())
 }
 
 /// See [`Backend::open_draft`](crate::backend::Backend::open_draft).

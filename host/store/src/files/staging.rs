@@ -36,7 +36,11 @@ impl Files {
                 return Ok(fd.clone());
             }
         }
-        let all = self.make_directory(layout::STAGING, &mut |_| {})?;
+        let all = self.make_directory(layout::STAGING, &mut |parent| {
+            if self.fsync {
+                self.unsynced.mark(parent);
+            }
+        })?;
         clear(&all);
         let fd = own(&all).map_err(|error| Error::new("make a directory in", layout::STAGING, error))?;
         Ok(directory.insert(Arc::new(fd)).clone())

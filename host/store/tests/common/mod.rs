@@ -9,11 +9,12 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use store::{Options, PutManifest, Store};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -140,11 +141,21 @@ impl Body for Whole {
 }
 
 /// A body that is sent piece by piece.
-pub struct Sent(mpsc::UnboundedReceiver<Result<Bytes, String>>);
+pub struct Sent {
+    pieces: mpsc::UnboundedReceiver<Result<Bytes, String>>,
+    drained: Arc<Notify>,
+}
 
 pub fn sent() -> (mpsc::UnboundedSender<Result<Bytes, String>>, Sent) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (sender, Sent(receiver))
+    let (sender, pieces) = mpsc::unbounded_channel();
+    (sender, Sent { pieces, drained: Arc::default() })
+}
+
+impl Sent {
+    /// Has someone notified when all that was sent has been taken, and more is asked for.
+    pub fn noting(self, drained: &Arc<Notify>) -> Sent {
+        Sent { drained: drained.clone(), ..self }
+    }
 }
 
 impl Body for Sent {
@@ -155,7 +166,11 @@ impl Body for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, String>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let piece = self.pieces.poll_recv(context);
+        if piece.is_pending() {
+            self.drained.notify_one();
+        }
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
