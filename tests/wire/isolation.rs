@@ -37,7 +37,7 @@ fn a_trap_takes_only_its_own_request_along_and_is_logged_with_backtrace_and_requ
             logged.lines().any(|line| line.contains("a component trapped") && line.contains(&id))
         });
         assert!(trapped, "no trap of request {id} in the log: {logged}");
-        for part in ["wasm backtrace", "check_now", "unreachable"] {
+        for part in ["wasm backtrace", "misbehaving_auth.wasm", "front.wasm", "unreachable"] {
             assert!(logged.contains(part), "{part:?} is not in {logged}");
         }
     }
