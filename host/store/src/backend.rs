@@ -138,11 +138,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// that leaves a prefix of them. On an error an upload's bytes are still with the upload when its unit is the last;
     /// if the error was in making them survive, none of them are.
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error>;
-    /// Removes a directory with all that is in it: where `durable`, at once and to survive a crash. `false` when
-    /// there is none.
-    fn remove(&self, directory: &str, durable: bool) -> Result<bool, Error>;
+    /// Removes a directory with all that is in it, at once and to survive a crash; `false` when there is none.
+    fn remove(&self, directory: &str) -> Result<bool, Error>;
     /// Makes an upload without bytes in a new directory, which need not survive a crash.
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error>;
+    /// Removes an upload, with the bytes it still has.
+    fn end_draft(&self, directory: &str) -> Result<(), Error>;
     /// An upload's bytes, for writing; `None` when there is no such upload.
     fn open_draft(&self, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError>;
 }

@@ -58,7 +58,7 @@ impl Store {
         let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
         let held = waited(inner.stat_blob(repository, digest, Wait::May))?.is_some();
         // A hold without bytes is none, and goes all the same.
-        inner.backend.remove(&layout::layer(repository, digest), true)?;
+        inner.backend.remove(&layout::layer(repository, digest))?;
         Ok(held)
     }
 }

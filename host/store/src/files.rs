@@ -5,6 +5,7 @@
 
 mod commit;
 mod draft;
+mod marks;
 mod staging;
 mod tree;
 mod write_behind;
@@ -40,7 +41,7 @@ pub(crate) struct Files {
     /// Whether a durable commit syncs.
     fsync: bool,
     staging: staging::Staging,
-    unsynced: commit::Unsynced,
+    unsynced: marks::Unsynced,
 }
 
 impl Files {
@@ -56,7 +57,7 @@ impl Files {
             openat2: probe.is_ok(),
             fsync,
             staging: staging::Staging::default(),
-            unsynced: commit::Unsynced::default(),
+            unsynced: marks::Unsynced::default(),
         })
     }
 
@@ -229,12 +230,16 @@ impl Backend for Files {
         commit::commit(self, units, durable && self.fsync)
     }
 
-    fn remove(&self, directory: &str, durable: bool) -> Result<bool, Error> {
-        commit::remove(self, directory, durable, self.fsync)
+    fn remove(&self, directory: &str) -> Result<bool, Error> {
+        commit::remove(self, directory)
     }
 
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error> {
         draft::begin(self, directory, started_at)
+    }
+
+    fn end_draft(&self, directory: &str) -> Result<(), Error> {
+        draft::end(self, directory)
     }
 
     fn open_draft(&self, directory: &str) -> Result<Option<Box<dyn Draft>>, DraftError> {
@@ -286,8 +291,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", directory.0.join("a/passwd")).unwrap();
         assert!(read("out/passwd").is_err() || read("out/passwd").unwrap().is_none());
         assert!(read("a/passwd").is_err());
-        assert!(files.remove("a/b", true).unwrap());
-        assert!(!files.remove("a/b", true).unwrap());
+        assert!(files.remove("a/b").unwrap());
+        assert!(!files.remove("a/b").unwrap());
     }
 
     #[test]

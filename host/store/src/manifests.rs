@@ -88,7 +88,7 @@ impl Store {
             let link =
                 waited(inner.link(&layout::in_directory(&directory, layout::CURRENT_LINK), Wait::May))?;
             if link.is_some_and(|link| link.digest == *digest) {
-                inner.backend.remove(&directory, true)?;
+                inner.backend.remove(&directory)?;
             }
         }
         let hold = match is_revision {
@@ -96,14 +96,14 @@ impl Store {
             // Linked where a very old tree has its manifests.
             false => layout::layer(repository, digest),
         };
-        inner.backend.remove(&hold, true)
+        inner.backend.remove(&hold)
     }
 
     /// Removes a tag; `false` when there is none. The manifest and its other tags stay.
     pub fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
         let inner = &self.inner;
         let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
-        inner.backend.remove(&layout::tag(repository, tag), true)
+        inner.backend.remove(&layout::tag(repository, tag))
     }
 }
 

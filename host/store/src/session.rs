@@ -105,7 +105,7 @@ impl Writer {
         let backend = &self.lock.inner.backend;
         backend.commit(&[blobs::hold(repository, digest, digest), bytes], true)?;
         self.settled = true;
-        if let Err(error) = backend.remove(&session, false) {
+        if let Err(error) = backend.end_draft(&session) {
             tracing::warn!(%error, "cannot clear away a finished upload");
         }
         Ok(self.draft.len())
@@ -151,8 +151,7 @@ fn open_draft(lock: &Lock) -> Result<Box<dyn Draft>, UploadError> {
 /// Ends the session whose lock this is and forgets its bytes.
 pub(crate) fn cancel(lock: &Lock) -> Result<(), UploadError> {
     let _locked = open_draft(lock)?;
-    lock.inner.backend.remove(&lock.session, false)?;
-    Ok(())
+    Ok(lock.inner.backend.end_draft(&lock.session)?)
 }
 
 /// The hash of what a session has: from the kept state, and the bytes after it if there are any; from all bytes if the

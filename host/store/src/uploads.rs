@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep};
 
@@ -36,7 +36,8 @@ impl Store {
     pub fn create_upload(&self, repository: &RepositoryName) -> Result<UploadId, Error> {
         let id = crate::files::random_id()
             .map_err(|error| Error::new("draw random bytes for", "an upload's name", error))?;
-        let started_at = rfc3339(SystemTime::now());
+        // RFC 3339, as distribution writes it.
+        let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         self.inner.backend.begin_draft(&layout::upload(repository, &id), &started_at)?;
         Ok(id)
     }
@@ -303,42 +304,6 @@ impl Drop for Pump {
                     drop(spawn_blocking(move || last_words(writer)));
                 }
             })),
-        }
-    }
-}
-
-/// A time as distribution writes it, in UTC.
-fn rfc3339(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Civil from days, with years that begin in March: then the day of a leap year comes last.
-    let day_of_era = (days + 719_468) % 146_097;
-    let era = (days + 719_468) / 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_go_reads_them() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (1_767_225_599, "2025-12-31T23:59:59Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
     }
 }

@@ -23,7 +23,7 @@ fn a_blob_that_was_pushed_is_pulled_whole_and_in_parts() {
             assert_eq!(read(beyond).await.unwrap(), bytes[size / 2..]);
         });
     }
-    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+    assert_eq!(tree.litter(), [] as [&str; 0]);
     assert_eq!(tree.files("repositories/library/alpine/_uploads"), [] as [&str; 0]);
 }
 

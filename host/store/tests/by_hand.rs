@@ -239,6 +239,6 @@ fn what_a_dead_process_left_in_the_staging_area_is_cleared_away() {
     tree.write("_staging/dead/17/current/link", "half a tag");
     let store = tree.open();
     run(push(&store, &repository("x"), "more bytes"));
-    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+    assert_eq!(tree.litter(), [] as [&str; 0]);
     assert_eq!(fs::read_dir(tree.path("_staging")).unwrap().count(), 2, "one for each store that lives");
 }

@@ -79,7 +79,7 @@ fn a_disk_without_room_for_a_manifest_keeps_the_old_one_and_can_be_tidied() {
     assert_eq!(get(&store, &name, "latest").unwrap(), "one");
     assert_eq!(store.tags(&name, None, 10).unwrap().unwrap().names, ["latest"]);
     assert_eq!(get(&store, &name, sha256("two").as_str()), None);
-    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+    assert_eq!(tree.litter(), [] as [&str; 0]);
     assert!(store.delete_tag(&name, &"latest".parse().unwrap()).unwrap());
     assert!(store.delete_manifest(&name, &sha256("one")).unwrap());
 }

@@ -45,7 +45,7 @@ fn a_put_writes_distributions_files() {
         assert_eq!(fs::read_to_string(tree.repository("a").join(link)).unwrap(), one.digest.as_str());
     }
     assert!(tree.repository("a").join("_layers").is_dir(), "distribution 2.x finds repositories by it");
-    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+    assert_eq!(tree.litter(), [] as [&str; 0]);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn many_writers_of_one_new_tag_leave_one_of_their_manifests_and_no_litter() {
         let index = tree.files(format!("repositories/a/_manifests/tags/t{round}/index"));
         assert_eq!(index.len(), 16);
     }
-    assert_eq!(tree.files("_staging"), [] as [&str; 0]);
+    assert_eq!(tree.litter(), [] as [&str; 0]);
 }
 
 #[test]

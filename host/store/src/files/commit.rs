@@ -3,17 +3,19 @@
 //! Each sync may cost a commit of the file system's journal. So all names are prepared before the first sync, and
 //! all are moved before the second: two commits whatever is published, the other syncs find nothing left to do.
 
+use super::marks::Marks;
 use super::write_behind::begin_to_write;
 use super::{Files, stamp_of, tree};
-use crate::backend::{Source, Unit};
+use crate::backend::{Backend, Source, Stamp, Unit, Wait};
 use crate::error::Error;
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Files are made for everyone to read, less what the process's mask takes away, as distribution makes them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
@@ -21,37 +23,9 @@ pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 /// How often a commit starts over because another one made the same directory meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// Directories that were given an entry which no sync has made to last yet. Who builds on such an entry syncs the
-/// directory too, whoever made it.
-#[derive(Default)]
-pub(super) struct Unsynced(Mutex<HashMap<String, u64>>);
-
-impl Unsynced {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn mark(&self, directory: &str) {
-        *self.lock().entry(directory.to_owned()).or_default() += 1;
-    }
-
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// Of the directories above `key`, those that are marked.
-    fn above(&self, key: &str, found: &mut BTreeSet<String>) {
-        let marked = self.lock();
-        let mut at = key;
-        while !marked.is_empty() && !at.is_empty() {
-            at = layout::split(at).0;
-            if marked.contains_key(at) {
-                found.insert(at.to_owned());
-            }
-        }
-    }
-}
+/// What was changed longer ago is on disk, whoever wrote it: the kernel writes everything after half a minute, if it is
+/// not told otherwise.
+const ON_DISK_AFTER: Duration = Duration::from_secs(600);
 
 /// What a name is to become.
 struct Move {
@@ -63,9 +37,10 @@ struct Move {
     replaces: bool,
 }
 
-struct Commit<'a> {
+struct Commit<'a, 'm> {
     files: &'a Files,
     durable: bool,
+    marks: &'m mut Marks<'a>,
     /// Files to sync before any name is moved.
     contents: Vec<(OwnedFd, String)>,
     /// Uploads' bytes, likewise.
@@ -73,35 +48,45 @@ struct Commit<'a> {
     moves: Vec<Move>,
     /// Directories prepared in the staging area, likewise.
     prepared: Vec<OwnedFd>,
-    /// Directories to sync after names were moved.
+    /// Directories to sync after names were moved, besides those that are marked.
     directories: BTreeSet<String>,
+    /// All that has to be there in the end.
+    keys: Vec<String>,
 }
 
 /// See [`Backend::commit`](crate::backend::Backend::commit).
 pub(super) fn commit(files: &Files, units: &[Unit], durable: bool) -> Result<(), Error> {
     let mut attempts = 0;
+    let mut marks = Marks::new(files, durable);
     loop {
         let mut commit = Commit {
             files,
             durable,
+            marks: &mut marks,
             contents: Vec::new(),
             uploads: Vec::new(),
             moves: Vec::new(),
             prepared: Vec::new(),
             directories: BTreeSet::new(),
+            keys: Vec::new(),
         };
         let result = commit.run(units);
         commit.clear();
         match result {
             Ok(true) => return Ok(()),
-            Ok(false) if attempts < ATTEMPTS => attempts += 1,
-            Ok(false) => return Err(Error::new("publish", &units[0].directory, Errno::AGAIN)),
-            Err(error) => return Err(error),
+            Ok(false) if attempts < ATTEMPTS => {
+                attempts += 1;
+                continue;
+            }
+            _ => {}
         }
+        // So that nobody after us syncs what we have left; if this fails, they do.
+        let _ = marks.sync(&[], BTreeSet::new());
+        return result.and_then(|_| Err(Error::new("publish", &units[0].directory, Errno::AGAIN)));
     }
 }
 
-impl Commit<'_> {
+impl Commit<'_, '_> {
     /// `false` when another commit came between.
     fn run(&mut self, units: &[Unit]) -> Result<bool, Error> {
         for unit in units {
@@ -111,18 +96,14 @@ impl Commit<'_> {
             self.sync_contents()?;
         }
         let mut moved = false;
-        while !self.moves.is_empty() {
-            let next = &self.moves[0];
-            if self.durable && moved && next.replaces {
+        while let Some(next) = self.moves.first() {
+            if moved && next.replaces {
                 // Not every file system keeps the order of moves: a tag must not lose what it named for something
                 // that a crash takes away.
-                self.sync_directories()?;
-                self.directories =
-                    self.moves.iter().map(|left| layout::split(&left.key).0.to_owned()).collect();
-                moved = false;
-                continue;
+                self.marks.sync(&self.keys, std::mem::take(&mut self.directories))?;
             }
-            let name = layout::split(&next.key).1;
+            let (directory, name) = layout::split(&next.key);
+            self.marks.mark(directory);
             match rustix::fs::renameat(&*next.from, next.name.as_str(), &next.to, name) {
                 Ok(()) => drop(self.moves.remove(0)),
                 Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => return Ok(false),
@@ -130,9 +111,7 @@ impl Commit<'_> {
             }
             moved = true;
         }
-        if self.durable {
-            self.sync_directories()?;
-        }
+        self.marks.sync(&self.keys, std::mem::take(&mut self.directories))?;
         Ok(true)
     }
 
@@ -142,44 +121,55 @@ impl Commit<'_> {
             return self.prepare_whole(unit);
         }
         self.make_directory(&unit.directory)?;
-        self.directories.insert(layout::split(&unit.directory).0.to_owned());
+        self.keys.push(unit.directory.clone());
         let mut written = false;
         for (name, source) in &unit.files {
             let key = layout::in_directory(&unit.directory, name);
-            let parent_key = layout::split(&key).0.to_owned();
-            let parent = self.make_directory(&parent_key)?;
-            self.directories.insert(parent_key);
-            match source {
-                Source::Bytes(bytes) => {
-                    if let Some(same) = (!written).then(|| self.present(&key, bytes)).transpose()?.flatten() {
-                        self.contents.push((same, key));
-                        continue;
-                    }
-                    let staging = self.files.staging()?;
-                    let name = self.files.staging.name();
-                    let there = rustix::fs::statat(&parent, layout::split(&key).1, AtFlags::SYMLINK_NOFOLLOW);
-                    // Before it is written, so that what a full disk cuts short is cleared away.
-                    self.moves.push(Move {
-                        from: staging.clone(),
-                        name: name.clone(),
-                        to: parent,
-                        key: key.clone(),
-                        replaces: there.is_ok(),
-                    });
-                    self.write(&staging, &name, bytes, &key)?;
+            let parent = self.make_directory(layout::split(&key).0)?;
+            self.keys.push(key.clone());
+            let present = match written {
+                true => None,
+                false => self.present(&key, source)?,
+            };
+            match (present, source) {
+                (Some((fd, stamp)), _) => {
+                    self.keep(fd, &stamp, key, &unit.directory);
+                    continue;
                 }
-                Source::Upload(session) => self.prepare_upload(session, key, parent, written)?,
+                (None, Source::Bytes(bytes)) => self.prepare_file(key, parent, bytes)?,
+                (None, Source::Upload(session)) => self.prepare_upload(session, key, parent)?,
             }
             written = true;
         }
         Ok(())
     }
 
+    /// Something is there already, perhaps written by another program that syncs nothing, or by one that was killed.
+    fn keep(&mut self, fd: OwnedFd, stamp: &Stamp, key: String, unit: &str) {
+        let changed = Duration::from_secs(stamp.changed[0].0.try_into().unwrap_or(0));
+        if SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > ON_DISK_AFTER) {
+            return;
+        }
+        self.directories.extend([layout::split(&key).0.to_owned(), layout::split(unit).0.to_owned()]);
+        self.contents.push((fd, key));
+    }
+
+    fn prepare_file(&mut self, key: String, to: OwnedFd, bytes: &Bytes) -> Result<(), Error> {
+        let staging = self.files.staging()?;
+        let name = self.files.staging.name();
+        let there = rustix::fs::statat(&to, layout::split(&key).1, AtFlags::SYMLINK_NOFOLLOW);
+        // Before it is written, so that what a full disk cuts short is cleared away.
+        let next =
+            Move { from: staging.clone(), name: name.clone(), to, key: key.clone(), replaces: there.is_ok() };
+        self.moves.push(next);
+        self.write(&staging, &name, bytes, &key)
+    }
+
     /// A unit whose directory is absent appears by one rename.
     fn prepare_whole(&mut self, unit: &Unit) -> Result<(), Error> {
         let parent_key = layout::split(&unit.directory).0.to_owned();
         let parent = self.make_directory(&parent_key)?;
-        self.directories.insert(parent_key);
+        self.keys.push(unit.directory.clone());
         let staging = self.files.staging()?;
         let staged = self.files.staging.name();
         let failed = |error| Error::new("prepare", &unit.directory, error);
@@ -194,43 +184,28 @@ impl Commit<'_> {
         for (name, source) in &unit.files {
             let Source::Bytes(bytes) = source else { continue };
             let (folders, file) = layout::split(name);
-            let mut at = top.try_clone().map_err(|error| Error::new("duplicate", &unit.directory, error))?;
+            let mut at: Option<OwnedFd> = None;
             for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
-                let below = tree::make_in(&at, folder).map_err(failed)?;
-                self.prepared.push(std::mem::replace(&mut at, below));
+                let below = tree::make_in(at.as_ref().unwrap_or(&top), folder).map_err(failed)?;
+                self.prepared.extend(at.replace(below));
             }
-            self.write(&at, file, bytes, &layout::in_directory(&unit.directory, name))?;
-            self.prepared.push(at);
+            let parent = at.as_ref().unwrap_or(&top);
+            self.write(parent, file, bytes, &layout::in_directory(&unit.directory, name))?;
+            self.prepared.extend(at);
         }
+        self.prepared.push(top);
         Ok(())
     }
 
-    fn prepare_upload(
-        &mut self,
-        session: &str,
-        key: String,
-        to: OwnedFd,
-        replace: bool,
-    ) -> Result<(), Error> {
+    fn prepare_upload(&mut self, session: &str, key: String, to: OwnedFd) -> Result<(), Error> {
         let data = layout::in_directory(session, layout::DATA);
-        let fd = self.open(&data)?.ok_or_else(|| Error::new("open", &data, Errno::NOENT))?;
-        if !replace && let Some(present) = self.open(&key)? {
-            let size = |fd| stamp_of(fd).map(|stamp| stamp.size).map_err(|e| Error::new("stat", &key, e));
-            if size(&present)? == size(&fd)? {
-                self.contents.push((present, key));
-                return Ok(());
-            }
-        }
-        let from = self.files.directory(session)?.ok_or_else(|| Error::new("open", session, Errno::NOENT))?;
+        let absent = |key| Error::new("open", key, Errno::NOENT);
+        let fd = self.open(&data)?.ok_or_else(|| absent(&data))?;
+        let from = self.files.directory(session)?.ok_or_else(|| absent(session))?;
         self.uploads.push((fd, data));
-        // Bytes are what their digest says, whichever of two are found.
-        self.moves.push(Move {
-            from: Arc::new(from),
-            name: layout::DATA.to_owned(),
-            to,
-            key,
-            replaces: false,
-        });
+        let name = layout::DATA.to_owned();
+        // Bytes are what their digest says: those that are replaced were cut off, and meant nothing.
+        self.moves.push(Move { from: Arc::new(from), name, to, key, replaces: false });
         Ok(())
     }
 
@@ -243,33 +218,37 @@ impl Commit<'_> {
         }
     }
 
-    /// The file under this key, if it has these bytes.
-    fn present(&self, key: &str, bytes: &Bytes) -> Result<Option<OwnedFd>, Error> {
+    /// The file under this key, if it has these bytes; for an upload, which was hashed, if it has as many.
+    fn present(&self, key: &str, source: &Source) -> Result<Option<(OwnedFd, Stamp)>, Error> {
         let Some(fd) = self.open(key)? else { return Ok(None) };
         let failed = |error| Error::new("compare", key, error);
-        if stamp_of(&fd).map_err(failed)?.size != bytes.len() as u64 {
+        let stamp = stamp_of(&fd).map_err(failed)?;
+        let bytes = match source {
+            Source::Bytes(bytes) => bytes,
+            Source::Upload(session) => {
+                let data = layout::in_directory(session, layout::DATA);
+                let size = crate::waited(self.files.stat(&data, None, Wait::May))?.map(|stamp| stamp.size);
+                return Ok((size == Some(stamp.size)).then_some((fd, stamp)));
+            }
+        };
+        if stamp.size != bytes.len() as u64 {
             return Ok(None);
         }
         let mut found = vec![0; bytes.len()];
         let mut filled = 0;
         while filled < found.len() {
-            match super::read_at(&fd, &mut found[filled..], filled as u64, crate::backend::Wait::May) {
+            match super::read_at(&fd, &mut found[filled..], filled as u64, Wait::May) {
                 Ok(0) => return Ok(None),
                 Ok(read) => filled += read,
                 Err(error) => return Err(failed(error)),
             }
         }
-        Ok((found == *bytes).then_some(fd))
+        Ok((found == *bytes).then_some((fd, stamp)))
     }
 
     fn make_directory(&mut self, key: &str) -> Result<OwnedFd, Error> {
-        let Commit { files, directories, durable, .. } = self;
-        files.make_directory(key, &mut |parent| {
-            if *durable {
-                files.unsynced.mark(parent);
-            }
-            directories.insert(parent.to_owned());
-        })
+        let marks = &mut *self.marks;
+        self.files.make_directory(key, &mut |parent| marks.mark(parent))
     }
 
     fn write(&mut self, parent: &OwnedFd, name: &str, bytes: &Bytes, key: &str) -> Result<(), Error> {
@@ -309,22 +288,6 @@ impl Commit<'_> {
         Ok(())
     }
 
-    fn sync_directories(&mut self) -> Result<(), Error> {
-        for fd in self.prepared.drain(..) {
-            rustix::fs::fsync(&fd)
-                .map_err(|error| Error::new("sync a directory", "in the staging area", error))?;
-        }
-        let unsynced = &self.files.unsynced;
-        let mut directories = self.directories.clone();
-        for directory in &self.directories {
-            unsynced.above(directory, &mut directories);
-        }
-        for directory in directories {
-            sync_directory(self.files, &directory)?;
-        }
-        Ok(())
-    }
-
     /// Removes what was prepared and not moved.
     fn clear(&mut self) {
         for left in self.moves.drain(..).filter(|left| left.name != layout::DATA) {
@@ -336,29 +299,12 @@ impl Commit<'_> {
     }
 }
 
-/// Makes a directory's entries survive a crash. One that has gone has none.
-fn sync_directory(files: &Files, key: &str) -> Result<(), Error> {
-    let mark = files.unsynced.lock().get(key).copied();
-    if let Some(fd) = files.directory(key)? {
-        rustix::fs::fsync(&fd).map_err(|error| Error::new("sync the directory", key, error))?;
-    }
-    // Only if nobody has marked it since.
-    let mut marked = files.unsynced.lock();
-    if mark.is_some() && marked.get(key).copied() == mark {
-        marked.remove(key);
-    }
-    Ok(())
-}
-
 /// See [`Backend::remove`](crate::backend::Backend::remove).
-pub(super) fn remove(files: &Files, key: &str, durable: bool, fsync: bool) -> Result<bool, Error> {
+pub(super) fn remove(files: &Files, key: &str) -> Result<bool, Error> {
     let (parent_key, name) = layout::split(key);
     let failed = |error| Error::new("remove", key, error);
     let c_name = CString::new(name).map_err(|error| Error::new("remove", key, error))?;
     let Some(parent) = files.directory(parent_key)? else { return Ok(false) };
-    if !durable {
-        return tree::remove_in(&parent, &c_name).map_err(failed);
-    }
     // A full disk may have no room for the staging directory. Removing makes room, so do it in place.
     let staged = files.staging().ok().map(|staging| (staging, files.staging.name()));
     let removed = match &staged {
@@ -369,8 +315,8 @@ pub(super) fn remove(files: &Files, key: &str, durable: bool, fsync: bool) -> Re
         },
         None => tree::remove_in(&parent, &c_name).map_err(failed)?,
     };
-    if removed && fsync {
-        sync_directory(files, parent_key)?;
+    if removed && files.fsync {
+        rustix::fs::fsync(&parent).map_err(failed)?;
     }
     if let Some((staging, to)) = staged
         && let Err(error) = tree::remove_in(&*staging, &CString::new(to).unwrap_or_default())

@@ -1,13 +1,16 @@
 //! An upload's bytes in its session's directory.
 
 use super::commit::FILE_MODE;
+use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, stamp_of};
+use super::{Files, stamp_of, tree};
 use crate::backend::{Draft, DraftError};
 use crate::error::Error;
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 
@@ -27,27 +30,79 @@ struct FileDraft {
     written_behind: Option<u64>,
 }
 
-/// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft). In place: nobody knows of it before it is there, and
-/// what is removed again so often had better not share a place on disk with what stays.
+/// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft).
 pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<(), Error> {
-    let sessions = layout::split(directory).0;
-    let fd = files.make_directory(directory, &mut |parent| {
-        // The repository's directory will hold more than uploads.
-        if files.fsync && parent != sessions {
-            files.unsynced.mark(parent);
-        }
-    })?;
-    for (name, text) in [(layout::STARTED_AT, started_at), (layout::DATA, "")] {
-        let failed = |error| Error::new("begin the upload", directory, error);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&fd, name, flags, FILE_MODE).map_err(failed)?;
-        if rustix::io::retry_on_intr(|| rustix::io::write(&file, text.as_bytes())).map_err(failed)?
-            < text.len()
-        {
-            return Err(failed(Errno::NOSPC));
+    let (sessions, id) = layout::split(directory);
+    let mut marks = Marks::new(files, files.fsync);
+    // The session need not last, but the repository's directory will hold more than uploads.
+    let parent = files.make_directory(sessions, &mut |parent| marks.mark(parent))?;
+    marks.sync(&[], BTreeSet::new())?;
+    while let Some(spare) = files.staging.take_spare() {
+        let staging = files.staging()?;
+        let reused = tree::open_in(&*staging, &spare)
+            .and_then(|fd| fill(&fd, started_at))
+            .and_then(|()| rustix::fs::renameat(&*staging, spare.as_str(), &parent, id));
+        if reused.is_ok() {
+            return Ok(());
         }
     }
+    let failed = |error| Error::new("begin the upload", directory, error);
+    // Nobody knows of it before it is there, so it may be made in place.
+    tree::make_in(&parent, id).and_then(|fd| fill(&fd, started_at)).map_err(failed)
+}
+
+/// Makes a session's directory one that has no bytes.
+fn fill(fd: &OwnedFd, started_at: &str) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(fd, layout::STARTED_AT, flags, FILE_MODE)?;
+    if rustix::io::retry_on_intr(|| rustix::io::write(&file, started_at.as_bytes()))? < started_at.len() {
+        return Err(Errno::NOSPC);
+    }
+    match rustix::fs::openat(
+        fd,
+        layout::HASH_STATE,
+        OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
+        Ok(_) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error),
+    }
+    rustix::fs::openat(fd, layout::DATA, flags | OFlags::EXCL, FILE_MODE).map(drop)
+}
+
+/// See [`Backend::end_draft`](crate::backend::Backend::end_draft). The directory is kept for the next upload: making and
+/// removing files costs more than all else that is done for a small blob.
+pub(super) fn end(files: &Files, directory: &str) -> Result<(), Error> {
+    let (sessions, id) = layout::split(directory);
+    let failed = |error| Error::new("end the upload", directory, error);
+    let Some(parent) = files.directory(sessions)? else { return Ok(()) };
+    let fd = match tree::open_in(&parent, id) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    tree::remove_in(&fd, &CString::new(layout::DATA).unwrap_or_default()).map_err(failed)?;
+    if let Some(spare) = files.staging.wants_spare()
+        && is_spare(&fd).map_err(failed)?
+        && rustix::fs::renameat(&parent, id, &*files.staging()?, spare.as_str()).is_ok()
+    {
+        files.staging.put_spare(spare);
+        return Ok(());
+    }
+    let name = CString::new(id).map_err(|error| Error::new("end the upload", directory, error))?;
+    tree::remove_in(&parent, &name).map_err(failed)?;
     Ok(())
+}
+
+/// Whether there is nothing in a session's directory but what we make there ourselves.
+fn is_spare(fd: &OwnedFd) -> Result<bool, Errno> {
+    for entry in rustix::fs::Dir::read_from(fd)? {
+        match entry?.file_name().to_str() {
+            Ok("." | ".." | layout::STARTED_AT | layout::HASH_STATE) => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// See [`Backend::open_draft`](crate::backend::Backend::open_draft).

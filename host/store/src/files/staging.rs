@@ -1,11 +1,13 @@
 //! Where things are prepared that shall appear whole: a directory per process, so that a later one can clear away
 //! what was left behind by a crash.
 
+use super::marks::Marks;
 use super::{Files, tree};
 use crate::error::Error;
 use names::UploadId;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +19,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Staging {
     directory: Mutex<Option<Arc<OwnedFd>>>,
     next: AtomicU64,
+    /// Names of directories of ended uploads.
+    spares: Mutex<Vec<String>>,
 }
 
+/// How many directories of ended uploads are kept for the next ones.
+const MAX_SPARES: usize = 64;
+
 impl Staging {
+    /// A directory of an ended upload, if there is one. It may have been cleared away by hand.
+    pub fn take_spare(&self) -> Option<String> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// A name for one more spare directory, unless there are enough.
+    pub fn wants_spare(&self) -> Option<String> {
+        let spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        (spares.len() < MAX_SPARES).then(|| self.name())
+    }
+
+    /// Now it is there.
+    pub fn put_spare(&self, name: String) {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+
     /// A name that nothing in the directory has.
     pub fn name(&self) -> String {
         self.next.fetch_add(1, Ordering::Relaxed).to_string()
@@ -36,11 +59,9 @@ impl Files {
                 return Ok(fd.clone());
             }
         }
-        let all = self.make_directory(layout::STAGING, &mut |parent| {
-            if self.fsync {
-                self.unsynced.mark(parent);
-            }
-        })?;
+        let mut marks = Marks::new(self, self.fsync);
+        let all = self.make_directory(layout::STAGING, &mut |parent| marks.mark(parent))?;
+        marks.sync(&[], BTreeSet::new())?;
         clear(&all);
         let fd = own(&all).map_err(|error| Error::new("make a directory in", layout::STAGING, error))?;
         Ok(directory.insert(Arc::new(fd)).clone())

@@ -59,6 +59,13 @@ impl Tree {
         fs::write(path, bytes).unwrap();
     }
 
+    /// What lies in the staging area and was not put there for the next upload.
+    pub fn litter(&self) -> Vec<String> {
+        let mut files = self.files("_staging");
+        files.retain(|file| !file.ends_with("/startedat") && !file.ends_with("/_hashstate"));
+        files
+    }
+
     /// All files beneath a directory, relative to it, in order.
     pub fn files(&self, below: impl AsRef<Path>) -> Vec<String> {
         fn walk(top: &Path, at: &Path, found: &mut Vec<String>) {
