@@ -8,14 +8,17 @@ MAKEFLAGS += --no-print-directory
 # With a backtrace asked for, wasmtime takes one for every error that a request makes, and the figures lie.
 unexport RUST_BACKTRACE
 
-CARGO      ?= cargo
-COMPONENTS := front auth blobs manifests
-GUESTS     := $(COMPONENTS:%=target/wasm32-wasip2/guest/%.wasm)
-ARTEFACTS  := target/artefacts
-PIERHEAD   := target/release/pierhead
-COMPOSE    := target/release/compose
-guest_args := $(COMPONENTS:%=-p %)
-not_guests := --workspace $(COMPONENTS:%=--exclude %)
+CARGO       ?= cargo
+COMPONENTS  := front auth blobs manifests
+GUESTS      := $(COMPONENTS:%=target/wasm32-wasip2/guest/%.wasm)
+ARTEFACTS   := target/artefacts
+# A part with faults, which the tests put in the place of `auth`.
+FAULTY      := misbehaving-auth
+FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
+PIERHEAD    := target/release/pierhead
+COMPOSE     := target/release/compose
+guest_args  := $(COMPONENTS:%=-p %)
+not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
 
 # What `make run` serves.
 ADDR ?= 127.0.0.1:5000
@@ -78,7 +81,7 @@ FORCE:
 
 check: deny $(PIERHEAD)
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -- -D warnings
+	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -p $(FAULTY) -- -D warnings
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) clippy --locked --release --all-targets $(not_guests) -- -D warnings
 
 deny:
@@ -88,7 +91,13 @@ deny:
 unit: toolchain
 	$(CARGO) test --locked -p names -p protocol -p layout -p store
 
-integration: $(PIERHEAD) client-tools
+$(FAULTY_WASM): FORCE | toolchain
+	$(CARGO) build --locked --profile guest --target wasm32-wasip2 -p $(FAULTY)
+
+$(ARTEFACTS)/misbehaving/registry.wasm: $(GUESTS) $(FAULTY_WASM) $(COMPOSE)
+	$(COMPOSE) --out $(@D) $(patsubst %/auth.wasm,$(FAULTY_WASM),$(GUESTS))
+
+integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests
 
 client-tools:

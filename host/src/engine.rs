@@ -36,7 +36,7 @@ const CORE_INSTANCES: u32 = 32;
 const MEMORIES: u32 = 8;
 const TABLES: u32 = 16;
 /// Calls between components that are under way at once in one request each need a stack.
-const STACKS: u32 = 4;
+const STACKS: u32 = 1;
 
 /// The settings that decide about compiled code (the same for every number of instances), and the bounds.
 pub fn config(bounds: &Bounds) -> Config {
