@@ -88,8 +88,9 @@ deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
-unit: toolchain
+unit: $(PIERHEAD)
 	$(CARGO) test --locked -p names -p protocol -p layout -p store
+	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
 	$(CARGO) build --locked --profile guest --target wasm32-wasip2 -p $(FAULTY)

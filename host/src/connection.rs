@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use protocol::error::{Code, ErrorResponse};
+use protocol::error::{self, Code, ErrorResponse};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -94,7 +94,7 @@ pub async fn serve(core: Rc<Core>, stream: TcpStream, remote: SocketAddr, mut st
         .timer(TokioTimer::new())
         .title_case_headers(true)
         .header_read_timeout(limits.headertimeout)
-        .max_buf_size(limits.headers)
+        .max_buf_size(limits.readbuffer)
         .max_headers(limits.headercount);
     builder
         .http2()
@@ -147,8 +147,11 @@ impl Core {
         });
         let admitted = self.admission.enter();
         let answer = match &admitted {
-            Some(_) => self.pool.handle(id.0, http::Request::from_parts(head, ()), body.clone()).await,
             None => Ok(too_many(id)),
+            Some(_) if size(&head) > self.limits.headers => {
+                Ok(own(error::head_too_large(self.limits.headers), &[]))
+            }
+            Some(_) => self.pool.handle(id.0, http::Request::from_parts(head, ()), body.clone()).await,
         };
         let Answer { response, note } = answer.unwrap_or_else(|error| {
             tracing::error!(request = %id, error = format!("{error:?}"), "a component trapped");
@@ -192,6 +195,12 @@ fn too_many(id: RequestId) -> Answer {
     tracing::warn!(request = %id, "too many requests are in flight (limits.requests)");
     let message = "the registry has more requests in hand than it may: try again in a moment";
     own(ErrorResponse::new(Code::Unavailable).message(message), &[(header::RETRY_AFTER, "1")])
+}
+
+/// The bytes of a head, as far as the client chose them.
+fn size(head: &http::request::Parts) -> usize {
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    fields.sum::<usize>() + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
 }
 
 fn failed(id: RequestId) -> Answer {

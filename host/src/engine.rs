@@ -35,8 +35,9 @@ impl Default for Bounds {
 const CORE_INSTANCES: u32 = 32;
 const MEMORIES: u32 = 8;
 const TABLES: u32 = 16;
-/// Calls between components that are under way at once in one request each need a stack.
-const STACKS: u32 = 1;
+/// A request that waits needs two stacks: one for the call it waits in, one for whoever is called back. Each is a
+/// mapping with a guard, made at the start, at some microseconds a piece.
+const STACKS: u32 = 2;
 
 /// The settings that decide about compiled code (the same for every number of instances), and the bounds.
 pub fn config(bounds: &Bounds) -> Config {

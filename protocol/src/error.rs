@@ -190,6 +190,13 @@ impl ErrorResponse {
     }
 }
 
+/// The answer to a request whose head has more than `limit` bytes (RFC 6585, 5).
+pub fn head_too_large(limit: usize) -> ErrorResponse {
+    ErrorResponse::new(Code::SizeInvalid)
+        .status(431)
+        .message(format!("the head of a request has at most {limit} bytes here (limits.headers)"))
+}
+
 fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, value).expect("texts and JSON values are written to memory without fail");
 }

@@ -2,13 +2,22 @@
 use std::time::Duration;
 use tests::{Client, Request, Server, assert_error, eventually, start_upload};
 
-/// Uploads that have begun and wait for the rest of their bodies: each is a request in flight.
+/// Uploads that have begun and wait for the rest of their bodies: each is a request in flight, as its bytes on disk
+/// show. One that was turned away, because an answer before it was still on its way out, is begun again.
 fn waiting(server: &Server, uploads: &[String]) -> Vec<Client> {
     let begin = |upload: &String| {
-        let mut client = server.client();
-        client.send_head(&Request::new("PATCH", upload).header("Content-Length", 10));
-        client.send(b"01234");
-        client
+        let id = upload.trim_end_matches('/').rsplit('/').next().expect("an upload's path ends in its id");
+        let data = server.repository("a").join("_uploads").join(id).join("data");
+        for _ in 0..10 {
+            let mut client = server.client();
+            client.send_head(&Request::new("PATCH", upload).header("Content-Length", 10));
+            client.send(b"01234");
+            let begun = || std::fs::metadata(&data).is_ok_and(|data| data.len() == 5);
+            if eventually(Duration::from_millis(500), begun) {
+                return client;
+            }
+        }
+        panic!("the upload {upload} does not begin");
     };
     uploads.iter().map(begin).collect()
 }

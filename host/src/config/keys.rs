@@ -155,6 +155,12 @@ pub(super) static KEYS: &[Key] = &[
         "how long the rest of a request that was refused may still come in, so that the client gets the answer",
     ),
     key(
+        "limits.readbuffer",
+        Kind::Size { slot: |c| &mut c.limits.readbuffer, least: 64 * KIB, most: 16 * MIB },
+        "512KiB",
+        "how much is read from one connection at a time; less costs time in uploads, more costs memory",
+    ),
+    key(
         "limits.headers",
         Kind::Size { slot: |c| &mut c.limits.headers, least: 8 * KIB, most: 16 * MIB },
         "64KiB",

@@ -110,6 +110,8 @@ pub struct Limits {
     pub idletimeout: Duration,
     /// `limits.lingertime`: how long the rest of a request that was refused may still come in.
     pub lingertime: Duration,
+    /// `limits.readbuffer`: how much is read from one connection at a time, in bytes.
+    pub readbuffer: usize,
     /// `limits.headers`: the largest head of a request, in bytes.
     pub headers: usize,
     /// `limits.headercount`: the most header fields of a request.
@@ -214,6 +216,7 @@ impl Config {
                 headertimeout: Duration::ZERO,
                 idletimeout: Duration::ZERO,
                 lingertime: Duration::ZERO,
+                readbuffer: 0,
                 headers: 0,
                 headercount: 0,
                 memory: 0,
