@@ -48,3 +48,48 @@ pub fn load(engine: &Engine, aot: &[u8], wasm: &[u8]) -> Result<Component> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{self, Bounds};
+
+    /// The smallest component: it has nothing in it.
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn compiled_code_that_fits_is_run_as_it_is() {
+        let engine = engine::engine(&Bounds::default()).unwrap();
+        let aot = engine.precompile_component(EMPTY).unwrap();
+        // The component itself is not looked at.
+        load(&engine, &aot, b"no component").unwrap();
+    }
+
+    #[test]
+    fn compiled_code_that_does_not_fit_is_compiled_anew() {
+        let engine = engine::engine(&Bounds::default()).unwrap();
+        let mut other = engine::config(&Bounds::default());
+        other.epoch_interruption(false);
+        let foreign = Engine::new(&other).unwrap().precompile_component(EMPTY).unwrap();
+        for aot in [&foreign[..], b"no code at all", b""] {
+            load(&engine, aot, EMPTY).unwrap();
+            assert!(load(&engine, aot, b"no component").is_err());
+        }
+    }
+
+    #[test]
+    fn code_made_ahead_fits_every_machine_of_the_architecture() {
+        let mut config = engine::config(&Bounds::default());
+        config.target(engine::TARGET).unwrap();
+        let aot = Engine::new(&config).unwrap().precompile_component(EMPTY).unwrap();
+        let here = engine::engine(&Bounds { instances: 4, memory: 16 << 20 }).unwrap();
+        load(&here, &aot, b"no component").unwrap();
+    }
+
+    #[test]
+    fn what_is_no_component_cannot_be_composed_and_is_named() {
+        let part = |name: &str| Part { name: name.into(), bytes: b"text".to_vec() };
+        let error = compose(part("front"), vec![part("auth")]).unwrap_err().to_string();
+        assert!(error.contains("front"), "{error}");
+    }
+}

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// How many requests are in flight in the whole process, and may be.
 pub struct Admission {
@@ -82,11 +82,17 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 }
 
 /// Serves a connection to its end. When `stop` turns true, the request in hand is its last.
-pub async fn serve(core: Rc<Core>, stream: TcpStream, remote: SocketAddr, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    core: Rc<Core>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    share: OwnedSemaphorePermit,
+    mut stop: watch::Receiver<bool>,
+) {
     let limits = &core.limits;
     let patience =
         Patience { opening: limits.headertimeout, idle: limits.idletimeout, linger: limits.lingertime };
-    let io = Io::new(stream, patience);
+    let io = Io::new(stream, share, patience);
     let unread = io.unread_flag();
     let mut builder = auto::Builder::new(OnThisThread);
     builder

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
 /// With which HTTP/2 begins where both sides know (RFC 9113, 3.4).
@@ -45,6 +46,8 @@ pub struct Patience {
 /// closed in halves: to close it whole would reset it, and the client would lose the answer that says why.
 pub struct Io {
     stream: Option<TcpStream>,
+    /// The connection's share of `limits.connections`; it is given back when the socket is closed.
+    share: Option<OwnedSemaphorePermit>,
     patience: Patience,
     opening: Option<Opening>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -53,9 +56,10 @@ pub struct Io {
 
 impl Io {
     /// A socket of a connection that has just been accepted.
-    pub fn new(stream: TcpStream, patience: Patience) -> Io {
+    pub fn new(stream: TcpStream, share: OwnedSemaphorePermit, patience: Patience) -> Io {
         let opening = Opening { patience: Box::pin(tokio::time::sleep(patience.opening)), matched: 0 };
-        Io { stream: Some(stream), patience, opening: Some(opening), stalled: None, unread: Rc::default() }
+        let (stream, share) = (Some(stream), Some(share));
+        Io { stream, share, patience, opening: Some(opening), stalled: None, unread: Rc::default() }
     }
 
     /// To be set when a request was answered without its body having been read.
@@ -141,9 +145,10 @@ impl AsyncWrite for Io {
 impl Drop for Io {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.take().filter(|_| self.unread.get()) {
-            let linger = self.patience.linger;
+            let (share, linger) = (self.share.take(), self.patience.linger);
             tokio::task::spawn_local(async move {
                 let _ = tokio::time::timeout(linger, hang_up(stream)).await;
+                drop(share);
             });
         }
     }

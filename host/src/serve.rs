@@ -163,12 +163,11 @@ fn run_core(core: Core, mut accepted: mpsc::UnboundedReceiver<Accepted>, stopped
         .expect("the system has given the main thread the same");
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         let core = Rc::new(core);
-        while let Some((stream, remote, permit)) = accepted.recv().await {
+        while let Some((stream, remote, share)) = accepted.recv().await {
             let (core, stopped) = (core.clone(), stopped.clone());
             tokio::task::spawn_local(async move {
-                let _permit = permit;
                 match tokio::net::TcpStream::from_std(stream) {
-                    Ok(stream) => connection::serve(core, stream, remote, stopped).await,
+                    Ok(stream) => connection::serve(core, stream, remote, share, stopped).await,
                     Err(error) => tracing::warn!(%remote, %error, "a connection cannot be served"),
                 }
             });

@@ -85,6 +85,7 @@ fn nothing_given_is_a_server_on_the_loopback_with_the_documented_defaults() {
     assert_eq!((config.limits.requests, config.limits.connections), (1024, 10000));
     assert_eq!(config.limits.headertimeout, Duration::from_secs(60));
     assert_eq!(config.limits.idletimeout, Duration::from_secs(60));
+    assert_eq!((config.limits.lingertime, config.limits.readbuffer), (Duration::from_secs(30), 512 << 10));
     assert_eq!((config.limits.headers, config.limits.headercount), (65536, 100));
     assert_eq!(config.limits.memory, 64 << 20);
     assert_eq!(config.limits.computation, Duration::from_secs(5));
@@ -102,7 +103,8 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Switch(_) if default == "true" => "false",
         Kind::Switch(_) => "true",
         Kind::Page { .. } | Kind::Count { .. } => "77",
-        Kind::Size { .. } => "32KiB",
+        Kind::Size { least, .. } if *least > 1 << 20 => "32MiB",
+        Kind::Size { .. } => "128KiB",
         Kind::Time { .. } => "7s",
     }
 }
@@ -112,7 +114,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
     let before = load_environment(&[]).unwrap();
     for key in KEYS {
         let Standing::Honoured(kind) = &key.standing else { continue };
-        let value = if key.name == "limits.memory" { "32MiB" } else { another_value(kind, key.default) };
+        let value = another_value(kind, key.default);
         let variable = format!("REGISTRY_{}", key.name.to_uppercase().replace('.', "_"));
         let by_variable = load_environment(&[(&variable, value)]).unwrap();
         assert_ne!(before, by_variable, "{variable} changes nothing");
