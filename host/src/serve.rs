@@ -88,6 +88,7 @@ type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
+        cache: config.limits.cache,
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
     let threads = match config.limits.threads {

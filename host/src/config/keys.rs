@@ -173,6 +173,12 @@ pub(super) static KEYS: &[Key] = &[
         "the most header fields of a request",
     ),
     key(
+        "limits.cache",
+        Kind::Size { slot: |c| &mut c.limits.cache, least: MIB, most: 16384 * MIB },
+        "20MiB",
+        "how much is remembered of manifests, small blobs, links and lists of tags",
+    ),
+    key(
         "limits.memory",
         Kind::Size { slot: |c| &mut c.limits.memory, least: 16 * MIB, most: 4096 * MIB },
         "64MiB",

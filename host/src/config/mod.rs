@@ -116,6 +116,8 @@ pub struct Limits {
     pub headers: usize,
     /// `limits.headercount`: the most header fields of a request.
     pub headercount: usize,
+    /// `limits.cache`: how much of the storage's content is remembered, in bytes.
+    pub cache: usize,
     /// `limits.memory`: the most memory of one component instance, in bytes.
     pub memory: usize,
     /// `limits.computation`: the longest a component may compute for one request, waiting not counted.
@@ -219,6 +221,7 @@ impl Config {
                 readbuffer: 0,
                 headers: 0,
                 headercount: 0,
+                cache: 0,
                 memory: 0,
                 computation: Duration::ZERO,
                 threads: 0,

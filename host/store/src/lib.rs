@@ -45,14 +45,9 @@ pub struct Options {
     pub fsync: bool,
     /// The largest manifest that is read, in bytes: the protocol accepts none that is larger.
     pub manifest_limit: u64,
-    /// How many bytes of manifests are remembered.
-    pub manifest_cache: usize,
-    /// How many bytes of small blobs are remembered.
-    pub blob_cache: usize,
-    /// How many bytes of links are remembered; one takes about half a kilobyte.
-    pub link_cache: usize,
-    /// How many bytes of lists of tags are remembered.
-    pub tag_cache: usize,
+    /// How many bytes are remembered: two fifths of them of manifests, a fifth each of small blobs, of links (half
+    /// a kilobyte a link) and of lists of tags. `limits.cache`.
+    pub cache: usize,
 }
 
 impl Options {
@@ -62,10 +57,7 @@ impl Options {
             root: root.into(),
             fsync: true,
             manifest_limit: 4 << 20,
-            manifest_cache: 8 << 20,
-            blob_cache: 4 << 20,
-            link_cache: 4 << 20,
-            tag_cache: 4 << 20,
+            cache: 20 << 20,
         }
     }
 }
@@ -104,10 +96,10 @@ impl Store {
         let inner = Inner {
             backend: Box::new(files),
             manifest_limit: options.manifest_limit,
-            links: Cache::new(options.link_cache),
-            manifests: Cache::new(options.manifest_cache),
-            blobs: Cache::new(options.blob_cache),
-            tags: Cache::new(options.tag_cache),
+            links: Cache::new(options.cache / 5),
+            manifests: Cache::new(options.cache / 5 * 2),
+            blobs: Cache::new(options.cache / 5),
+            tags: Cache::new(options.cache / 5),
             writers: std::array::from_fn(|_| RwLock::new(())),
             sessions: Mutex::default(),
             boot: hashstate::Boot::current(),
