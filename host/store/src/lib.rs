@@ -34,6 +34,7 @@ use bytes::Bytes;
 use cache::Cache;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// How to open a [`Store`].
@@ -53,12 +54,7 @@ pub struct Options {
 impl Options {
     /// The defaults, for a tree at `root`.
     pub fn new(root: impl Into<PathBuf>) -> Options {
-        Options {
-            root: root.into(),
-            fsync: true,
-            manifest_limit: 4 << 20,
-            cache: 20 << 20,
-        }
+        Options { root: root.into(), fsync: true, manifest_limit: 4 << 20, cache: 20 << 20 }
     }
 }
 
@@ -82,6 +78,8 @@ struct Inner {
     writers: [RwLock<()>; WRITER_LOCKS],
     /// The upload sessions that someone in this process writes to.
     sessions: Mutex<HashSet<String>>,
+    /// How many bytes uploads have received and not written yet.
+    ahead: Arc<AtomicUsize>,
     /// Tells whether the machine was restarted since a hash state was kept.
     boot: hashstate::Boot,
 }
@@ -102,6 +100,7 @@ impl Store {
             tags: Cache::new(options.cache / 5),
             writers: std::array::from_fn(|_| RwLock::new(())),
             sessions: Mutex::default(),
+            ahead: Arc::default(),
             boot: hashstate::Boot::current(),
         };
         Ok(Store { inner: Arc::new(inner) })

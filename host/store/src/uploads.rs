@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -26,6 +27,10 @@ const BATCH: usize = 256 << 10;
 
 /// Of how many parts a batch may be made.
 const BATCH_PARTS: usize = 256;
+
+/// How many bytes all uploads together may have received and not written before each stops to receive while it writes:
+/// with so many at work, receiving ahead gains nothing and costs memory.
+const AHEAD: usize = 4 << 20;
 
 /// How long a batch may stay incomplete before it is written as it is: an upload that waits for its client holds no
 /// bytes in memory.
@@ -80,7 +85,7 @@ impl Store {
         B::Error: Display,
     {
         let writer = self.writer(repository, id, at, Unfinished::Keep).await?;
-        let mut received = receive(writer, body).await?;
+        let mut received = receive(writer, Batch::new(&self.inner.ahead), body).await?;
         let interrupted = received.interrupted.take();
         let offset = blocking(move || Ok(received.write()?.close())).await?;
         match interrupted {
@@ -107,8 +112,8 @@ impl Store {
         let writer = self.writer(repository, id, at, Unfinished::Undo).await?;
         let offset = writer.start();
         let received = match body {
-            Some(body) => receive(writer, body).await?,
-            None => Received { writer, rest: Vec::new(), interrupted: None },
+            Some(body) => receive(writer, Batch::new(&self.inner.ahead), body).await?,
+            None => Received { writer, rest: Batch::new(&self.inner.ahead), interrupted: None },
         };
         let (repository, digest) = (repository.clone(), digest.clone());
         blocking(move || match received.interrupted {
@@ -168,34 +173,67 @@ fn ended<T>(result: Result<Result<T, UploadError>, tokio::task::JoinError>) -> R
 struct Received {
     writer: Box<Writer>,
     /// What is not written yet.
-    rest: Vec<Bytes>,
+    rest: Batch,
     /// Why it ended before its end.
     interrupted: Option<String>,
 }
 
 impl Received {
     fn write(mut self) -> Result<Box<Writer>, UploadError> {
-        if !self.rest.is_empty() {
-            self.writer.write(&self.rest)?;
+        if !self.rest.parts.is_empty() {
+            self.writer.write(&self.rest.parts)?;
         }
         Ok(self.writer)
     }
 }
 
 /// Receives a body to its end; all but the last batch is written then.
-async fn receive<B>(writer: Box<Writer>, mut body: B) -> Result<Received, UploadError>
+async fn receive<B>(writer: Box<Writer>, batch: Batch, mut body: B) -> Result<Received, UploadError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let mut pump =
-        Pump { state: State::Idle(writer), batch: Vec::new(), length: 0, linger: None, ended: None };
+    let mut pump = Pump { state: State::Idle(writer), batch, linger: None, ended: None };
     poll_fn(|context| pump.poll(&mut body, context)).await?;
     let interrupted = pump.ended.take().and_then(Result::err);
-    let rest = std::mem::take(&mut pump.batch);
+    let rest = pump.batch.take();
     match std::mem::replace(&mut pump.state, State::Gone) {
         State::Idle(writer) => Ok(Received { writer, rest, interrupted }),
         _ => unreachable!("the pump ends idle"),
+    }
+}
+
+/// Bytes that were received and are not written yet; they count as ahead until they are dropped.
+struct Batch {
+    parts: Vec<Bytes>,
+    length: usize,
+    ahead: Arc<AtomicUsize>,
+}
+
+impl Batch {
+    fn new(ahead: &Arc<AtomicUsize>) -> Batch {
+        Batch { parts: Vec::new(), length: 0, ahead: ahead.clone() }
+    }
+
+    fn push(&mut self, part: Bytes) {
+        self.ahead.fetch_add(part.len(), Ordering::Relaxed);
+        self.length += part.len();
+        self.parts.push(part);
+    }
+
+    fn take(&mut self) -> Batch {
+        let empty = Batch::new(&self.ahead);
+        std::mem::replace(self, empty)
+    }
+
+    fn is_full(&self) -> bool {
+        self.length >= BATCH || self.parts.len() >= BATCH_PARTS
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.ahead.fetch_sub(self.length, Ordering::Relaxed);
     }
 }
 
@@ -208,8 +246,7 @@ enum State {
 /// Gathers a body's frames into batches and has one batch written at a time while it gathers the next.
 struct Pump {
     state: State,
-    batch: Vec<Bytes>,
-    length: usize,
+    batch: Batch,
     linger: Option<Pin<Box<Sleep>>>,
     ended: Option<Result<(), String>>,
 }
@@ -228,23 +265,21 @@ impl Pump {
                 self.state = State::Gone;
                 self.state = State::Idle(ended(result)?);
             }
-            self.gather(body, context);
             let idle = matches!(self.state, State::Idle(_));
+            if idle || self.batch.ahead.load(Ordering::Relaxed) < AHEAD {
+                self.gather(body, context);
+            }
             if self.ended.is_some() {
                 return if idle { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
-            if !idle || self.batch.is_empty() {
+            if !idle || self.batch.parts.is_empty() {
                 return Poll::Pending;
             }
-            if !self.is_full() && !self.has_lingered(context) {
+            if !self.batch.is_full() && !self.has_lingered(context) {
                 return Poll::Pending;
             }
             self.write();
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.length >= BATCH || self.batch.len() >= BATCH_PARTS
     }
 
     /// Takes what is there of the body, up to a full batch.
@@ -253,14 +288,13 @@ impl Pump {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
     {
-        while self.ended.is_none() && !self.is_full() {
+        while self.ended.is_none() && !self.batch.is_full() {
             match Pin::new(&mut *body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers say nothing to us.
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
-                        self.length += data.len();
                         self.batch.push(data);
                     }
                 }
@@ -278,9 +312,9 @@ impl Pump {
 
     fn write(&mut self) {
         let State::Idle(mut writer) = std::mem::replace(&mut self.state, State::Gone) else { return };
-        let batch = std::mem::take(&mut self.batch);
-        (self.length, self.linger) = (0, None);
-        self.state = State::Writing(spawn_blocking(move || writer.write(&batch).map(|()| writer)));
+        let batch = self.batch.take();
+        self.linger = None;
+        self.state = State::Writing(spawn_blocking(move || writer.write(&batch.parts).map(|()| writer)));
     }
 }
 
@@ -288,11 +322,11 @@ impl Drop for Pump {
     /// The client has gone, or the server ends. What has come is written after what is being written; the writer leaves
     /// the session in order when it is dropped, on a blocking thread.
     fn drop(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
+        let batch = self.batch.take();
         let state = std::mem::replace(&mut self.state, State::Gone);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let last_words = move |mut writer: Box<Writer>| {
-            if let Err(error) = writer.write(&batch) {
+            if let Err(error) = writer.write(&batch.parts) {
                 tracing::warn!(%error, "the last bytes of an abandoned upload were not kept");
             }
         };
