@@ -157,7 +157,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "limits.readbuffer",
         Kind::Size { slot: |c| &mut c.limits.readbuffer, least: 64 * KIB, most: 16 * MIB },
-        "384KiB",
+        "448KiB",
         "how much is read from one connection at a time; less costs time in uploads, more costs memory",
     ),
     key(

@@ -30,7 +30,7 @@ const BATCH_PARTS: usize = 256;
 
 /// How many bytes all uploads together may have received and not written before each stops to receive while it writes:
 /// with so many at work, receiving ahead gains nothing and costs memory.
-const AHEAD: usize = 4 << 20;
+const AHEAD: usize = 1 << 20;
 
 /// How long a batch may stay incomplete before it is written as it is: an upload that waits for its client holds no
 /// bytes in memory.
