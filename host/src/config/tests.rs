@@ -103,7 +103,7 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Switch(_) if default == "true" => "false",
         Kind::Switch(_) => "true",
         Kind::Page { .. } | Kind::Count { .. } => "77",
-        Kind::Size { least, .. } if *least > 1 << 20 => "32MiB",
+        Kind::Size { least, .. } if *least >= 1 << 20 => "32MiB",
         Kind::Size { .. } => "128KiB",
         Kind::Time { .. } => "7s",
     }
