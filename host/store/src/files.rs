@@ -226,6 +226,21 @@ impl Backend for Files {
         Ok(Some(Listing { names, more, stamp }))
     }
 
+    fn any(
+        &self,
+        directory: &str,
+        wanted: &mut dyn FnMut(&str) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let Some(fd) = self.directory(directory)? else { return Ok(false) };
+        let failed = |error| Error::new("list", directory, error);
+        for name in tree::directories(&fd).map_err(failed)? {
+            if wanted(&name.map_err(failed)?)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error> {
         commit::commit(self, units, durable && self.fsync)
     }

@@ -50,6 +50,19 @@ pub(super) fn list(fd: &OwnedFd, after: Option<&str>, limit: usize) -> Result<(V
     Ok((first.into_sorted_vec(), more))
 }
 
+/// The names of the directories in a directory, in no order. Names that are no UTF-8 are none of ours.
+pub(super) fn directories(fd: &OwnedFd) -> Result<impl Iterator<Item = Result<String, Errno>>, Errno> {
+    let name = move |entry: Result<rustix::fs::DirEntry, Errno>| {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        let name = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | ".."))?;
+        is_directory(fd, &entry).then(|| Ok(name.to_owned()))
+    };
+    Ok(Dir::read_from(fd)?.filter_map(name))
+}
+
 fn is_directory(parent: &OwnedFd, entry: &rustix::fs::DirEntry) -> bool {
     match entry.file_type() {
         FileType::Directory => true,
