@@ -32,7 +32,7 @@ fn what_cannot_be_mounted_becomes_an_upload() {
     for query in [
         format!("mount={absent}&from=from"),
         format!("mount={digest}&from=unknown"),
-        format!("mount={absent}"),
+        format!("mount={}", sha256(b"nobody has this")),
         "from=from".to_owned(),
     ] {
         let response = server.post(&format!("/v2/to/blobs/uploads/?{query}")).expect(202);
