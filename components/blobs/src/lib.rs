@@ -70,8 +70,7 @@ impl Guest for Blobs {
     }
 
     async fn upload(repository: String, chunk: Chunk, digest: String) -> Result<(), UploadFailure> {
-        let algorithm = digest.split_once(':').map(|(algorithm, _)| algorithm.to_owned());
-        let upload = uploads::create(repository.clone(), algorithm)
+        let upload = uploads::create(repository.clone(), None)
             .await
             .map_err(|error| UploadFailure { failure: Failure::Storage(error), offset: None })?;
         let finished =
