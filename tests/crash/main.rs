@@ -6,16 +6,14 @@
 
 mod ledger;
 mod pusher;
-mod random;
 
 use ledger::Ledger;
 use pusher::Pusher;
-use random::Random;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tests::{Server, sha256};
+use tests::{Random, Server, sha256};
 
 const PUSHERS: u64 = 4;
 
