@@ -42,7 +42,7 @@ test: check unit integration ## formatting, lints, licences, and every test
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 $(MAKE) test
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
