@@ -92,6 +92,7 @@ fn check_all(server: &Server, ledger: &Ledger) {
         ledger.check_entry(&mut client, number);
     }
     ledger.check_tags(&mut client);
+    ledger.check_referrers(&mut client);
     let blobs = server.tree().join("blobs/sha256");
     let mut files = 0;
     for folder in std::fs::read_dir(&blobs).expect("there are blobs") {

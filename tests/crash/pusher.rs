@@ -1,5 +1,5 @@
 //! A client that pushes without end and takes up what a crash has cut.
-use crate::ledger::{Kind, Ledger};
+use crate::ledger::{Kind, Ledger, SUBJECT};
 use names::Digest;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -135,13 +135,16 @@ impl<'a> Pusher<'a> {
             "mediaType": OCI_MANIFEST,
             "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
             "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
+            // What they are about is never pushed; they are listed all the same.
+            "subject": descriptor(OCI_MANIFEST, SUBJECT),
         });
         let manifest = manifest.to_string().into_bytes();
         let (digest, tag) = (sha256(&manifest), format!("tag-{}", self.random.below(4)));
         let number = self.ledger.attempt(&self.repository, &digest, Kind::Manifest);
         self.ledger.attempt_tag(&self.repository, &tag, &digest);
         let request = Request::put(&format!("/v2/{}/manifests/{tag}", self.repository), manifest);
-        self.ask(&request.header("Content-Type", OCI_MANIFEST))?.expect(201);
+        let answer = self.ask(&request.header("Content-Type", OCI_MANIFEST))?.expect(201);
+        assert_eq!(answer.required("OCI-Subject"), sha256(SUBJECT).as_str());
         self.ledger.acknowledge(number);
         self.ledger.acknowledge_tag(&self.repository, &tag);
         Some(())

@@ -24,6 +24,7 @@ mod refusals;
 mod resume;
 mod shutdown;
 mod slow_clients;
+mod sparse;
 mod tags;
 mod uploads;
 mod version;
