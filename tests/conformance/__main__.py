@@ -27,6 +27,8 @@ SETTINGS = {
     "REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORMS": "none",
 }
 COUNTS = ("failures", "errors", "skipped", "disabled")
+# The report has one word for what was skipped and for what was disabled.
+LABELS = {"skipped": "left out", "failure": "failed"}
 
 
 class Server:
@@ -121,7 +123,7 @@ def tell(version, root, commit):
     for case in root.iter("testcase"):
         if case.get("status") != "passed":
             why = " ".join((case.findtext("system-out") or "").split())
-            print(f"  {case.get('status')}: {case.get('name')}: {why[:300]}")
+            print(f"  {LABELS.get(case.get('status'), case.get('status'))}: {case.get('name')} {why[:300]}".rstrip())
     return passed > 0 and not (count["failures"] or count["errors"] or count["skipped"])
 
 
@@ -134,10 +136,13 @@ def main():
     if program is None:
         sys.exit("CONFORMANCE=path names the conformance program of opencontainers/distribution-spec; build it in a clone:"
                  " cd conformance && go build -buildvcs=true -o conformance .")
+    program = os.path.abspath(program)
     good = []
     for version in arguments.versions.split(","):
         folder = os.path.join(os.path.abspath(arguments.out), version)
         if url := os.environ.get("SERVER_URL"):
+            if not answers(url.rstrip("/")):
+                sys.exit(f"SERVER_URL: nobody answers at {url}")
             root = run(program, url, version, folder)
         else:
             binary = os.environ.get("PIERHEAD") or os.path.join(ROOT, "target/release/pierhead")
