@@ -81,7 +81,8 @@ fn the_referrers_are_images_and_indexes_of_the_same_repository_about_that_digest
     let mut expected: Vec<_> =
         pushed.iter().map(|manifest| push(&server, "a", manifest).to_string()).collect();
     let mut found = digests(&ask(&server, "a", &digest, ""));
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected);
 }
 

@@ -3,6 +3,11 @@
 
 mod access_log;
 mod admission;
+mod bad_conditions;
+mod bad_digests;
+mod bad_manifests;
+mod bad_queries;
+mod bad_referrers;
 mod blobs;
 mod catalog;
 mod chunks;
@@ -17,8 +22,10 @@ mod location;
 mod manifest_errors;
 mod manifests;
 mod methods;
+mod mixed_uploads;
 mod mount;
 mod names;
+mod old_trees;
 mod ranges;
 mod refusals;
 mod resume;
