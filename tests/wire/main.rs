@@ -18,6 +18,7 @@ mod hand_edits;
 mod head_limits;
 mod http2;
 mod isolation;
+mod lifetime;
 mod location;
 mod manifest_errors;
 mod manifests;
