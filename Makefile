@@ -102,5 +102,5 @@ integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane and regctl are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras and helm are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
