@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod buildah;
+mod cosign;
 mod crane;
 mod debian;
 mod docker;
@@ -18,3 +19,4 @@ mod regctl;
 mod skopeo;
 mod support;
 mod trees;
+mod wkg;
