@@ -27,7 +27,7 @@ DATA ?= data
 # Where the clients that are built from their sources go, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod and tests/clients/slow/go.mod.
-WKG := 0.16.1
+WKG := 0.15.1
 
 .PHONY: help run build test test-all unit integration slow-clients check fmt deny bench clean toolchain client-tools \
 	slow-client-tools FORCE
