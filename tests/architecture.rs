@@ -19,7 +19,8 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("components/auth", &[]),
     ("components/blobs", &[]),
     ("components/manifests", &["names", "protocol"]),
-    ("host/store", &["names", "layout"]),
+    // Of the protocol the store needs what a manifest says of itself, to keep the referrers.
+    ("host/store", &["names", "layout", "protocol"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
     ("host", &["names", "protocol", "store"]),
     ("tests", &["names"]),

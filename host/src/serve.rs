@@ -89,6 +89,7 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
+        upload_age: config.storage.upload_age,
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
     let threads = match config.limits.threads {

@@ -20,6 +20,11 @@
 //! │       │       └── <tag>/                             tag
 //! │       │           ├── current/link                   CURRENT_LINK
 //! │       │           └── index/<algorithm>/<hex>/link   tag_index_link
+//! │       ├── _referrers/                        (ours)  referrers
+//! │       │   ├── revisions                              INDEXED
+//! │       │   └── <algorithm>/<hex>/<algorithm>/         referrers_of
+//! │       │       └── <hex>/                             referrer
+//! │       │           └── descriptor                     DESCRIPTOR
 //! │       └── _uploads/<uuid>/                           upload
 //! │           ├── data                                   DATA
 //! │           ├── startedat                              STARTED_AT
@@ -31,7 +36,7 @@
 //! made of parsed names alone: nothing a client sent can lead out of the tree.
 #![forbid(unsafe_code)]
 
-use names::{Digest, RepositoryName, Tag, UploadId};
+use names::{Algorithm, Digest, RepositoryName, Tag, UploadId};
 
 /// The bytes, in a [`blob`] and in an [`upload`].
 pub const DATA: &str = "data";
@@ -46,6 +51,11 @@ pub const STARTED_AT: &str = "startedat";
 /// The hash function's state over an [`upload`]'s bytes, beside distribution's own `hashstates/`, which are in
 /// Go's format. Ours.
 pub const HASH_STATE: &str = "_hashstate";
+/// The descriptor that a [`referrer`] is listed with. Ours.
+pub const DESCRIPTOR: &str = "descriptor";
+/// The revisions that a repository's [`referrers`] were made from, a digest a line: whoever finds others there has to
+/// look at them first. Ours.
+pub const INDEXED: &str = "revisions";
 /// Where things are prepared that shall appear whole. Ours; its contents may be removed while nobody writes.
 pub const STAGING: &str = "docker/registry/v2/_staging";
 /// The root of the repositories' own tree.
@@ -84,6 +94,11 @@ pub fn revision(name: &RepositoryName, digest: &Digest) -> String {
     [REPOSITORIES, "/", name.as_str(), "/_manifests/revisions/", algorithm, "/", hex].concat()
 }
 
+/// A repository's holds on manifests of one algorithm, a directory each.
+pub fn revisions(name: &RepositoryName, algorithm: Algorithm) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_manifests/revisions/", algorithm.as_str()].concat()
+}
+
 /// A repository's tags, a directory each.
 pub fn tags(name: &RepositoryName) -> String {
     [REPOSITORIES, "/", name.as_str(), "/_manifests/tags"].concat()
@@ -97,6 +112,27 @@ pub fn tag(name: &RepositoryName, tag: &Tag) -> String {
 /// In a [`tag`]: the link that says that the tag has named this manifest at some time.
 pub fn tag_index_link(digest: &Digest) -> String {
     ["index/", digest.algorithm().as_str(), "/", digest.hex(), "/link"].concat()
+}
+
+/// A repository's manifests by what they are about. Ours; it may be removed, and is made again.
+pub fn referrers(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_referrers"].concat()
+}
+
+/// Those of one algorithm that are about one manifest, a directory each.
+pub fn referrers_of(name: &RepositoryName, subject: &Digest, algorithm: Algorithm) -> String {
+    let (of, hex) = (subject.algorithm().as_str(), subject.hex());
+    [&*referrers(name), "/", of, "/", hex, "/", algorithm.as_str()].concat()
+}
+
+/// A manifest that is about another.
+pub fn referrer(name: &RepositoryName, subject: &Digest, digest: &Digest) -> String {
+    [&*referrers_of(name, subject, digest.algorithm()), "/", digest.hex()].concat()
+}
+
+/// A repository's uploads, a directory each.
+pub fn uploads(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str(), "/_uploads"].concat()
 }
 
 /// An upload session.
@@ -133,6 +169,8 @@ mod tests {
         assert_eq!(in_directory(&layer(&name, &digest), LINK), format!("{at}/_layers/sha256/{hex}/link"));
         assert_eq!(manifests(&name), format!("{at}/_manifests"));
         assert_eq!(revision(&name, &digest), format!("{at}/_manifests/revisions/sha256/{hex}"));
+        assert_eq!(revisions(&name, Algorithm::Sha512), format!("{at}/_manifests/revisions/sha512"));
+        assert_eq!(referrer(&name, &digest, &digest), format!("{at}/_referrers/sha256/{hex}/sha256/{hex}"));
         assert_eq!(tags(&name), format!("{at}/_manifests/tags"));
         assert_eq!(
             in_directory(&tag(&name, &latest), CURRENT_LINK),

@@ -1,5 +1,6 @@
 //! URLs that answers point to (specification, "Pushing blobs": `Location`).
 
+use crate::percent::encode_query;
 use names::{Digest, RepositoryName, UploadId};
 use std::borrow::Cow;
 
@@ -114,6 +115,16 @@ pub fn tags(name: &RepositoryName) -> String {
 /// The path of a manifest, by digest.
 pub fn manifest(name: &RepositoryName, digest: &Digest) -> String {
     ["/v2/", name.as_str(), "/manifests/", digest.as_str()].concat()
+}
+
+/// The path of a manifest's referrers, those of one artifact type where it is given.
+pub fn referrers(name: &RepositoryName, digest: &Digest, artifact_type: Option<&str>) -> String {
+    let mut path = ["/v2/", name.as_str(), "/referrers/", digest.as_str()].concat();
+    if let Some(artifact_type) = artifact_type {
+        path.push_str("?artifactType=");
+        encode_query(artifact_type, &mut path);
+    }
+    path
 }
 
 /// The path of a blob.

@@ -3,9 +3,11 @@
 
 mod descriptor;
 mod document;
+mod referrer;
 mod sniff;
 
-pub use descriptor::Descriptor;
+pub use descriptor::{Descriptor, Platform};
+pub use referrer::{Referrer, artifact_type_of, referrer};
 pub use sniff::media_type_of;
 
 use crate::error::{Code, ErrorResponse};
@@ -93,6 +95,7 @@ impl Manifest {
             },
         };
         let kind = kind_of(&media_type, &document)?;
+        document.artifact_type()?;
         let needs = match kind {
             Kind::Image => document.image()?,
             Kind::Index => document.index()?,

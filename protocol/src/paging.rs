@@ -1,4 +1,4 @@
-//! Pages of a list (specification, "Listing Tags"; the catalogue follows distribution).
+//! Pages of a list (specification, "Listing Tags", "Listing Referrers"; the catalogue follows distribution).
 
 use crate::error::{Code, ErrorResponse};
 use crate::percent::encode_query;
@@ -30,6 +30,11 @@ impl Limits {
     /// The catalogue's: 100 by default, and more than `max` (`catalog.maxentries`) is refused.
     pub fn catalog(max: usize) -> Limits {
         Limits { default: Some(max.min(100)), max, beyond: Beyond::Refuse }
+    }
+
+    /// The referrers': `max` (`referrers.maxentries`) by default, and more becomes `max`.
+    pub fn referrers(max: usize) -> Limits {
+        Limits { default: Some(max), max, beyond: Beyond::Clamp }
     }
 
     /// The tags': all by default, and more than `max` (`tags.maxtags`) becomes `max`.
@@ -82,12 +87,13 @@ fn number(text: &str, limits: Limits) -> Result<usize, ErrorResponse> {
 }
 
 /// The `Link` to the page after `last` (RFC 8288): `</v2/_catalog?last=x&n=10>; rel="next"`. `path` is the
-/// list's, as it may stand in a URL.
+/// list's, as it may stand in a URL, with a query where one goes on to the next page.
 pub fn next_link(path: &str, n: usize, last: &str) -> String {
     let mut link = String::with_capacity(path.len() + last.len() + 40);
     link.push('<');
     link.push_str(path);
-    link.push_str("?last=");
+    link.push(if path.contains('?') { '&' } else { '?' });
+    link.push_str("last=");
     encode_query(last, &mut link);
     write!(link, "&n={n}>; rel=\"next\"").expect("a String takes everything");
     link
@@ -153,6 +159,8 @@ mod tests {
     #[test]
     fn the_link_leads_to_the_page_that_was_asked_for() {
         assert_eq!(next_link("/v2/_catalog", 10, "a/b"), r#"</v2/_catalog?last=a/b&n=10>; rel="next""#);
+        let link = next_link("/v2/a/referrers/b?artifactType=c/d", 10, "e");
+        assert_eq!(link, r#"</v2/a/referrers/b?artifactType=c/d&last=e&n=10>; rel="next""#);
         let link = next_link("/v2/a/tags/list", 3, "x>; rel=\"y\"&n=9\r\n");
         let query = link.split_once('?').unwrap().1.split_once('>').unwrap().0;
         let page = Paging::parse(query, Limits::tags(1000)).unwrap();

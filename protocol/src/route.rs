@@ -17,6 +17,8 @@ pub enum Route {
     Tags(RepositoryName),
     /// `/v2/<name>/manifests/<reference>` (specification, "Pulling manifests", "Pushing Manifests").
     Manifest(RepositoryName, Reference),
+    /// `/v2/<name>/referrers/<digest>` (specification, "Listing Referrers").
+    Referrers(RepositoryName, Digest),
     /// `/v2/<name>/blobs/<digest>` (specification, "Pulling blobs", "Deleting Blobs").
     Blob(RepositoryName, Digest),
     /// `/v2/<name>/blobs/uploads/`: where uploads begin (specification, "Pushing blobs").
@@ -35,8 +37,8 @@ impl Route {
     /// # Errors
     /// NAME_INVALID, TAG_INVALID and DIGEST_INVALID (400) for a name that is none; BLOB_UPLOAD_INVALID (404)
     /// for an upload id that is none; UNSUPPORTED with status 404 for every other path. Not NAME_UNKNOWN:
-    /// clients take that for the absence of the repository and stop, where for a bare 404 (of
-    /// `/v2/<name>/referrers/`, say) the specification has them do without.
+    /// clients take that for the absence of the repository and stop, where for a bare 404 the specification has
+    /// them do without.
     pub fn parse(path: &str) -> Result<Route, ErrorResponse> {
         let path = decode_path(path).ok_or_else(|| {
             ErrorResponse::new(Code::NameInvalid)
@@ -50,8 +52,8 @@ impl Route {
         }
     }
 
-    /// One word for logs and counters: `root`, `version`, `catalog`, `tags`, `manifest`, `blob`, `uploads` or
-    /// `upload`.
+    /// One word for logs and counters: `root`, `version`, `catalog`, `tags`, `manifest`, `referrers`, `blob`,
+    /// `uploads` or `upload`.
     pub fn name(&self) -> &'static str {
         match self {
             Route::Root => "root",
@@ -59,6 +61,7 @@ impl Route {
             Route::Catalog => "catalog",
             Route::Tags(_) => "tags",
             Route::Manifest(..) => "manifest",
+            Route::Referrers(..) => "referrers",
             Route::Blob(..) => "blob",
             Route::Uploads(_) => "uploads",
             Route::Upload(..) => "upload",
@@ -71,6 +74,7 @@ impl Route {
             Route::Root | Route::Version | Route::Catalog => None,
             Route::Tags(name)
             | Route::Manifest(name, _)
+            | Route::Referrers(name, _)
             | Route::Blob(name, _)
             | Route::Uploads(name)
             | Route::Upload(name, _) => Some(name),
@@ -82,7 +86,9 @@ impl Route {
         match self {
             Route::Root | Route::Version | Route::Catalog | Route::Tags(_) | Route::Uploads(_) => None,
             Route::Manifest(_, Reference::Tag(tag)) => Some(tag.as_str()),
-            Route::Manifest(_, Reference::Digest(digest)) | Route::Blob(_, digest) => Some(digest.as_str()),
+            Route::Manifest(_, Reference::Digest(digest))
+            | Route::Referrers(_, digest)
+            | Route::Blob(_, digest) => Some(digest.as_str()),
             Route::Upload(_, id) => Some(id.as_str()),
         }
     }
@@ -90,7 +96,9 @@ impl Route {
     /// The methods that are served at this path, as the `Allow` header writes them (RFC 9110 section 10.2.1).
     pub fn methods(&self) -> &'static str {
         match self {
-            Route::Root | Route::Version | Route::Catalog | Route::Tags(_) => "GET, HEAD, OPTIONS",
+            Route::Root | Route::Version | Route::Catalog | Route::Tags(_) | Route::Referrers(..) => {
+                "GET, HEAD, OPTIONS"
+            }
             Route::Manifest(..) => "DELETE, GET, HEAD, OPTIONS, PUT",
             Route::Blob(..) => "DELETE, GET, HEAD, OPTIONS",
             Route::Uploads(_) => "OPTIONS, POST",
@@ -114,6 +122,7 @@ fn in_repository(rest: &str) -> Result<Route, ErrorResponse> {
     match (kind, last) {
         ("tags", "list") => Ok(Route::Tags(repository(head)?)),
         ("manifests", text) => Ok(Route::Manifest(repository(head)?, reference(text)?)),
+        ("referrers", text) => Ok(Route::Referrers(repository(head)?, digest(text)?)),
         ("blobs", "uploads") => Ok(Route::Uploads(repository(head)?)),
         ("blobs", text) => Ok(Route::Blob(repository(head)?, digest(text)?)),
         ("uploads", id) => match split_last(head) {
@@ -171,6 +180,7 @@ mod tests {
         is("/v2/a/tags/list", "tags", "a", "");
         is("/v2/a/b/manifests/latest", "manifest", "a/b", "latest");
         is(&format!("/v2/a/b/manifests/{DIGEST}"), "manifest", "a/b", DIGEST);
+        is(&format!("/v2/a/referrers/{DIGEST}"), "referrers", "a", DIGEST);
         is(&format!("/v2/a/blobs/{DIGEST}"), "blob", "a", DIGEST);
         is("/v2/a/blobs/uploads", "uploads", "a", "");
         is("/v2/a/blobs/uploads/", "uploads", "a", "");
@@ -190,6 +200,7 @@ mod tests {
         is(&format!("/v2/uploads/blobs/{DIGEST}"), "blob", "uploads", DIGEST);
         is(&format!("/v2/blobs/blobs/uploads/{ID}"), "upload", "blobs", ID);
         is("/v2/v2/manifests/v2", "manifest", "v2", "v2");
+        is(&format!("/v2/referrers/referrers/{DIGEST}"), "referrers", "referrers", DIGEST);
     }
 
     #[test]
@@ -235,7 +246,9 @@ mod tests {
             ("/v2/a/blobs/uploads/x/", 404, Code::Unsupported),
             ("/v2/a/uploads/x", 404, Code::Unsupported),
             ("/v2/uploads/", 404, Code::Unsupported),
-            ("/v2/a/referrers/sha256:ab", 404, Code::Unsupported),
+            ("/v2/a/referrers/sha256:ab", 400, Code::DigestInvalid),
+            ("/v2/a/referrers/latest", 400, Code::DigestInvalid),
+            ("/v2/a/referrers/", 400, Code::DigestInvalid),
             ("/v2/_catalog/", 404, Code::Unsupported),
             ("/v2/a/tags/list/", 404, Code::Unsupported),
             ("/v2//", 404, Code::Unsupported),

@@ -98,5 +98,6 @@ fn a_part_that_has_to_wait_is_asked_by_its_asynchronous_twin() {
     let server = server(&[]);
     let digest = push_blob(&server, "wait", &noise(2, 4096));
     server.get(&format!("/v2/wait/blobs/{digest}")).expect(200);
-    server.get("/v2/wait/tags/list").expect(200);
+    assert_error(&server.get("/v2/wait/tags/list"), 404, "NAME_UNKNOWN");
+    server.get(&format!("/v2/wait/referrers/{digest}")).expect(200);
 }

@@ -51,7 +51,7 @@ fn a_range_in_the_middle_of_a_large_blob_has_the_right_bytes() {
 #[test]
 fn a_range_that_begins_behind_the_end_is_416_and_tells_the_size() {
     let (server, digest, _) = with_blob(1000);
-    for range in ["bytes=1000-", "bytes=1000-1001", "bytes=99999999999999999999-", "bytes=-0"] {
+    for range in ["bytes=1000-", "bytes=1000-1001", "bytes=5-2", "bytes=99999999999999999999-", "bytes=-0"] {
         let response = ask(&server, &digest, &[("Range", range)]);
         assert_error(&response, 416, "RANGE_INVALID");
         assert_eq!(response.required("Content-Range"), "bytes */1000", "{range}");
@@ -61,7 +61,7 @@ fn a_range_that_begins_behind_the_end_is_416_and_tells_the_size() {
 #[test]
 fn a_range_that_is_not_understood_is_ignored() {
     let (server, digest, bytes) = with_blob(1000);
-    for range in ["bytes=0-1,3-4", "bytes=5-2", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "bytes=--1"] {
+    for range in ["bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "bytes=--1"] {
         let response = ask(&server, &digest, &[("Range", range)]).expect(200);
         assert_eq!(response.body, bytes, "{range}");
         assert_eq!(response.header("Content-Range"), None, "{range}");

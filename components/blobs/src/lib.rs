@@ -52,17 +52,25 @@ impl Guest for Blobs {
         }
     }
 
-    async fn begin(repository: String, source: Option<Source>) -> Result<Begun, Failure> {
+    fn holder(digest: String) -> Option<String> {
+        blobs::holder(&digest)
+    }
+
+    async fn begin(
+        repository: String,
+        source: Option<Source>,
+        algorithm: Option<String>,
+    ) -> Result<Begun, Failure> {
         if let Some(Source { repository: source, digest }) = source
             && blob_writer::mount(repository.clone(), source, digest).await.map_err(Failure::Storage)?
         {
             return Ok(Begun::Mounted);
         }
-        uploads::create(repository).await.map(Begun::Session).map_err(Failure::Storage)
+        uploads::create(repository, algorithm).await.map(Begun::Session).map_err(Failure::Storage)
     }
 
     async fn upload(repository: String, chunk: Chunk, digest: String) -> Result<(), UploadFailure> {
-        let upload = uploads::create(repository.clone())
+        let upload = uploads::create(repository.clone(), None)
             .await
             .map_err(|error| UploadFailure { failure: Failure::Storage(error), offset: None })?;
         let finished =

@@ -39,6 +39,11 @@ impl Answer {
         self
     }
 
+    /// Adds a warning for people, of our own words and canonical names alone (specification, "Warnings").
+    pub fn warning(self, text: &str) -> Answer {
+        self.header("warning", ["299 - \"", text, "\""].concat())
+    }
+
     /// A JSON body.
     pub fn json(self, bytes: impl Into<Vec<u8>>) -> Answer {
         self.header("content-type", "application/json").bytes(bytes)

@@ -69,6 +69,7 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
         Route::Catalog => lists::catalog(asked).await,
         Route::Tags(name) => lists::tags(asked, name).await,
         Route::Manifest(name, reference) => manifests::answer(asked, name, reference, request).await,
+        Route::Referrers(name, subject) => lists::referrers(asked, name, subject).await,
         Route::Blob(name, digest) => blobs::answer(asked, name, digest).await,
         Route::Uploads(name) => uploads::begin(asked, name, request).await,
         Route::Upload(name, upload) => uploads::answer(asked, name, upload, request).await,

@@ -1,20 +1,23 @@
-//! Lists (specification, "Listing Tags"; the catalogue is distribution's).
+//! Lists (specification, "Listing Tags", "Listing Referrers"; the catalogue is distribution's).
 
 use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::registry::manifests;
+use crate::bindings::pierhead::storage::types::ReferrersQuery;
 use crate::failure::Refused;
-use names::{RepositoryName, RepositoryNameError};
+use names::{Digest, RepositoryName, RepositoryNameError};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
+use protocol::manifest::{MANIFEST_LIMIT, OCI_INDEX};
 use protocol::paging::{Limits, Paging, next_link};
+use protocol::query;
 
 /// The most that a list holds which no `n` bounds; beyond it there is a Link to the rest.
 const UNBOUNDED: usize = 100_000;
 
 /// A number of the configuration.
-fn setting(name: &str, default: usize) -> usize {
+pub fn setting(name: &str, default: usize) -> usize {
     config::get(name).and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -71,4 +74,47 @@ pub async fn catalog(asked: &Asked<'_>) -> Result<Answer, Refused> {
     write_names(&mut body, &found.names);
     body.push('}');
     Ok(page(location::CATALOG, &paging, &found.names, found.more, body))
+}
+
+/// GET of a manifest's referrers: an index, which is empty where there are none, whether or not there is such a
+/// manifest or such a repository. It is no larger than a manifest may be.
+pub async fn referrers(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    subject: &Digest,
+) -> Result<Answer, Refused> {
+    let paging = Paging::parse(asked.query, Limits::referrers(setting("referrers.maxentries", 1000)))?;
+    let artifact_type = query::first(asked.query, "artifactType").filter(|wanted| !wanted.is_empty());
+    let wanted = ReferrersQuery {
+        subject: subject.to_string(),
+        artifact_type: artifact_type.as_deref().map(Into::into),
+        after: paging.last.clone(),
+        limit: paging.n.unwrap_or(UNBOUNDED) as u32,
+        room: MANIFEST_LIMIT as u32 - 1024,
+    };
+    let found = match manifests::referrers_now(name.as_str(), &wanted) {
+        Some(found) => found,
+        None => manifests::referrers(name.to_string(), wanted).await,
+    }?;
+    let mut body =
+        String::with_capacity(128 + found.descriptors.iter().map(|text| text.len() + 1).sum::<usize>());
+    body.push_str("{\"schemaVersion\":2,\"mediaType\":\"");
+    body.push_str(OCI_INDEX);
+    body.push_str("\",\"manifests\":[");
+    for (i, descriptor) in found.descriptors.iter().enumerate() {
+        if i > 0 {
+            body.push(',');
+        }
+        body.push_str(descriptor);
+    }
+    body.push_str("]}");
+    let mut answer = Answer::new(200).header("content-type", OCI_INDEX).bytes(body);
+    if artifact_type.is_some() {
+        answer = answer.header("oci-filters-applied", "artifactType");
+    }
+    if let (Some(last), Some(n @ 1..)) = (found.more, paging.n) {
+        let path = location::referrers(name, subject, artifact_type.as_deref());
+        answer = answer.header("link", next_link(&path, n, &last));
+    }
+    Ok(answer)
 }

@@ -3,15 +3,17 @@
 use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::http;
-use crate::bindings::pierhead::registry::manifests;
+use crate::bindings::pierhead::registry::manifests::{self, Pushed};
 use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
+use crate::lists::setting;
 use crate::uploads::url;
-use names::{Digest, Reference, RepositoryName};
+use names::{Digest, Reference, RepositoryName, Tag, TagError};
 use protocol::conditional::none_match;
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
 use protocol::manifest::MANIFEST_LIMIT;
+use protocol::query;
 
 /// GET, HEAD, PUT and DELETE of a manifest.
 pub async fn answer(
@@ -57,11 +59,43 @@ async fn put(
     reference: &Reference,
     request: Request,
 ) -> Result<Answer, Refused> {
+    let tags = tags(asked)?;
     let bytes = http::read_body(request, MANIFEST_LIMIT as u32).await?;
-    let content_type = asked.head.content_type.clone();
-    let digest = manifests::put(name.to_string(), reference.to_string(), content_type, bytes).await?;
-    let digest: Digest = digest.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
-    Ok(Answer::new(201)
+    let pushed = Pushed {
+        reference: reference.to_string(),
+        tags: tags.clone(),
+        content_type: asked.head.content_type.clone(),
+        bytes,
+    };
+    let stored = manifests::put(name.to_string(), pushed).await?;
+    let digest: Digest = stored.digest.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
+    let mut answer = Answer::new(201)
         .header("location", url(asked, &location::manifest(name, &digest)))
-        .header("docker-content-digest", digest.as_str()))
+        .header("docker-content-digest", digest.as_str());
+    if let Some(subject) = stored.subject {
+        answer = answer.header("oci-subject", subject);
+    }
+    if !tags.is_empty() {
+        answer = answer.header("oci-tag", tags.join(", "));
+    }
+    Ok(stored.warnings.iter().fold(answer, |answer, text| answer.warning(text)))
+}
+
+/// The tags that the query adds to what the path names: `?tag=1.2&tag=1` (specification, "Pushing Manifests").
+fn tags(asked: &Asked<'_>) -> Result<Vec<String>, Refused> {
+    let limit = setting("limits.tags", 100);
+    let mut tags: Vec<String> = Vec::new();
+    for (_, text) in query::pairs(asked.query).filter(|(name, _)| name == "tag") {
+        let tag: Tag = text
+            .parse()
+            .map_err(|why: TagError| ErrorResponse::new(Code::TagInvalid).message(format!("tag: {why}")))?;
+        if !tags.iter().any(|known| known == tag.as_str()) {
+            tags.push(tag.to_string());
+        }
+        if tags.len() > limit {
+            let message = format!("a request names at most {limit} tags (limits.tags)");
+            return Err(ErrorResponse::new(Code::TagInvalid).status(414).message(message).into());
+        }
+    }
+    Ok(tags)
 }

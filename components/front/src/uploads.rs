@@ -6,7 +6,7 @@ use crate::bindings::pierhead::host::{config, http};
 use crate::bindings::pierhead::registry::blobs::{self, Begun, Chunk, Source, UploadFailure};
 use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
-use names::{Digest, RepositoryName, UploadId};
+use names::{Algorithm, Digest, RepositoryName, UploadId};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location::{self, Origin};
 use protocol::query;
@@ -45,23 +45,48 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
         return Ok(created(asked, name, &digest));
     }
     let mount = digest(asked, "mount")?;
-    let source = match (&mount, query::first(asked.query, "from")) {
-        (Some(digest), Some(from)) => {
-            let from: RepositoryName = from.parse().map_err(|why: names::RepositoryNameError| {
-                ErrorResponse::new(Code::NameInvalid).message(format!("from: {why}"))
-            })?;
-            Some(Source { repository: from.to_string(), digest: digest.to_string() })
-        }
-        _ => None,
+    let source = match &mount {
+        Some(digest) => source(asked, digest)?,
+        None => None,
     };
-    match (blobs::begin(name.to_string(), source).await?, mount) {
+    let algorithm = algorithm(asked)?.map(|algorithm| algorithm.as_str().to_owned());
+    match (blobs::begin(name.to_string(), source, algorithm).await?, mount) {
         (Begun::Mounted, Some(digest)) => Ok(created(asked, name, &digest)),
         (Begun::Mounted, None) => Err(ErrorResponse::new(Code::Unknown).into()),
         (Begun::Session(id), _) => {
             let id = id.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
-            Ok(session(Answer::new(202), asked, name, &id, 0))
+            let answer = session(Answer::new(202), asked, name, &id, 0);
+            Ok(match config::get("limits.chunkminlength").filter(|length| length != "0") {
+                Some(length) => answer.header("oci-chunk-min-length", length),
+                None => answer,
+            })
         }
     }
+}
+
+/// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it.
+fn source(asked: &Asked<'_>, digest: &Digest) -> Result<Option<Source>, Refused> {
+    let repository = match query::first(asked.query, "from").filter(|from| !from.is_empty()) {
+        Some(from) => {
+            let from: RepositoryName = from.parse().map_err(|why: names::RepositoryNameError| {
+                ErrorResponse::new(Code::NameInvalid).message(format!("from: {why}"))
+            })?;
+            Some(from.to_string())
+        }
+        None => blobs::holder(digest.as_str()),
+    };
+    Ok(repository.map(|repository| Source { repository, digest: digest.to_string() }))
+}
+
+/// The algorithm of the digest that the upload will be finished with, where the request says it.
+fn algorithm(asked: &Asked<'_>) -> Result<Option<Algorithm>, Refused> {
+    let Some(text) = query::first(asked.query, "digest-algorithm") else { return Ok(None) };
+    let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text);
+    known.map(Some).ok_or_else(|| {
+        let known = Algorithm::ALL.map(Algorithm::as_str).join(" and ");
+        let message = format!("digest-algorithm: this registry knows {known}");
+        ErrorResponse::new(Code::DigestInvalid).message(message).into()
+    })
 }
 
 /// GET, HEAD, PATCH, PUT and DELETE of an upload under way.

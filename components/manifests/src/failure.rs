@@ -19,10 +19,13 @@ pub fn refused(code: Code) -> Failure {
     registry(ErrorResponse::new(code))
 }
 
+/// How many things that are missing are named: no image has more, and an answer must not outgrow what was sent.
+const NAMED: usize = 1000;
+
 /// What the manifest needs and the repository does not have: each thing is named.
 pub fn missing(needs: Missing) -> Failure {
     let message = "the manifest needs what this repository does not hold: push it first";
     let error = ErrorResponse::new(Code::ManifestBlobUnknown).message(message);
-    let digests = needs.blobs.into_iter().chain(needs.manifests);
+    let digests = needs.blobs.into_iter().chain(needs.manifests).take(NAMED);
     registry(digests.fold(error, |error, digest| error.detail(serde_json::json!({ "digest": digest }))))
 }

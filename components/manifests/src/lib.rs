@@ -5,8 +5,11 @@ mod bindings {
     wit_bindgen::generate!({ world: "pierhead:registry/manifests-component", path: "../../wit", generate_all });
 }
 mod failure;
+mod rules;
 
-use bindings::exports::pierhead::registry::manifests::{Failure, Guest, Manifest, Page};
+use bindings::exports::pierhead::registry::manifests::{
+    Failure, Guest, Manifest, Page, Pushed, ReferrersPage, ReferrersQuery, Stored,
+};
 use bindings::pierhead::host::config;
 use bindings::pierhead::storage::manifest_writer::{self, NewManifest, PutError};
 use bindings::pierhead::storage::types::Error;
@@ -50,17 +53,17 @@ fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
     }
 }
 
-/// The manifest's digest, and the tags it is to have. A digest that was named has to be the bytes' own.
-fn identify(reference: &Reference, bytes: &[u8]) -> Result<(Digest, Vec<String>), Failure> {
+/// The manifest's digest, and the tag that the path names. A digest that was named has to be the bytes' own.
+fn identify(reference: &Reference, bytes: &[u8]) -> Result<(Digest, Option<String>), Failure> {
     match reference {
-        Reference::Tag(tag) => Ok((digest_of(Algorithm::Sha256, bytes), vec![tag.to_string()])),
+        Reference::Tag(tag) => Ok((digest_of(Algorithm::Sha256, bytes), Some(tag.to_string()))),
         Reference::Digest(named) => {
             let actual = digest_of(named.algorithm(), bytes);
             if actual != *named {
                 let message = format!("the manifest that was sent has the digest {actual}");
                 return Err(registry(ErrorResponse::new(Code::DigestInvalid).message(message)));
             }
-            Ok((actual, vec![]))
+            Ok((actual, None))
         }
     }
 }
@@ -74,28 +77,32 @@ impl Guest for Manifests {
         found(manifests::get(repository, reference(wanted)).await)
     }
 
-    async fn put(
-        repository: String,
-        reference: String,
-        content_type: Option<String>,
-        bytes: Vec<u8>,
-    ) -> Result<String, Failure> {
+    async fn put(repository: String, pushed: Pushed) -> Result<Stored, Failure> {
+        let Pushed { reference, mut tags, content_type, bytes } = pushed;
         let reference: Reference = reference.parse().map_err(|_| refused(Code::ManifestInvalid))?;
         let parsed = document::Manifest::parse(&bytes, content_type.as_deref()).map_err(registry)?;
-        let (digest, tags) = identify(&reference, &bytes)?;
-        let digests = |needs: Vec<document::Descriptor>| {
-            needs.into_iter().map(|descriptor| descriptor.digest.to_string()).collect()
-        };
+        let (digest, tag) = identify(&reference, &bytes)?;
+        tags.extend(tag);
+        let warnings = rules::warnings(&parsed, &tags);
+        let needs = rules::Children::configured();
+        let children = parsed.manifests.iter().filter(|child| needs.require(child));
         let new = NewManifest {
             digest: digest.to_string(),
             bytes,
             media_type: (!parsed.says_type).then_some(parsed.media_type),
-            blobs: digests(parsed.blobs),
-            manifests: digests(parsed.manifests),
+            blobs: match rules::blobs_required() {
+                true => parsed.blobs.iter().map(|blob| blob.digest.to_string()).collect(),
+                false => Vec::new(),
+            },
+            manifests: children.map(|child| child.digest.to_string()).collect(),
             tags,
         };
         match manifest_writer::put(repository, new).await {
-            Ok(()) => Ok(digest.to_string()),
+            Ok(()) => Ok(Stored {
+                digest: digest.to_string(),
+                subject: parsed.subject.map(|subject| subject.digest.to_string()),
+                warnings,
+            }),
             Err(PutError::Missing(needs)) => Err(missing(needs)),
             Err(PutError::Storage(error)) => Err(Failure::Storage(error)),
         }
@@ -123,6 +130,14 @@ impl Guest for Manifests {
 
     async fn tags(repository: String, after: Option<String>, limit: u32) -> Result<Page, Failure> {
         page(catalog::tags(repository, after, limit).await)
+    }
+
+    fn referrers_now(repository: String, query: ReferrersQuery) -> Option<Result<ReferrersPage, Failure>> {
+        catalog::referrers_now(&repository, &query).map(|answer| answer.map_err(Failure::Storage))
+    }
+
+    async fn referrers(repository: String, query: ReferrersQuery) -> Result<ReferrersPage, Failure> {
+        catalog::referrers(repository, query).await.map_err(Failure::Storage)
     }
 
     async fn repositories(after: Option<String>, limit: u32) -> Result<Page, Failure> {

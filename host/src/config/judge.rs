@@ -56,7 +56,10 @@ pub(super) fn judge(sources: Sources) -> Result<(Vec<Given>, Vec<String>), Confi
 fn value_of(name: &'static str, kind: &'static Kind, setting: Setting) -> Result<Option<Given>, ConfigError> {
     let origin = setting.origin;
     match setting.value {
-        Value::Text(text) => Ok(Some(Given { name, kind, text, origin })),
+        Value::Text(mut text) => {
+            text.entry = setting.path.iter().find_map(|part| part.parse().ok());
+            Ok(Some(Given { name, kind, text, origin }))
+        }
         // To fall back to the default here would show an empty registry.
         Value::Null if matches!(kind, Kind::Directory(_)) => {
             Err(ConfigError::setting(origin, name, "empty; write a directory, or leave the setting out"))

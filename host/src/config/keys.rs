@@ -125,6 +125,45 @@ pub(super) static KEYS: &[Key] = &[
         "the most tags that one page of a list holds when it is asked for by size",
     ),
     key(
+        "referrers.maxentries",
+        Kind::Page { slot: |c| &mut c.referrers_maxentries, negative: false },
+        "1000",
+        "the most referrers of a manifest that one page holds",
+    ),
+    key(
+        "validation.manifests.blobs.required",
+        Kind::Switch(|c| &mut c.validation.blobs_required),
+        "true",
+        "whether the blobs of a manifest must be there when it is pushed",
+    ),
+    key(
+        "validation.manifests.indexes.platforms",
+        Kind::Platforms(|c| &mut c.validation.platforms),
+        "all",
+        "which manifests of an index must be there when it is pushed: all, none, or those of platformlist",
+    ),
+    key(
+        "validation.manifests.indexes.platformlist.*.architecture",
+        Kind::Entry {
+            slot: |c| &mut c.validation.platformlist,
+            field: |platform| &mut platform.architecture,
+        },
+        "",
+        "with `platforms: list`: the processor of the images that must be there, such as amd64",
+    ),
+    key(
+        "validation.manifests.indexes.platformlist.*.os",
+        Kind::Entry { slot: |c| &mut c.validation.platformlist, field: |platform| &mut platform.os },
+        "",
+        "with `platforms: list`: the operating system of the images that must be there, such as linux",
+    ),
+    time(
+        "storage.maintenance.uploadpurging.age",
+        |c| &mut c.storage.upload_age,
+        "168h",
+        "how long an upload under way makes its repository one that is listed",
+    ),
+    key(
         "limits.requests",
         Kind::Count { slot: |c| &mut c.limits.requests, least: 1, most: 1_000_000 },
         "1024",
@@ -173,10 +212,22 @@ pub(super) static KEYS: &[Key] = &[
         "the most header fields of a request",
     ),
     key(
+        "limits.tags",
+        Kind::Count { slot: |c| &mut c.limits.tags, least: 1, most: 10_000 },
+        "100",
+        "the most tags that one push of a manifest may name in its query",
+    ),
+    key(
+        "limits.chunkminlength",
+        Kind::Size { slot: |c| &mut c.limits.chunkminlength, least: 0, most: 1024 * MIB },
+        "0",
+        "the least that clients are asked to send in a chunk (OCI-Chunk-Min-Length); `0` asks for nothing",
+    ),
+    key(
         "limits.cache",
         Kind::Size { slot: |c| &mut c.limits.cache, least: MIB, most: 16384 * MIB },
         "20MiB",
-        "how much is remembered of manifests, small blobs, links and lists of tags",
+        "how much is remembered of manifests, small blobs, links and lists",
     ),
     key(
         "limits.memory",
@@ -241,7 +292,7 @@ pub(super) static KEYS: &[Key] = &[
         "validation.disabled",
         &["false"],
         "manifests that are not checked",
-        "remove it; foreign layers are taken anyway, and every image of an index must be present",
+        "remove it; foreign layers are taken anyway, and validation.manifests.indexes.platforms: none takes indexes whose images are not there",
     ),
     refused(
         "validation.manifests.urls.allow",
@@ -254,12 +305,6 @@ pub(super) static KEYS: &[Key] = &[
         &[],
         "which URLs a manifest's foreign layers may not have",
         "remove it; every URL is then taken",
-    ),
-    refused(
-        "validation.manifests.indexes.platforms",
-        &["all"],
-        "an index whose images are not all present",
-        "remove it; every image of an index must then be present",
     ),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("http.headers", &[], "headers for every answer: none are added"),
@@ -292,7 +337,6 @@ pub(super) static KEYS: &[Key] = &[
     ignored("notifications", &[], "events: none are sent"),
     ignored("health", &[], "checks of files, servers and storage: none are made"),
     ignored("proxy", &[], "without proxy.remoteurl there is no cache to configure"),
-    ignored("validation.manifests.indexes.platformlist", &[], "every image of an index must be present"),
     ignored("compatibility", &[], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("auth.none", "nothing is asked of anyone"),
@@ -325,9 +369,18 @@ pub(super) fn group(path: &[String]) -> Vec<&'static Key> {
     KEYS.iter().filter(within).collect()
 }
 
-/// Whether a path is this very name.
+/// Whether a path is this very name. In a name `*` is the number of a list's entry.
 pub(super) fn spells(path: &[String], name: &str) -> bool {
-    name.split('.').eq(path.iter().map(String::as_str))
+    let same = |(part, given): (&str, &String)| match part {
+        "*" => given.parse::<usize>().is_ok(),
+        _ => part == given,
+    };
+    name.split('.').count() == path.len() && name.split('.').zip(path).all(same)
+}
+
+/// Whether a path is a list whose entries have settings.
+pub(super) fn is_list(path: &[String]) -> bool {
+    KEYS.iter().any(|key| key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)))
 }
 
 /// Whether a path is this name or lies beneath it.

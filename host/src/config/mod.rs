@@ -39,6 +39,10 @@ pub struct Config {
     pub catalog_maxentries: u32,
     /// `tags.maxtags`: the largest page of tags.
     pub tags_maxtags: u32,
+    /// `referrers.maxentries`: the largest page of referrers.
+    pub referrers_maxentries: u32,
+    /// `validation.manifests`: what must be there before a manifest is taken.
+    pub validation: Validation,
     /// `limits`: what is admitted, and what one request may use.
     pub limits: Limits,
     /// What the operator should know of the configuration, to be logged once logging is up. Without values,
@@ -86,6 +90,8 @@ pub struct Storage {
     pub filesystem: Filesystem,
     /// `storage.delete.enabled`: whether manifests, tags and blobs may be deleted.
     pub delete: bool,
+    /// `storage.maintenance.uploadpurging.age`: how long an upload under way makes its repository one that is listed.
+    pub upload_age: Duration,
 }
 
 /// `storage.filesystem`: content in a directory.
@@ -95,6 +101,37 @@ pub struct Filesystem {
     pub rootdirectory: PathBuf,
     /// `storage.filesystem.fsync`: whether content is on the disk before it is acknowledged.
     pub fsync: bool,
+}
+
+/// `validation.manifests`: what must be there before a manifest is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validation {
+    /// `blobs.required`: whether its blobs must be.
+    pub blobs_required: bool,
+    /// `indexes.platforms`: which manifests of an index must be.
+    pub platforms: Platforms,
+    /// `indexes.platformlist`: those that must be there, with [`Platforms::List`].
+    pub platformlist: Vec<Platform>,
+}
+
+/// Which manifests of an index must be there, in distribution's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platforms {
+    /// All.
+    All,
+    /// None: a sparse index is taken.
+    None,
+    /// Those of the platforms in a list.
+    List,
+}
+
+/// Where an image runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Platform {
+    /// The processor: `amd64`.
+    pub architecture: String,
+    /// The operating system: `linux`.
+    pub os: String,
 }
 
 /// `limits`: what is admitted, and what one request may use.
@@ -116,6 +153,10 @@ pub struct Limits {
     pub headers: usize,
     /// `limits.headercount`: the most header fields of a request.
     pub headercount: usize,
+    /// `limits.tags`: the most tags that one push of a manifest may name in its query.
+    pub tags: usize,
+    /// `limits.chunkminlength`: the least that clients are asked to send in a chunk, in bytes. Zero: nothing is asked.
+    pub chunkminlength: usize,
     /// `limits.cache`: how much of the storage's content is remembered, in bytes.
     pub cache: usize,
     /// `limits.memory`: the most memory of one component instance, in bytes.
@@ -162,6 +203,18 @@ impl Config {
                 .map_err(|problem| ConfigError::setting(&given.origin, given.name, problem))?;
         }
         config.warnings = warnings;
+        let halved = |one: &Platform| one.architecture.is_empty() || one.os.is_empty();
+        if let Some(at) = config.validation.platformlist.iter().position(halved) {
+            let list = "validation.manifests.indexes.platformlist";
+            let name = format!("{list}.{at}");
+            let origin = given.iter().find(|given| given.name.starts_with(list)).map(|given| &given.origin);
+            let origin = origin.map(ToString::to_string).unwrap_or_default();
+            return Err(ConfigError::setting(
+                origin,
+                name,
+                "half a platform; write its architecture and its os",
+            ));
+        }
         let directory = "storage.filesystem.rootdirectory";
         if let Some(file) = file
             && !given.iter().any(|given| given.name == directory)
@@ -189,12 +242,27 @@ impl Config {
 
     /// The settings that components may ask for, as text under their names. What is not set is not there.
     pub fn settings(&self) -> HashMap<&'static str, String> {
+        let platforms = match self.validation.platforms {
+            Platforms::All => "all",
+            Platforms::None => "none",
+            Platforms::List => "list",
+        };
         let mut settings = HashMap::from([
             ("storage.delete.enabled", self.storage.delete.to_string()),
             ("catalog.maxentries", self.catalog_maxentries.to_string()),
             ("tags.maxtags", self.tags_maxtags.to_string()),
+            ("referrers.maxentries", self.referrers_maxentries.to_string()),
+            ("limits.tags", self.limits.tags.to_string()),
+            ("limits.chunkminlength", self.limits.chunkminlength.to_string()),
             ("http.relativeurls", self.http.relativeurls.to_string()),
+            ("validation.manifests.blobs.required", self.validation.blobs_required.to_string()),
+            ("validation.manifests.indexes.platforms", platforms.to_owned()),
         ]);
+        if self.validation.platforms == Platforms::List {
+            let list = self.validation.platformlist.iter();
+            let list: Vec<String> = list.map(|one| [&one.os, "/", &one.architecture].concat()).collect();
+            settings.insert("validation.manifests.indexes.platformlist", list.join(" "));
+        }
         if let Some(host) = &self.http.host {
             settings.insert("http.host", host.clone());
         }
@@ -209,9 +277,16 @@ impl Config {
             storage: Storage {
                 filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },
                 delete: false,
+                upload_age: Duration::ZERO,
             },
             catalog_maxentries: 0,
             tags_maxtags: 0,
+            referrers_maxentries: 0,
+            validation: Validation {
+                blobs_required: false,
+                platforms: Platforms::All,
+                platformlist: Vec::new(),
+            },
             limits: Limits {
                 requests: 0,
                 connections: 0,
@@ -221,6 +296,8 @@ impl Config {
                 readbuffer: 0,
                 headers: 0,
                 headercount: 0,
+                tags: 0,
+                chunkminlength: 0,
                 cache: 0,
                 memory: 0,
                 computation: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Level, address};
+use super::{Config, Level, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,11 +11,16 @@ pub(super) struct Text {
     pub text: String,
     /// Whether it was in quotes, which makes `"true"` and `"10"` text and nothing else.
     pub quoted: bool,
+    /// In which entry of a list it stands, counted from 0.
+    pub entry: Option<usize>,
 }
+
+/// The longest list.
+const MAX_ENTRIES: usize = 1000;
 
 impl Text {
     pub(super) fn plain(text: impl Into<String>) -> Text {
-        Text { text: text.into(), quoted: false }
+        Text { text: text.into(), quoted: false, entry: None }
     }
 }
 
@@ -42,6 +47,10 @@ pub(super) enum Kind {
     Size { slot: Slot<usize>, least: usize, most: usize },
     /// How long.
     Time { slot: Slot<Duration>, least: Duration },
+    /// Which platforms of an index must be there.
+    Platforms(Slot<Platforms>),
+    /// A word in an entry of a list of platforms.
+    Entry { slot: Slot<Vec<Platform>>, field: fn(&mut Platform) -> &mut String },
 }
 
 impl Kind {
@@ -93,6 +102,26 @@ impl Kind {
                     return Err(format!("too short; write {}", self.unit()));
                 }
             }
+            Kind::Platforms(slot) => {
+                *slot(config) = match text.to_ascii_lowercase().as_str() {
+                    "all" => Platforms::All,
+                    "none" => Platforms::None,
+                    "list" => Platforms::List,
+                    _ => return Err(format!("not one of these; write {}", self.unit())),
+                };
+            }
+            Kind::Entry { slot, field } => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                if text.is_empty() || !text.chars().all(fits) {
+                    return Err(format!("not such a word; write {}", self.unit()));
+                }
+                let list = slot(config);
+                let at = value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
+                if list.len() <= at {
+                    list.resize_with(at + 1, Platform::default);
+                }
+                *field(&mut list[at]) = text.into();
+            }
         }
         Ok(())
     }
@@ -112,6 +141,8 @@ impl Kind {
                 format!("a size from {} to {}, in bytes or as in 64MiB", bytes(*least), bytes(*most))
             }
             Kind::Time { least, .. } if least.is_zero() => "a duration, as in 1m30s or 500ms".into(),
+            Kind::Platforms(_) => "all, none or list".into(),
+            Kind::Entry { .. } => "a word, as in an image's platform".into(),
             Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
         }
     }

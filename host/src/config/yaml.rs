@@ -106,12 +106,20 @@ impl Reader<'_> {
                     let line = key.span.start.line();
                     match &value.data {
                         YamlData::Mapping(map) if !map.is_empty() => self.flatten(value, path)?,
+                        YamlData::Sequence(_) if keys::is_list(path) => self.flatten(value, path)?,
                         // The line of the name: the value may begin on a later one.
                         _ => {
                             let value = self.value(value)?;
                             self.push(path, value, line);
                         }
                     }
+                    path.pop();
+                }
+            }
+            YamlData::Sequence(list) if keys::is_list(path) => {
+                for (at, entry) in list.iter().enumerate() {
+                    path.push(at.to_string());
+                    self.flatten(entry, path)?;
                     path.pop();
                 }
             }
@@ -136,7 +144,7 @@ impl Reader<'_> {
     }
 
     fn value(&self, node: &MarkedYaml<'_>) -> Result<Value, ConfigError> {
-        let text = |text: &str, quoted| Value::Text(Text { text: text.into(), quoted });
+        let text = |text: &str, quoted| Value::Text(Text { quoted, ..Text::plain(text) });
         Ok(match &node.data {
             YamlData::Mapping(map) if map.is_empty() => Value::Empty,
             YamlData::Sequence(list) if list.is_empty() => Value::Empty,

@@ -9,7 +9,7 @@ use super::bindings::pierhead::storage::{
 use super::content::Content;
 use super::stream::{StoredBody, unwrap};
 use crate::state::{Data, Host};
-use names::{Digest, Reference, RepositoryName, Tag, UploadId};
+use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use std::str::FromStr;
 use store::Store;
 use wasmtime::Result;
@@ -117,6 +117,10 @@ impl blobs::Host for &mut Data {
             Some(Err(error)) => Ok(Some(Err(failed(error, self.request_id())))),
         }
     }
+
+    fn holder(&mut self, blob: String) -> Result<Option<String>> {
+        Ok(self.shared.store.holder(&digest(&blob)?).map(|name| name.to_string()))
+    }
 }
 
 impl blobs::HostWithStore<Data> for Host {
@@ -180,6 +184,15 @@ impl catalog::Host for &mut Data {
             answer.map(|found| found.map(page)).map_err(|error| failed(error, self.request_id()))
         }))
     }
+
+    fn referrers_now(
+        &mut self,
+        name: String,
+        query: catalog::ReferrersQuery,
+    ) -> Result<Option<Result<catalog::ReferrersPage, types::Error>>> {
+        let answer = self.shared.store.referrers_now(&repository(&name)?, &referrers_query(query)?);
+        Ok(answer.map(|answer| answer.map(referrers_page).map_err(|error| failed(error, self.request_id()))))
+    }
 }
 
 impl catalog::HostWithStore<Data> for Host {
@@ -204,14 +217,49 @@ impl catalog::HostWithStore<Data> for Host {
         let answer = blocking(move || store.tags(&name, after.as_deref(), limit as usize)).await?;
         Ok(answer.map(|found| found.map(page)).map_err(|error| failed(error, id)))
     }
+
+    async fn referrers(
+        accessor: &Accessor<Data, Host>,
+        name: String,
+        query: catalog::ReferrersQuery,
+    ) -> Result<Result<catalog::ReferrersPage, types::Error>> {
+        let ((store, id), name, query) = (store(accessor), repository(&name)?, referrers_query(query)?);
+        let answer = blocking(move || store.referrers(&name, &query)).await?;
+        Ok(answer.map(referrers_page).map_err(|error| failed(error, id)))
+    }
+}
+
+fn referrers_query(query: catalog::ReferrersQuery) -> Result<store::ReferrersQuery> {
+    Ok(store::ReferrersQuery {
+        subject: digest(&query.subject)?,
+        artifact_type: query.artifact_type,
+        after: query.after,
+        limit: query.limit as usize,
+        room: query.room as usize,
+    })
+}
+
+fn referrers_page(found: store::ReferrersPage) -> catalog::ReferrersPage {
+    catalog::ReferrersPage { descriptors: found.descriptors, more: found.more }
 }
 
 impl uploads::Host for &mut Data {}
 
 impl uploads::HostWithStore<Data> for Host {
-    async fn create(accessor: &Accessor<Data, Host>, name: String) -> Result<Result<String, types::Error>> {
+    async fn create(
+        accessor: &Accessor<Data, Host>,
+        name: String,
+        algorithm: Option<String>,
+    ) -> Result<Result<String, types::Error>> {
         let ((store, id), name) = (store(accessor), repository(&name)?);
-        let answer = blocking(move || store.create_upload(&name)).await?;
+        let algorithm = match algorithm {
+            Some(text) => Algorithm::ALL
+                .into_iter()
+                .find(|algorithm| algorithm.as_str() == text)
+                .with_context(|| format!("the component passed {text:?} to storage"))?,
+            None => Algorithm::Sha256,
+        };
+        let answer = blocking(move || store.create_upload(&name, algorithm)).await?;
         Ok(answer.map(|upload| upload.to_string()).map_err(|error| failed(error, id)))
     }
 

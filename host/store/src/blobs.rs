@@ -48,7 +48,13 @@ impl Store {
             return Ok(false);
         }
         inner.backend.commit(&[hold(to, digest, &held)], true)?;
+        inner.remember_holder(to, digest);
         Ok(true)
+    }
+
+    /// A repository that lately held the blob, where one is remembered: a hint for [`mount`](Store::mount).
+    pub fn holder(&self, digest: &Digest) -> Option<RepositoryName> {
+        self.inner.holders.get(digest.as_str())
     }
 
     /// Makes the repository no longer hold the blob; `false` when it did not. The bytes stay, and so do other
@@ -70,6 +76,11 @@ pub(crate) fn hold(repository: &RepositoryName, digest: &Digest, content: &Diges
 }
 
 impl Inner {
+    /// For [`holder`](Store::holder).
+    pub fn remember_holder(&self, repository: &RepositoryName, digest: &Digest) {
+        self.holders.put(digest.as_str(), repository.clone(), repository.as_str().len());
+    }
+
     /// Whose bytes the repository's hold on a blob names.
     pub fn hold(
         &self,

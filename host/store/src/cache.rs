@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// So many that threads seldom meet at one lock; it is held for a look-up only.
-const SHARDS: usize = 32;
-
 /// What one entry weighs beyond what it is said to: its key, the table's share.
 const OVERHEAD: usize = 256;
 
@@ -23,10 +20,12 @@ struct Shard<V> {
 }
 
 impl<V: Clone> Cache<V> {
-    /// A cache that holds `weight` bytes at most, counting what [`put`](Cache::put) is told and the keys.
-    pub fn new(weight: usize) -> Cache<V> {
+    /// A cache that holds `weight` bytes at most, counting what [`put`](Cache::put) is told and the keys, and no value
+    /// of more than half a shard: with many shards threads seldom meet at a lock, with few there is room for what is
+    /// large.
+    pub fn new(weight: usize, shards: usize) -> Cache<V> {
         let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new(), weight: 0 });
-        Cache { shards: (0..SHARDS).map(|_| shard()).collect(), generation: weight / SHARDS / 2 }
+        Cache { shards: (0..shards).map(|_| shard()).collect(), generation: weight / shards / 2 }
     }
 
     pub fn get(&self, key: &str) -> Option<V> {
@@ -54,7 +53,7 @@ impl<V: Clone> Cache<V> {
     }
 
     fn shard(&self, key: &str) -> std::sync::MutexGuard<'_, Shard<V>> {
-        self.shards[spread(key) % SHARDS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.shards[spread(key) % self.shards.len()].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_was_put_is_found_until_it_is_removed() {
-        let cache = Cache::new(1 << 20);
+        let cache = Cache::new(1 << 20, 32);
         cache.put("a", 1, 0);
         cache.put("a", 2, 0);
         assert_eq!(cache.get("a"), Some(2));
@@ -104,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_weight_is_bounded_and_what_is_in_use_stays() {
-        let cache = Cache::new(1 << 20);
+        let cache = Cache::new(1 << 20, 32);
         cache.put("wanted", 0, 1 << 10);
         for i in 0..100_000 {
             cache.put(&i.to_string(), i, 1 << 10);
@@ -118,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_too_heavy_is_not_remembered_nor_is_what_it_replaces() {
-        let cache = Cache::new(1 << 20);
+        let cache = Cache::new(1 << 20, 32);
         cache.put("a", 1, 10);
         cache.put("a", 2, 1 << 20);
         assert_eq!(cache.get("a"), None);

@@ -1,11 +1,15 @@
-use crate::backend::{Fault, Stamp, Wait};
+use crate::backend::{Fault, Wait};
 use crate::error::Error;
+use crate::lists::Names;
 use crate::{Inner, Store, now, waited};
-use names::{RepositoryName, Tag};
-use std::sync::Arc;
+use names::{Algorithm, Digest, RepositoryName, Tag};
+use std::time::SystemTime;
 
-/// How many names of one directory are held at a time when repositories are listed.
+/// How many names of one directory are looked into at a time.
 const BATCH: usize = 1000;
+
+/// Directories with fewer repositories in them are read anew each time: there are many, and each is soon read.
+const SHORT: usize = 32;
 
 /// Some names, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,18 +20,9 @@ pub struct Page {
     pub more: bool,
 }
 
-/// A repository's tags as they were listed, and the state of their directory then.
-pub(crate) struct Tags {
-    stamp: Stamp,
-    names: Box<[Box<str>]>,
-}
-
-impl Tags {
-    fn page(&self, after: Option<&str>, limit: usize) -> Page {
-        let from = after.map_or(0, |after| self.names.partition_point(|name| **name <= *after));
-        let rest = &self.names[from..];
-        let names = &rest[..limit.min(rest.len())];
-        Page { names: names.iter().map(|name| name.to_string()).collect(), more: names.len() < rest.len() }
+impl From<Names> for Page {
+    fn from(found: Names) -> Page {
+        Page { names: found.names, more: found.more }
     }
 }
 
@@ -40,24 +35,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<Page>, Error> {
-        let inner = &self.inner;
-        let directory = layout::tags(repository);
-        if let Ok(Some(tags)) = inner.known_tags(&directory, Wait::May) {
-            return Ok(Some(tags.page(after, limit)));
-        }
-        let Some(listing) = inner.backend.list(&directory, None, usize::MAX)? else {
-            let known = inner.is_repository(repository)?;
-            return Ok(known.then(|| Page { names: Vec::new(), more: false }));
-        };
-        let names = listing.names.into_iter().filter(|name| name.parse::<Tag>().is_ok());
-        let tags =
-            Arc::new(Tags { stamp: listing.stamp, names: names.map(String::into_boxed_str).collect() });
-        if listing.stamp.settled {
-            let weight =
-                tags.names.iter().map(|name| name.len().next_multiple_of(16) + size_of::<Box<str>>()).sum();
-            inner.tags.put(&directory, tags.clone(), weight);
-        }
-        Ok(Some(tags.page(after, limit)))
+        waited(self.inner.tags(repository, after, limit, Wait::May))
     }
 
     /// [`tags`](Store::tags), if it need not wait.
@@ -67,12 +45,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Option<Result<Option<Page>, Error>> {
-        let directory = layout::tags(repository);
-        match self.inner.known_tags(&directory, Wait::Never) {
-            Ok(Some(tags)) => now(Ok(Some(tags.page(after, limit)))),
-            Ok(None) => None,
-            Err(fault) => now(Err(fault)),
-        }
+        now(self.inner.tags(repository, after, limit, Wait::Never))
     }
 
     /// The names of repositories after `after`, which need not exist, by path component, `limit` at most. Reads only
@@ -86,25 +59,65 @@ impl Store {
 }
 
 impl Inner {
-    /// The list that is remembered, if the directory is as it was.
-    fn known_tags(&self, directory: &str, wait: Wait) -> Result<Option<Arc<Tags>>, Fault> {
-        let Some(tags) = self.tags.get(directory) else { return Ok(None) };
-        match self.backend.stat(directory, Some(&tags.stamp), wait)? {
-            Some(stamp) if stamp.same(&tags.stamp) => Ok(Some(tags)),
-            _ => {
-                self.tags.remove(directory);
-                Ok(None)
-            }
+    fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+        wait: Wait,
+    ) -> Result<Option<Page>, Fault> {
+        let is_tag = |name: &str| name.parse::<Tag>().is_ok();
+        let found = self.names(&layout::tags(repository), after, limit, is_tag, 0, wait)?;
+        if let Some(found) = found
+            && !found.names.is_empty()
+        {
+            return Ok(Some(found.into()));
         }
+        if wait == Wait::Never {
+            return Err(Fault::WouldWait);
+        }
+        Ok(self.is_repository(repository)?.then(|| Page { names: Vec::new(), more: false }))
     }
 
+    /// Whether there is such a repository: it has a manifest, a tag or an upload that is not too old. Whatever else is
+    /// left of one that was emptied means nothing.
     fn is_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
-        for directory in [layout::manifests(name), layout::layers(name)] {
-            if waited(self.backend.stat(&directory, None, Wait::May))?.is_some() {
+        for algorithm in Algorithm::ALL {
+            let is_revision = &mut |hex: &str| {
+                let Ok(digest) = [algorithm.as_str(), ":", hex].concat().parse::<Digest>() else {
+                    return Ok(false);
+                };
+                Ok(waited(self.revision(name, &digest, Wait::May))?.is_some())
+            };
+            if self.backend.any(&layout::revisions(name, algorithm), is_revision)? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        let is_tag = &mut |tag: &str| {
+            let Ok(tag) = tag.parse::<Tag>() else { return Ok(false) };
+            let key = layout::in_directory(&layout::tag(name, &tag), layout::CURRENT_LINK);
+            Ok(waited(self.link(&key, Wait::May))?.is_some())
+        };
+        if self.backend.any(&layout::tags(name), is_tag)? {
+            return Ok(true);
+        }
+        let uploads = layout::uploads(name);
+        let is_young = &mut |id: &str| {
+            let key = layout::in_directory(&layout::in_directory(&uploads, id), layout::STARTED_AT);
+            let started_at = match waited(self.backend.read(&key, 64, Wait::May)) {
+                // Not a time, whatever it is.
+                Err(Error::Corrupt { .. }) => None,
+                found => found?,
+            };
+            let started_at = started_at.and_then(|small| String::from_utf8(small.bytes.into()).ok());
+            let began = started_at.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
+            // One from the future is as young as can be.
+            Ok(began.is_some_and(|began| {
+                SystemTime::now().duration_since(began).is_ok_and(|age| age < self.upload_age)
+                    || began > SystemTime::now()
+            }))
+        };
+        self.backend.any(&uploads, is_young)
     }
 
     /// Adds what lies in `directory`, whose name as a repository is `name`, and below it, after `after`, which is
@@ -128,17 +141,24 @@ impl Inner {
         }
         let mut last = first.map(str::to_owned);
         while !page.more {
-            let Some(listing) = self.backend.list(directory, last.as_deref(), BATCH)? else { return Ok(()) };
-            for component in &listing.names {
+            // What is no name, such as `_layers`, has no repository below it either.
+            let is_name = |name: &str| name.parse::<RepositoryName>().is_ok();
+            let batch = limit.clamp(1, BATCH);
+            let Some(found) =
+                waited(self.names(directory, last.as_deref(), batch, is_name, SHORT, Wait::May))?
+            else {
+                return Ok(());
+            };
+            for component in &found.names {
                 self.enter(directory, name, component, false, None, limit, page)?;
                 if page.more {
                     return Ok(());
                 }
             }
-            if !listing.more {
+            if !found.more {
                 return Ok(());
             }
-            last = listing.names.last().cloned();
+            last = found.names.last().cloned();
         }
         Ok(())
     }
@@ -159,7 +179,7 @@ impl Inner {
             "" => component.to_owned(),
             _ => layout::in_directory(name, component),
         };
-        // What is no name, such as `_layers`, has no repository below it either.
+        // Too long a name, perhaps.
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
         if !passed && self.is_repository(&repository)? {
             if page.names.len() >= limit {

@@ -222,8 +222,17 @@ impl Backend for Files {
         let Some(fd) = self.directory(directory)? else { return Ok(None) };
         let stamp = stamp_of(&fd).map_err(|error| Error::new("stat", directory, error))?;
         let (names, more) =
-            tree::list(&fd, after, limit).map_err(|error| Error::new("list", directory, error))?;
+            tree::list(fd, after, limit).map_err(|error| Error::new("list", directory, error))?;
         Ok(Some(Listing { names, more, stamp }))
+    }
+
+    fn any(
+        &self,
+        directory: &str,
+        wanted: &mut dyn FnMut(&str) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let Some(fd) = self.directory(directory)? else { return Ok(false) };
+        tree::any(fd, wanted).map_err(|error| Error::new("list", directory, error))?
     }
 
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error> {

@@ -20,7 +20,9 @@ mod error;
 mod files;
 mod hashstate;
 mod links;
+mod lists;
 mod manifests;
+mod referrers;
 mod session;
 mod uploads;
 
@@ -28,14 +30,17 @@ pub use catalog::Page;
 pub use content::{Content, ContentBody};
 pub use error::{Cause, Error, OpenError, PutManifestError, UploadError};
 pub use manifests::{Manifest, PutManifest};
+pub use referrers::{ReferrersPage, ReferrersQuery};
 
 use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;
 use cache::Cache;
+use names::Algorithm;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 /// How to open a [`Store`].
 #[derive(Clone, Debug)]
@@ -46,15 +51,27 @@ pub struct Options {
     pub fsync: bool,
     /// The largest manifest that is read, in bytes: the protocol accepts none that is larger.
     pub manifest_limit: u64,
-    /// How many bytes are remembered: two fifths of them of manifests, a fifth each of small blobs, of links (half
-    /// a kilobyte a link) and of lists of tags. `limits.cache`.
+    /// How many bytes are remembered: eight twentieths of them of manifests, four each of small blobs and of links
+    /// (half a kilobyte a link), two of lists, one of referrers, one of who holds what. `limits.cache`.
     pub cache: usize,
+    /// How long an upload under way makes its repository one that is listed.
+    /// `storage.maintenance.uploadpurging.age`.
+    pub upload_age: Duration,
 }
+
+/// A week, as in distribution.
+const UPLOAD_AGE: Duration = Duration::from_secs(168 * 60 * 60);
 
 impl Options {
     /// The defaults, for a tree at `root`.
     pub fn new(root: impl Into<PathBuf>) -> Options {
-        Options { root: root.into(), fsync: true, manifest_limit: 4 << 20, cache: 20 << 20 }
+        Options {
+            root: root.into(),
+            fsync: true,
+            manifest_limit: 4 << 20,
+            cache: 20 << 20,
+            upload_age: UPLOAD_AGE,
+        }
     }
 }
 
@@ -70,10 +87,16 @@ const WRITER_LOCKS: usize = 64;
 struct Inner {
     backend: Box<dyn Backend>,
     manifest_limit: u64,
+    upload_age: Duration,
     links: Cache<links::Known>,
     manifests: Cache<Bytes>,
     blobs: Cache<(Stamp, Option<Bytes>)>,
-    tags: Cache<Arc<catalog::Tags>>,
+    lists: Cache<Arc<lists::Window>>,
+    referrers: Cache<Arc<referrers::Known>>,
+    /// The repositories whose referrers were found complete, with the stamps of their revisions then.
+    indexed: Cache<[Option<Stamp>; Algorithm::ALL.len()]>,
+    /// Who lately held a blob.
+    holders: Cache<names::RepositoryName>,
     /// Storing manifests shares, deleting excludes, so that nothing goes between a check and what was checked for.
     writers: [RwLock<()>; WRITER_LOCKS],
     /// The upload sessions that someone in this process writes to.
@@ -94,10 +117,14 @@ impl Store {
         let inner = Inner {
             backend: Box::new(files),
             manifest_limit: options.manifest_limit,
-            links: Cache::new(options.cache / 5),
-            manifests: Cache::new(options.cache / 5 * 2),
-            blobs: Cache::new(options.cache / 5),
-            tags: Cache::new(options.cache / 5),
+            upload_age: options.upload_age,
+            links: Cache::new(options.cache / 20 * 4, 32),
+            manifests: Cache::new(options.cache / 20 * 8, 32),
+            blobs: Cache::new(options.cache / 20 * 4, 32),
+            lists: Cache::new(options.cache / 20 * 2, 2),
+            referrers: Cache::new(options.cache / 20, 1),
+            indexed: Cache::new(options.cache / 40, 8),
+            holders: Cache::new(options.cache / 40, 8),
             writers: std::array::from_fn(|_| RwLock::new(())),
             sessions: Mutex::default(),
             ahead: Arc::default(),

@@ -1,9 +1,9 @@
 use crate::backend::{Fault, Source, Unit, Wait};
 use crate::error::{Error, PutManifestError};
-use crate::{Inner, Store, now, waited};
+use crate::hashstate::digest_of;
+use crate::{Inner, Store, now, referrers, waited};
 use bytes::Bytes;
-use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use sha2::{Digest as _, Sha256, Sha512};
+use names::{Digest, Reference, RepositoryName, Tag};
 
 /// Manifests up to this many bytes are hashed where the request is: it takes some tens of microseconds.
 const HASHED_AT_ONCE: u64 = 64 << 10;
@@ -55,8 +55,9 @@ impl Store {
         now(self.inner.manifest(repository, reference, Wait::Never))
     }
 
-    /// Stores a manifest and points its tags at it. Repeating it changes nothing. In a crash some prefix survives of:
-    /// bytes, revision, then for each tag its index and the tag itself.
+    /// Stores a manifest, lists it among its subject's referrers and points its tags at it. Repeating it changes
+    /// nothing. In a crash some prefix survives of: bytes, revision, the entry among the referrers, then for each tag
+    /// its index and the tag itself.
     ///
     /// # Errors
     /// [`PutManifestError::Missing`] names all that the repository lacks; then nothing was stored.
@@ -72,7 +73,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a manifest and every tag that names it; `false` when the repository has no such manifest. Its blobs
+    /// Removes a manifest, every tag that names it and its entry among its subject's referrers; `false` when the repository has no such manifest. Its blobs
     /// stay, and so do manifests it refers to.
     pub fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
         let inner = &self.inner;
@@ -91,12 +92,16 @@ impl Store {
                 inner.backend.remove(&directory)?;
             }
         }
-        let hold = match is_revision {
-            true => layout::revision(repository, digest),
-            // Linked where a very old tree has its manifests.
-            false => layout::layer(repository, digest),
-        };
-        inner.backend.remove(&hold)
+        if !is_revision {
+            // Linked where a very old tree has its manifests, which are about no other.
+            return inner.backend.remove(&layout::layer(repository, digest));
+        }
+        let referrer = inner.referrer(repository, digest)?;
+        let removed = inner.backend.remove(&layout::revision(repository, digest))?;
+        if let Some(referrer) = referrer {
+            inner.forget_referrer(repository, digest, &referrer)?;
+        }
+        Ok(removed)
     }
 
     /// Removes a tag; `false` when there is none. The manifest and its other tags stay.
@@ -114,29 +119,41 @@ impl Inner {
         reference: &Reference,
         wait: Wait,
     ) -> Result<Option<Manifest>, Fault> {
-        let digest = match reference {
-            Reference::Digest(digest) => digest.clone(),
-            Reference::Tag(tag) => {
-                let key = layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK);
-                match self.link(&key, wait)? {
-                    Some(link) => link.digest,
-                    None => return Ok(None),
-                }
-            }
+        let tag = match reference {
+            Reference::Digest(digest) => return self.manifest_by_digest(repository, digest, wait),
+            Reference::Tag(tag) => layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK),
         };
-        let found = match self.revision(repository, &digest, wait)? {
+        let mut link = self.link(&tag, wait)?;
+        while let Some(named) = link {
+            let found = self.manifest_by_digest(repository, &named.digest, wait)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            // Perhaps the tag was moved meanwhile, and what it had named deleted.
+            link = self.link(&tag, wait)?.filter(|now| now.digest != named.digest);
+        }
+        Ok(None)
+    }
+
+    fn manifest_by_digest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<Manifest>, Fault> {
+        let found = match self.revision(repository, digest, wait)? {
             Some(link) => self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes)),
-            None => self.layer_manifest(repository, &digest, wait)?.map(|bytes| (None, bytes)),
+            None => self.layer_manifest(repository, digest, wait)?.map(|bytes| (None, bytes)),
         };
         Ok(found.map(|(media_type, bytes)| Manifest {
-            digest,
+            digest: digest.clone(),
             media_type: media_type.map(|text| text.as_ref().to_owned()),
             bytes,
         }))
     }
 
     /// The bytes of a manifest that some repository holds.
-    fn manifest_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<Bytes>, Fault> {
+    pub fn manifest_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<Bytes>, Fault> {
         if let Some(bytes) = self.manifests.get(digest.as_str()) {
             return Ok(Some(bytes));
         }
@@ -175,8 +192,9 @@ impl Inner {
     fn check(&self, repository: &RepositoryName, manifest: &PutManifest) -> Result<(), PutManifestError> {
         let mut blobs = Vec::new();
         for digest in &manifest.blobs {
-            if waited(self.stat_blob(repository, digest, Wait::May))?.is_none() {
-                blobs.push(digest.clone());
+            match waited(self.stat_blob(repository, digest, Wait::May))? {
+                Some(_) => self.remember_holder(repository, digest),
+                None => blobs.push(digest.clone()),
             }
         }
         let mut manifests = Vec::new();
@@ -199,6 +217,7 @@ impl Inner {
 /// What is written for a manifest, in the order in which it becomes visible: the last is what makes the tag name it.
 fn units(repository: &RepositoryName, manifest: PutManifest) -> Vec<Unit> {
     let PutManifest { digest, bytes, media_type, tags, .. } = manifest;
+    let referrer = referrers::unit(repository, &digest, &bytes, media_type.as_deref());
     let text = Bytes::copy_from_slice(digest.as_str().as_bytes());
     let link = |name: &str| (name.to_owned(), Source::Bytes(text.clone()));
     let data = (layout::DATA.to_owned(), Source::Bytes(bytes));
@@ -212,16 +231,10 @@ fn units(repository: &RepositoryName, manifest: PutManifest) -> Vec<Unit> {
             files: media_type.into_iter().chain([link(layout::LINK)]).collect(),
         },
     ];
+    units.extend(referrer);
     units.extend(tags.iter().map(|tag| Unit {
         directory: layout::tag(repository, tag),
         files: vec![link(&layout::tag_index_link(&digest)), link(layout::CURRENT_LINK)],
     }));
     units
-}
-
-fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
-    match algorithm {
-        Algorithm::Sha256 => Digest::from_raw(algorithm, &Sha256::digest(bytes)),
-        Algorithm::Sha512 => Digest::from_raw(algorithm, &Sha512::digest(bytes)),
-    }
 }

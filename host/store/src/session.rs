@@ -2,10 +2,10 @@
 
 use crate::backend::{Draft, DraftError, Source, Unit};
 use crate::error::UploadError;
-use crate::{Inner, blobs, hashstate};
+use crate::hashstate::{self, Hash};
+use crate::{Inner, blobs};
 use bytes::Bytes;
 use names::{Algorithm, Digest, RepositoryName};
-use sha2::{Digest as _, Sha256, Sha512};
 use std::sync::{Arc, PoisonError};
 
 /// How many bytes are read at a time where bytes have to be hashed again.
@@ -45,8 +45,8 @@ impl Drop for Lock {
 /// continued.
 pub(crate) struct Writer {
     draft: Box<dyn Draft>,
-    hash: Sha256,
-    start: (u64, Sha256),
+    hash: Hash,
+    start: (u64, Hash),
     unfinished: Unfinished,
     settled: bool,
     /// Dropped last: after the session was left in order.
@@ -54,13 +54,19 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Opens the session whose lock this is, at the offset `at` where one is given.
-    pub fn open(lock: Lock, at: Option<u64>, unfinished: Unfinished) -> Result<Writer, UploadError> {
+    /// Opens the session whose lock this is, at the offset `at` where one is given. `algorithm` is the one that will be
+    /// asked for, where that is known.
+    pub fn open(
+        lock: Lock,
+        at: Option<u64>,
+        unfinished: Unfinished,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Writer, UploadError> {
         let draft = open_draft(&lock)?;
         if at.is_some_and(|at| at != draft.len()) {
             return Err(UploadError::WrongOffset(draft.len()));
         }
-        let hash = hash_so_far(&*draft, &lock.inner.boot)?;
+        let hash = hash_so_far(&*draft, &lock.inner.boot, algorithm)?;
         let start = (draft.len(), hash.clone());
         Ok(Writer { draft, hash, start, unfinished, settled: false, lock })
     }
@@ -85,12 +91,12 @@ impl Writer {
 
     /// Publishes the session's bytes as a blob that the repository holds, and returns its size.
     pub fn publish(mut self, repository: &RepositoryName, digest: &Digest) -> Result<u64, UploadError> {
-        let actual = match digest.algorithm() {
-            Algorithm::Sha256 => Digest::from_raw(Algorithm::Sha256, &self.hash.clone().finalize()),
-            Algorithm::Sha512 => {
-                let mut hash = Sha512::new();
+        let actual = match digest.algorithm() == self.hash.algorithm() {
+            true => self.hash.clone().digest(),
+            false => {
+                let mut hash = Hash::new(digest.algorithm());
                 reread(&*self.draft, 0, |bytes| hash.update(bytes))?;
-                Digest::from_raw(Algorithm::Sha512, &hash.finalize())
+                hash.digest()
             }
         };
         if actual != *digest {
@@ -104,6 +110,7 @@ impl Writer {
         };
         let backend = &self.lock.inner.backend;
         backend.commit(&[blobs::hold(repository, digest, digest), bytes], true)?;
+        self.lock.inner.remember_holder(repository, digest);
         self.settled = true;
         if let Err(error) = backend.end_draft(&session) {
             tracing::warn!(%error, "cannot clear away a finished upload");
@@ -154,14 +161,25 @@ pub(crate) fn cancel(lock: &Lock) -> Result<(), UploadError> {
     Ok(lock.inner.backend.end_draft(&lock.session)?)
 }
 
+/// Makes a session without bytes hash with this algorithm from the start.
+pub(crate) fn expect(lock: &Lock, algorithm: Algorithm) -> Result<(), UploadError> {
+    let state = hashstate::encode(&lock.inner.boot, 0, &Hash::new(algorithm));
+    Ok(open_draft(lock)?.keep_state(&state)?)
+}
+
 /// The hash of what a session has: from the kept state, and the bytes after it if there are any; from all bytes if the
 /// state does not fit them. The bytes there are decide.
-fn hash_so_far(draft: &dyn Draft, boot: &hashstate::Boot) -> Result<Sha256, UploadError> {
-    if draft.len() == 0 {
-        return Ok(Sha256::new());
+fn hash_so_far(
+    draft: &dyn Draft,
+    boot: &hashstate::Boot,
+    algorithm: Option<Algorithm>,
+) -> Result<Hash, UploadError> {
+    if let (0, Some(algorithm)) = (draft.len(), algorithm) {
+        return Ok(Hash::new(algorithm));
     }
     let kept = draft.state()?.and_then(|text| hashstate::decode(boot, &text));
-    let (from, mut hash) = kept.filter(|(offset, _)| *offset <= draft.len()).unwrap_or((0, Sha256::new()));
+    let unknown = || (0, Hash::new(algorithm.unwrap_or(Algorithm::Sha256)));
+    let (from, mut hash) = kept.filter(|(offset, _)| *offset <= draft.len()).unwrap_or_else(unknown);
     reread(draft, from, |bytes| hash.update(bytes))?;
     Ok(hash)
 }

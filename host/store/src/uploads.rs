@@ -1,10 +1,10 @@
 use crate::backend::Wait;
 use crate::error::{Error, UploadError};
-use crate::session::{Lock, Unfinished, Writer, cancel};
+use crate::session::{Lock, Unfinished, Writer, cancel, expect};
 use crate::{Inner, Store, waited};
 use bytes::Bytes;
 use http_body::Body;
-use names::{Digest, RepositoryName, UploadId};
+use names::{Algorithm, Digest, RepositoryName, UploadId};
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -37,13 +37,26 @@ const AHEAD: usize = 1 << 20;
 const LINGER: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// Begins an upload session at offset 0. It need not survive a crash of the machine.
-    pub fn create_upload(&self, repository: &RepositoryName) -> Result<UploadId, Error> {
+    /// Begins an upload session at offset 0. It need not survive a crash of the machine. `algorithm` is that of the
+    /// digest it will be finished with; with another one its bytes are read a second time.
+    pub fn create_upload(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
         let id = crate::files::random_id()
             .map_err(|error| Error::new("draw random bytes for", "an upload's name", error))?;
         // RFC 3339, as distribution writes it.
         let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        self.inner.backend.begin_draft(&layout::upload(repository, &id), &started_at)?;
+        let session = layout::upload(repository, &id);
+        self.inner.backend.begin_draft(&session, &started_at)?;
+        // What is not said is SHA-256.
+        if algorithm != Algorithm::Sha256
+            && let Some(lock) = Lock::take(&self.inner, &session)
+            && let Err(error) = expect(&lock, algorithm)
+        {
+            tracing::warn!(%error, "an upload's bytes will be read a second time to be hashed");
+        }
         Ok(id)
     }
 
@@ -84,7 +97,7 @@ impl Store {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
     {
-        let writer = self.writer(repository, id, at, Unfinished::Keep).await?;
+        let writer = self.writer(repository, id, at, Unfinished::Keep, None).await?;
         let mut received = receive(writer, Batch::new(&self.inner.ahead), body).await?;
         let interrupted = received.interrupted.take();
         let offset = blocking(move || Ok(received.write()?.close())).await?;
@@ -109,7 +122,8 @@ impl Store {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
     {
-        let writer = self.writer(repository, id, at, Unfinished::Undo).await?;
+        let algorithm = Some(digest.algorithm());
+        let writer = self.writer(repository, id, at, Unfinished::Undo, algorithm).await?;
         let offset = writer.start();
         let received = match body {
             Some(body) => receive(writer, Batch::new(&self.inner.ahead), body).await?,
@@ -132,12 +146,13 @@ impl Store {
         id: &UploadId,
         at: Option<u64>,
         unfinished: Unfinished,
+        algorithm: Option<Algorithm>,
     ) -> Result<Box<Writer>, UploadError> {
         let session: Arc<str> = layout::upload(repository, id).into();
         let deadline = Instant::now() + BUSY_FOR;
         loop {
             let (inner, session) = (self.inner.clone(), session.clone());
-            match blocking(move || open(&inner, &session, at, unfinished)).await {
+            match blocking(move || open(&inner, &session, at, unfinished, algorithm)).await {
                 Err(UploadError::Busy) if Instant::now() < deadline => tokio::time::sleep(BUSY_POLL).await,
                 result => return result,
             }
@@ -150,9 +165,10 @@ fn open(
     session: &str,
     at: Option<u64>,
     unfinished: Unfinished,
+    algorithm: Option<Algorithm>,
 ) -> Result<Box<Writer>, UploadError> {
     let lock = Lock::take(inner, session).ok_or(UploadError::Busy)?;
-    Writer::open(lock, at, unfinished).map(Box::new)
+    Writer::open(lock, at, unfinished, algorithm).map(Box::new)
 }
 
 /// Does something on a blocking thread. It runs to its end even when nobody awaits it any more.

@@ -3,6 +3,7 @@
 
 mod common;
 use common::*;
+use names::Algorithm;
 use std::fs;
 use store::UploadError;
 
@@ -44,11 +45,11 @@ fn a_sha512_push_lies_under_its_own_digest() {
     let store = tree.open();
     run(async {
         let digest = sha512("bytes");
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body("by")).await.unwrap();
         assert_eq!(store.finish(&name, &id, Some(2), Some(body("tes")), &digest).await.unwrap(), 5);
         assert_eq!(pull(&store, &name, &digest).await.unwrap(), b"bytes");
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let result = store.finish(&name, &id, None, Some(body("other")), &digest).await;
         assert!(matches!(result, Err(UploadError::DigestMismatch { actual }) if actual == sha512("other")));
     });

@@ -3,6 +3,7 @@
 
 mod common;
 use common::*;
+use names::Algorithm;
 use std::fs;
 use std::os::unix::fs::symlink;
 use store::{Options, Store};
@@ -195,7 +196,7 @@ fn a_symbolic_link_that_leads_out_of_the_tree_is_refused() {
     assert!(!matches!(store.manifest_now(&x, &"latest".parse().unwrap()), Some(Ok(Some(_)))));
     assert_eq!(store.repositories(None, 10).unwrap().names, ["y"]);
     let before = outside.files("");
-    assert!(store.create_upload(&x).is_err());
+    assert!(store.create_upload(&x, Algorithm::Sha256).is_err());
     assert!(store.put_manifest(&x, manifest("two", &["latest"])).is_err());
     assert!(store.delete_tag(&x, &"latest".parse().unwrap()).is_err());
     assert!(store.mount(&x, &repository("y"), &sha256("other")).is_err());

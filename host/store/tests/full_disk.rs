@@ -4,6 +4,7 @@
 
 mod common;
 use common::*;
+use names::Algorithm;
 use std::path::Path;
 use std::process::Command;
 use store::{Error, PutManifestError, UploadError};
@@ -38,7 +39,7 @@ fn a_full_disk_says_so_and_the_session_survives_at_its_true_offset() {
     let (store, name, bytes) = (tree.open(), repository("a"), noise(3 << 20));
     run(async {
         let kept = push(&store, &name, noise(1 << 20)).await;
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body(&bytes[..1 << 20])).await.unwrap();
         let result = store.append(&name, &id, Some(1 << 20), body(&bytes[1 << 20..])).await;
         assert!(matches!(result, Err(UploadError::Storage(Error::Full(_)))), "{result:?}");
@@ -89,7 +90,7 @@ fn a_full_disk_while_a_blob_is_published_leaves_the_session_its_bytes() {
     let Some(Mounted(tree)) = &Mounted::new("1m") else { return };
     let (store, name) = (tree.open(), repository("a"));
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body("bytes")).await.unwrap();
         let mut filling = 0;
         while std::fs::write(tree.path(format!("filling{filling}")), noise(4096)).is_ok() {
@@ -115,7 +116,7 @@ fn a_read_only_disk_is_read_from_and_says_that_it_takes_no_writes() {
     let store = tree.open();
     assert_eq!(get(&store, &name, "latest").unwrap(), "one");
     assert_eq!(run(pull(&store, &name, &digest)).unwrap(), b"bytes");
-    assert!(matches!(store.create_upload(&name), Err(Error::ReadOnly(_))));
+    assert!(matches!(store.create_upload(&name, Algorithm::Sha256), Err(Error::ReadOnly(_))));
     let result = store.put_manifest(&name, manifest("two", &["latest"]));
     assert!(matches!(result, Err(PutManifestError::Storage(Error::ReadOnly(_)))), "{result:?}");
     let result = store.delete_tag(&name, &"latest".parse().unwrap());

@@ -3,6 +3,7 @@
 
 mod common;
 use common::*;
+use names::Algorithm;
 use std::fs;
 use std::time::Duration;
 use store::UploadError;
@@ -12,7 +13,7 @@ fn two_writers_of_one_session_do_not_mix() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let (sender, slow) = sent();
         let first = store.append(&name, &id, Some(0), slow);
         let second = async {
@@ -51,7 +52,7 @@ fn another_process_that_writes_to_the_session_is_noticed() {
     let (tree, name) = (Tree::new(), repository("a"));
     let (store, other) = (tree.open(), tree.open());
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let (sender, slow) = sent();
         let first = store.append(&name, &id, Some(0), slow);
         let second = async {
@@ -69,7 +70,7 @@ fn a_restart_goes_on_from_the_kept_hash_state_and_reads_nothing_again() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(100_000));
     let id = run(async {
         let store = tree.open();
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, None, body(&bytes[..99_000])).await.unwrap();
         id
     });
@@ -91,7 +92,7 @@ fn a_session_without_a_usable_hash_state_is_hashed_again() {
     for kind in 0..4 {
         run(async {
             let store = tree.open();
-            let id = store.create_upload(&name).unwrap();
+            let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
             let directory = tree.repository("a").join(format!("_uploads/{id}"));
             let (data, state) = (directory.join("data"), directory.join("_hashstate"));
             store.append(&name, &id, None, body(&bytes[..500_000])).await.unwrap();
@@ -129,7 +130,7 @@ fn a_session_that_distribution_began_is_continued() {
     assert_eq!(run(pull(&store, &name, &sha256("hello"))).unwrap(), b"hello");
     assert_eq!(tree.files(directory), [] as [&str; 0]);
     // Nor does anything of it turn up in the next one.
-    let id = store.create_upload(&name).unwrap();
+    let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
     assert_eq!(tree.files(format!("repositories/a/_uploads/{id}")), ["data", "startedat"]);
 }
 
@@ -140,7 +141,7 @@ fn a_session_knows_nothing_of_those_that_ended() {
     run(async {
         for round in 0..3 {
             // Its hash state is of more bytes than the next session begins with.
-            let id = store.create_upload(&name).unwrap();
+            let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
             store.append(&name, &id, Some(0), body(format!("long {round}"))).await.unwrap();
             match round {
                 0 => store.cancel_upload(&name, &id).unwrap(),
@@ -148,7 +149,7 @@ fn a_session_knows_nothing_of_those_that_ended() {
                     store.finish(&name, &id, None, NONE, &sha256(format!("long {round}"))).await.unwrap(),
                 ),
             }
-            let id = store.create_upload(&name).unwrap();
+            let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
             assert_eq!(store.upload_offset(&name, &id).unwrap(), 0);
             let directory = format!("repositories/a/_uploads/{id}");
             assert_eq!(fs::metadata(tree.path(format!("{directory}/startedat"))).unwrap().len(), 20);
@@ -163,7 +164,7 @@ fn a_session_knows_nothing_of_those_that_ended() {
 #[test]
 fn a_session_says_when_it_began() {
     let (tree, name) = (Tree::new(), repository("a"));
-    let id = tree.open().create_upload(&name).unwrap();
+    let id = tree.open().create_upload(&name, Algorithm::Sha256).unwrap();
     let file = tree.repository("a").join(format!("_uploads/{id}/startedat"));
     let text = fs::read_to_string(file).unwrap();
     assert_eq!((text.len(), &text[10..11], &text[19..]), (20, "T", "Z"), "{text}");

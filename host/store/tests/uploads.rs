@@ -15,7 +15,7 @@ fn chunks_are_appended_and_the_offset_tells_how_many_bytes_came() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         assert_eq!(store.upload_offset(&name, &id).unwrap(), 0);
         assert_eq!(store.append(&name, &id, Some(0), body("he")).await.unwrap(), 2);
         assert_eq!(store.append(&name, &id, None, body("l")).await.unwrap(), 3);
@@ -31,7 +31,7 @@ fn a_chunk_at_the_wrong_offset_tells_the_right_one_and_writes_nothing() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body("hello")).await.unwrap();
         for at in [0, 4, 6, u64::MAX] {
             let result = store.append(&name, &id, Some(at), body("x")).await;
@@ -48,7 +48,7 @@ fn a_session_is_known_until_it_ends_and_in_its_repository_only() {
     let (tree, name, other) = (Tree::new(), repository("a"), repository("b"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let unknown = |result: Result<u64, UploadError>| assert!(matches!(result, Err(UploadError::Unknown)));
         unknown(store.upload_offset(&other, &id));
         unknown(store.append(&other, &id, None, body("x")).await);
@@ -59,7 +59,7 @@ fn a_session_is_known_until_it_ends_and_in_its_repository_only() {
         unknown(store.finish(&name, &id, None, NONE, &sha256("")).await);
         unknown(store.upload_offset(&name, &id));
 
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, None, body("x")).await.unwrap();
         store.cancel_upload(&name, &id).unwrap();
         unknown(store.upload_offset(&name, &id));
@@ -73,7 +73,7 @@ fn a_digest_that_does_not_match_leaves_the_session_as_it_was() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body("hel")).await.unwrap();
         let result = store.finish(&name, &id, Some(3), Some(body("p!")), &sha256("hello")).await;
         assert!(matches!(result, Err(UploadError::DigestMismatch { actual }) if actual == sha256("help!")));
@@ -89,7 +89,7 @@ fn a_body_that_breaks_off_is_kept_by_append_and_taken_back_by_finish() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(700_000));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let (sender, broken) = sent();
         sender.send(Ok(bytes.slice(..600_000))).unwrap();
         sender.send(Err("the client went away".into())).unwrap();
@@ -117,7 +117,7 @@ fn an_append_that_nobody_awaits_any_more_keeps_what_came() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(400_000));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let (sender, endless) = sent();
         for piece in bytes[..300_000].chunks(30_000) {
             sender.send(Ok(bytes.slice_ref(piece))).unwrap();
@@ -142,7 +142,7 @@ fn bytes_that_came_just_before_the_client_went_are_kept() {
     let store = tree.open();
     run(async {
         for round in 0..20 {
-            let id = store.create_upload(&name).unwrap();
+            let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
             let (sender, endless) = sent();
             let drained = Arc::new(Notify::new());
             sender.send(Ok("hello".into())).unwrap();
@@ -161,7 +161,7 @@ fn a_publication_that_fails_half_way_leaves_the_session_its_bytes() {
     let (tree, name, digest) = (Tree::new(), repository("a"), sha256("hello"));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body("hello")).await.unwrap();
         // Something lies where the hold is to appear.
         let obstacle = format!("repositories/a/_layers/sha256/{}", digest.hex());
@@ -181,7 +181,7 @@ fn an_append_dropped_at_any_moment_leaves_a_session_that_goes_on() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(3_000_000));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let mut at = 0;
         for round in 0u64.. {
             let (sender, endless) = sent();
@@ -211,7 +211,7 @@ fn a_finish_that_nobody_awaits_any_more_leaves_the_session_as_it_was() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(1_000_000));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, Some(0), body(bytes.slice(..400_000))).await.unwrap();
         let (sender, endless) = sent();
         sender.send(Ok(bytes.slice(400_000..900_000))).unwrap();
@@ -247,7 +247,7 @@ fn a_body_of_very_small_pieces_arrives_whole() {
     let (tree, name, bytes) = (Tree::new(), repository("a"), noise(20_000));
     let store = tree.open();
     run(async {
-        let id = store.create_upload(&name).unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         let (sender, pieces) = sent();
         let send = async {
             for (i, byte) in bytes.chunks(7).enumerate() {

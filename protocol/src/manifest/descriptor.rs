@@ -16,6 +16,17 @@ pub struct Descriptor {
     pub size: u64,
     /// Whether `urls` tells clients to fetch them elsewhere.
     pub(super) has_urls: bool,
+    /// Where an image of an index runs, if the index says so.
+    pub platform: Option<Platform>,
+}
+
+/// Where an image runs (OCI Image Specification, "Image Index"), as far as anyone asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The processor: `amd64`.
+    pub architecture: String,
+    /// The operating system: `linux`.
+    pub os: String,
 }
 
 impl Descriptor {
@@ -80,6 +91,8 @@ pub(super) enum Seen<'de> {
     Other,
     /// An object, where [`Shape::Descriptor`] was looked for.
     Descriptor(Result<Descriptor, Problem>),
+    /// Those members of an object that are strings, where [`Shape::Texts`] was looked for.
+    Texts(Vec<(Cow<'de, str>, Cow<'de, str>)>),
     /// An array, where [`Shape::List`] was looked for.
     List(List),
 }
@@ -89,6 +102,7 @@ pub(super) enum Seen<'de> {
 pub(super) enum Shape {
     Any,
     Descriptor,
+    Texts,
     List,
 }
 
@@ -186,16 +200,24 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         let Value { keys, shape } = self;
         let start = keys.enter();
         let mut members = Members::default();
+        let mut texts = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
-            let seen = map.next_value_seed(Value { keys: &mut *keys, shape: Shape::Any })?;
-            if shape == Shape::Descriptor {
-                members.take(&key, seen);
+            let inner = match shape {
+                Shape::Descriptor if key == "platform" => Shape::Texts,
+                _ => Shape::Any,
+            };
+            let seen = map.next_value_seed(Value { keys: &mut *keys, shape: inner })?;
+            match (shape, seen) {
+                (Shape::Descriptor, seen) => members.take(&key, seen),
+                (Shape::Texts, Seen::Text(text)) => texts.push((key.clone(), text)),
+                _ => {}
             }
             keys.add(key);
         }
         keys.leave(start)?;
         Ok(match shape {
             Shape::Descriptor => Seen::Descriptor(members.descriptor()),
+            Shape::Texts => Seen::Texts(texts),
             Shape::Any | Shape::List => Seen::Other,
         })
     }
@@ -228,6 +250,7 @@ struct Members<'de> {
     digest: Option<Seen<'de>>,
     size: Option<Seen<'de>>,
     urls: Option<Seen<'de>>,
+    platform: Option<Seen<'de>>,
 }
 
 impl<'de> Members<'de> {
@@ -237,6 +260,7 @@ impl<'de> Members<'de> {
             "digest" => self.digest = Some(seen),
             "size" => self.size = Some(seen),
             "urls" => self.urls = Some(seen),
+            "platform" => self.platform = Some(seen),
             _ => {}
         }
     }
@@ -264,8 +288,17 @@ impl<'de> Members<'de> {
             None | Some(Seen::Null) => false,
             Some(_) => return Err(Problem::new("urls", "must be an array of URLs")),
         };
-        Ok(Descriptor { media_type, digest, size, has_urls })
+        let platform = match self.platform {
+            Some(Seen::Texts(texts)) => platform(texts),
+            _ => None,
+        };
+        Ok(Descriptor { media_type, digest, size, has_urls, platform })
     }
+}
+
+fn platform(texts: Vec<(Cow<'_, str>, Cow<'_, str>)>) -> Option<Platform> {
+    let text = |name| texts.iter().find(|(key, _)| key == name).map(|(_, text)| text.to_string());
+    Some(Platform { architecture: text("architecture")?, os: text("os")? })
 }
 
 /// Reads the key of an object, borrowed where it holds no escapes.

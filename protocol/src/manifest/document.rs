@@ -5,7 +5,11 @@ use super::{invalid, is_media_type};
 use crate::error::ErrorResponse;
 use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
+
+/// The longest `artifactType`: as long as a media type can be (RFC 6838 section 4.2).
+const ARTIFACT_TYPE_LIMIT: usize = 255;
 
 /// The fields that mean something to a registry, as they were found.
 #[derive(Default)]
@@ -17,6 +21,8 @@ pub(super) struct Document<'de> {
     blobs: Option<Seen<'de>>,
     manifests: Option<Seen<'de>>,
     subject: Option<Seen<'de>>,
+    artifact_type: Option<Seen<'de>>,
+    annotations: Option<Seen<'de>>,
 }
 
 /// What a manifest refers to.
@@ -51,6 +57,44 @@ impl<'de> Document<'de> {
         match self.schema_version {
             Some(Seen::Natural(version)) => Some(version),
             _ => None,
+        }
+    }
+
+    /// What kind of artifact this is: the `artifactType`, and where that is missing or empty the config's media type
+    /// (specification, "Listing Referrers").
+    pub(super) fn artifact_type(&self) -> Result<Option<&str>, ErrorResponse> {
+        let fit = |text: &str| {
+            text.len() <= ARTIFACT_TYPE_LIMIT && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+        };
+        let config = match &self.config {
+            Some(Seen::Descriptor(Ok(config))) => {
+                Some(config.media_type.as_str()).filter(|text| !text.is_empty())
+            }
+            _ => None,
+        };
+        match &self.artifact_type {
+            None | Some(Seen::Null) => Ok(config),
+            Some(Seen::Text(text)) if text.is_empty() => Ok(config),
+            Some(Seen::Text(text)) if fit(text) => Ok(Some(text)),
+            Some(_) => {
+                Err(invalid("artifactType must be a media type, such as application/vnd.example+json"))
+            }
+        }
+    }
+
+    /// The manifest this one is about.
+    pub(super) fn subject(&self) -> Option<&Descriptor> {
+        match &self.subject {
+            Some(Seen::Descriptor(Ok(subject))) => Some(subject),
+            _ => None,
+        }
+    }
+
+    /// The annotations, those that are no strings left away.
+    pub(super) fn annotations(&self) -> &[(Cow<'de, str>, Cow<'de, str>)] {
+        match &self.annotations {
+            Some(Seen::Texts(texts)) => texts,
+            _ => &[],
         }
     }
 
@@ -156,6 +200,8 @@ impl<'de> Visitor<'de> for Reader {
                 "blobs" => (Some(&mut document.blobs), Shape::List),
                 "manifests" => (Some(&mut document.manifests), Shape::List),
                 "subject" => (Some(&mut document.subject), Shape::Descriptor),
+                "artifactType" => (Some(&mut document.artifact_type), Shape::Any),
+                "annotations" => (Some(&mut document.annotations), Shape::Texts),
                 _ => (None, Shape::Any),
             };
             let seen = map.next_value_seed(Value { keys: &mut keys, shape })?;

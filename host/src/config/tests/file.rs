@@ -257,7 +257,6 @@ fn a_setting_that_would_change_safety_or_meaning_refuses_to_start() {
         ("middleware:\n  storage:\n    - name: redirect\n", 3, "middleware.storage"),
         ("validation:\n  disabled: true\n", 3, "validation.disabled"),
         ("validation:\n  manifests:\n    urls:\n      deny: [x]\n", 5, "validation.manifests.urls.deny"),
-        ("validation:\n  manifests:\n    indexes:\n      platforms: none\n", 5, "indexes.platforms"),
         ("policy:\n  repository:\n    classes: [image]\n", 4, "policy.repository.classes"),
     ] {
         let message = refusal(settings, &[]);
@@ -328,5 +327,40 @@ fn no_message_carries_a_value() {
             Err(error) => format!("{error} {error:?}"),
         };
         assert!(!messages.contains(SECRET), "{template:?} gives {messages:?}");
+    }
+}
+
+#[test]
+fn platforms_are_a_list_by_file_and_by_variables() {
+    let by_file = load(
+        "validation:\n  manifests:\n    indexes:\n      platforms: List\n      platformlist:\n      \
+         - architecture: amd64\n        os: linux\n      - {architecture: arm64, os: linux}\n",
+        &[],
+    )
+    .unwrap();
+    let settings = by_file.settings();
+    assert_eq!(settings["validation.manifests.indexes.platforms"], "list");
+    assert_eq!(settings["validation.manifests.indexes.platformlist"], "linux/amd64 linux/arm64");
+    let variables = |list: &[(&str, &str)]| {
+        let name = |part: &str| format!("REGISTRY_VALIDATION_MANIFESTS_INDEXES_{part}");
+        let list: Vec<(String, &str)> = list.iter().map(|(part, value)| (name(part), *value)).collect();
+        let list: Vec<(&str, &str)> = list.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        load_environment(&list)
+    };
+    let by_variables = variables(&[
+        ("PLATFORMS", "list"),
+        ("PLATFORMLIST_0_ARCHITECTURE", "amd64"),
+        ("PLATFORMLIST_0_OS", "linux"),
+        ("PLATFORMLIST_1_ARCHITECTURE", "arm64"),
+        ("PLATFORMLIST_1_OS", "linux"),
+    ]);
+    assert_eq!(by_variables.unwrap().validation, by_file.validation);
+    for (list, parts) in [
+        (&[("PLATFORMLIST_0_OS", "linux")][..], &["platformlist.0", "architecture and its os"][..]),
+        (&[("PLATFORMLIST_4000_OS", "linux")], &["too many"]),
+        (&[("PLATFORMLIST_0_OS", "linux/amd64")], &["a word"]),
+        (&[("PLATFORMS", "some")], &["all, none or list"]),
+    ] {
+        assert_says(&variables(list).unwrap_err().to_string(), parts);
     }
 }

@@ -25,20 +25,21 @@ pub(super) fn open_by_steps(root: &OwnedFd, key: &str, flags: OFlags) -> Result<
 
 /// The names of the directories in a directory that come after `after`, in bytewise order, the first `limit` of them;
 /// and whether there are more. Names that are no UTF-8 are none of ours.
-pub(super) fn list(fd: &OwnedFd, after: Option<&str>, limit: usize) -> Result<(Vec<String>, bool), Errno> {
+pub(super) fn list(fd: OwnedFd, after: Option<&str>, limit: usize) -> Result<(Vec<String>, bool), Errno> {
     let mut first = BinaryHeap::new();
     let mut more = false;
-    for entry in Dir::read_from(fd)? {
+    let mut directory = Dir::new(fd)?;
+    while let Some(entry) = directory.read() {
         let entry = entry?;
         let Ok(name) = entry.file_name().to_str() else { continue };
         if matches!(name, "." | "..") || after.is_some_and(|after| name <= after) {
             continue;
         }
         if first.len() >= limit && first.peek().is_none_or(|last: &String| name >= last.as_str()) {
-            more |= is_directory(fd, &entry);
+            more |= is_directory(&directory, &entry);
             continue;
         }
-        if !is_directory(fd, &entry) {
+        if !is_directory(&directory, &entry) {
             continue;
         }
         first.push(name.to_owned());
@@ -50,11 +51,33 @@ pub(super) fn list(fd: &OwnedFd, after: Option<&str>, limit: usize) -> Result<(V
     Ok((first.into_sorted_vec(), more))
 }
 
-fn is_directory(parent: &OwnedFd, entry: &rustix::fs::DirEntry) -> bool {
+/// Whether `wanted` says so of the name of any directory in a directory. Names that are no UTF-8 are none of ours.
+pub(super) fn any<E>(
+    fd: OwnedFd,
+    mut wanted: impl FnMut(&str) -> Result<bool, E>,
+) -> Result<Result<bool, E>, Errno> {
+    let mut directory = Dir::new(fd)?;
+    while let Some(entry) = directory.read() {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") || !is_directory(&directory, &entry) {
+            continue;
+        }
+        match wanted(name) {
+            Ok(false) => {}
+            answer => return Ok(answer),
+        }
+    }
+    Ok(Ok(false))
+}
+
+fn is_directory(parent: &Dir, entry: &rustix::fs::DirEntry) -> bool {
     match entry.file_type() {
         FileType::Directory => true,
         // Some file systems do not say.
-        FileType::Unknown => rustix::fs::statat(parent, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+        FileType::Unknown => parent
+            .fd()
+            .and_then(|fd| rustix::fs::statat(fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW))
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
         _ => false,
     }

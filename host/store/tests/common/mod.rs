@@ -193,7 +193,7 @@ pub async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Vec<u8>,
 /// Uploads a blob in one go.
 pub async fn push(store: &Store, repository: &RepositoryName, bytes: impl AsRef<[u8]>) -> Digest {
     let digest = sha256(&bytes);
-    let id = store.create_upload(repository).unwrap();
+    let id = store.create_upload(repository, Algorithm::Sha256).unwrap();
     let size = store.finish(repository, &id, Some(0), Some(body(&bytes)), &digest).await.unwrap();
     assert_eq!(size, bytes.as_ref().len() as u64);
     digest

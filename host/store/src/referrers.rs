@@ -1,0 +1,400 @@
+//! Which manifests are about which others.
+//!
+//! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong: one whose manifest is gone
+//! is passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
+//! entries; whoever asks compares that with the revisions there are, and looks at the others first. So an index that
+//! another program did not keep, or that someone removed, is complete before it is used.
+
+use crate::backend::{Fault, Source, Stamp, Unit, Wait};
+use crate::error::Error;
+use crate::{Inner, Store, now, waited};
+use bytes::Bytes;
+use names::{Algorithm, Digest, RepositoryName};
+use protocol::manifest::{Referrer, artifact_type_of, referrer};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// How many entries are written at a time.
+const BATCH: usize = 256;
+
+/// How many names are read at a time.
+const NAMES: usize = 1000;
+
+/// Which of a subject's referrers are wanted.
+#[derive(Clone, Debug)]
+pub struct ReferrersQuery {
+    /// What they are about; there need be no such manifest.
+    pub subject: Digest,
+    /// Only those of this type.
+    pub artifact_type: Option<String>,
+    /// Only those whose digest comes after this text.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+    /// How many bytes of descriptors at most; the first always fits.
+    pub room: usize,
+}
+
+/// Some of a subject's referrers, by digest.
+#[derive(Clone, Debug, Default)]
+pub struct ReferrersPage {
+    /// Their descriptors, each a JSON object.
+    pub descriptors: Vec<String>,
+    /// The digest of the last of them, where there are more after it.
+    pub more: Option<String>,
+}
+
+/// The stamps of a directory for each algorithm.
+type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
+
+/// A page, and the stamps of all it was made from: the revisions, and the subject's entries.
+pub(crate) struct Known {
+    stamps: [Stamps; 2],
+    page: ReferrersPage,
+}
+
+/// What a manifest's bytes add to the index; `None` where it is about no other.
+pub(crate) fn unit(
+    repository: &RepositoryName,
+    digest: &Digest,
+    bytes: &[u8],
+    media_type: Option<&str>,
+) -> Option<Unit> {
+    referrer(bytes, digest, media_type).map(|found| entry(repository, digest, found))
+}
+
+fn entry(repository: &RepositoryName, digest: &Digest, found: Referrer) -> Unit {
+    Unit {
+        directory: layout::referrer(repository, &found.subject, digest),
+        files: vec![(layout::DESCRIPTOR.to_owned(), Source::Bytes(found.descriptor.into()))],
+    }
+}
+
+impl Store {
+    /// The manifests in the repository that are about another one. None is no error.
+    pub fn referrers(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrersQuery,
+    ) -> Result<ReferrersPage, Error> {
+        let inner = &self.inner;
+        let key = key(repository, query);
+        if let Some(known) = waited(inner.known_referrers(repository, query, &key, Wait::May))? {
+            return Ok(known);
+        }
+        let stamps = [inner.stamps(|of| layout::revisions(repository, of))?, Stamps::default()];
+        let loose = inner.complete(repository, &stamps[0])?;
+        let of_subject = |of| layout::referrers_of(repository, &query.subject, of);
+        let stamps = [stamps[0], inner.stamps(of_subject)?];
+        let page = inner.page(repository, query, loose)?;
+        if stamps.iter().flatten().flatten().all(|stamp| stamp.settled) {
+            let weight = page.descriptors.iter().map(|text| text.len() + size_of::<String>()).sum();
+            inner.referrers.put(&key, Arc::new(Known { stamps, page: page.clone() }), weight);
+        }
+        Ok(page)
+    }
+
+    /// [`referrers`](Store::referrers), if it need not wait.
+    pub fn referrers_now(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrersQuery,
+    ) -> Option<Result<ReferrersPage, Error>> {
+        let known = self.inner.known_referrers(repository, query, &key(repository, query), Wait::Never);
+        now(known.and_then(|known| known.ok_or(Fault::WouldWait)))
+    }
+}
+
+fn key(repository: &RepositoryName, query: &ReferrersQuery) -> String {
+    let ReferrersQuery { subject, artifact_type, after, limit, room } = query;
+    format!("{repository} {subject} {artifact_type:?} {after:?} {limit} {room}")
+}
+
+impl Inner {
+    /// What a manifest in the repository is about.
+    pub fn referrer(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Referrer>, Error> {
+        let Some(link) = waited(self.revision(repository, digest, Wait::May))? else { return Ok(None) };
+        match waited(self.manifest_bytes(&link.digest, Wait::May)) {
+            Ok(bytes) => Ok(bytes.and_then(|bytes| referrer(&bytes, digest, link.media_type.as_deref()))),
+            // Bytes that are no longer what they were are about nothing.
+            Err(error @ Error::Corrupt { .. }) => {
+                tracing::warn!(%error, %digest, "a manifest is left out of the referrers");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a manifest that is gone out of the index: first from those that were looked at, lest it come back and not
+    /// be looked at.
+    pub fn forget_referrer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        referrer: &Referrer,
+    ) -> Result<(), Error> {
+        let seen = self.seen(repository)?;
+        if seen.lines().any(|line| line == digest.as_str()) {
+            let rest = seen.lines().filter(|line| *line != digest.as_str()).flat_map(|line| [line, "\n"]);
+            self.backend.commit(&[indexed(repository, rest.collect())], true)?;
+        }
+        self.backend.remove(&layout::referrer(repository, &referrer.subject, digest)).map(drop)
+    }
+
+    fn stamps(&self, directory: impl Fn(Algorithm) -> String) -> Result<Stamps, Error> {
+        let mut stamps = Stamps::default();
+        for (stamp, algorithm) in stamps.iter_mut().zip(Algorithm::ALL) {
+            *stamp = waited(self.backend.stat(&directory(algorithm), None, Wait::May))?;
+        }
+        Ok(stamps)
+    }
+
+    /// The page that is remembered, if all it was made from is as it was.
+    fn known_referrers(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrersQuery,
+        key: &str,
+        wait: Wait,
+    ) -> Result<Option<ReferrersPage>, Fault> {
+        let Some(known) = self.referrers.get(key) else { return Ok(None) };
+        let [revisions, entries] = &known.stamps;
+        for (at, algorithm) in Algorithm::ALL.into_iter().enumerate() {
+            let same = self.unchanged(&layout::revisions(repository, algorithm), &revisions[at], wait)?
+                && self.unchanged(
+                    &layout::referrers_of(repository, &query.subject, algorithm),
+                    &entries[at],
+                    wait,
+                )?;
+            if !same {
+                self.referrers.remove(key);
+                return Ok(None);
+            }
+        }
+        Ok(Some(known.page.clone()))
+    }
+
+    fn unchanged(&self, directory: &str, known: &Option<Stamp>, wait: Wait) -> Result<bool, Fault> {
+        let found = self.backend.stat(directory, known.as_ref(), wait)?;
+        Ok(match (found, known) {
+            (Some(found), Some(known)) => found.same(known),
+            (found, known) => found.is_none() && known.is_none(),
+        })
+    }
+
+    /// The revisions that were looked at, as the index says, a digest a line.
+    fn seen(&self, repository: &RepositoryName) -> Result<String, Error> {
+        let key = layout::in_directory(&layout::referrers(repository), layout::INDEXED);
+        let small = waited(self.backend.read(&key, u64::MAX, Wait::May))?;
+        Ok(small.and_then(|small| String::from_utf8(small.bytes.into()).ok()).unwrap_or_default())
+    }
+
+    /// Looks at the revisions that nobody has looked at, and adds them to the index. Gives back what could not be
+    /// written there: storage that takes no writes answers all the same.
+    fn complete(
+        &self,
+        repository: &RepositoryName,
+        stamps: &Stamps,
+    ) -> Result<BTreeMap<Digest, Referrer>, Error> {
+        let same = |known: Stamps| {
+            known.iter().zip(stamps).all(|pair| match pair {
+                (Some(known), Some(now)) => now.same(known),
+                (known, now) => known.is_none() && now.is_none(),
+            })
+        };
+        if self.indexed.get(repository.as_str()).is_some_and(same) {
+            return Ok(BTreeMap::new());
+        }
+        // While manifests are added, but not while one is removed.
+        let _shared = self.writer(repository).read().unwrap_or_else(|e| e.into_inner());
+        let mut there = String::new();
+        for algorithm in Algorithm::ALL {
+            let listing = self.backend.list(&layout::revisions(repository, algorithm), None, usize::MAX)?;
+            for hex in listing.into_iter().flat_map(|listing| listing.names) {
+                if let Ok(digest) = [algorithm.as_str(), ":", &hex].concat().parse::<Digest>() {
+                    there.push_str(digest.as_str());
+                    there.push('\n');
+                }
+            }
+        }
+        let seen = self.seen(repository)?;
+        let mut loose = BTreeMap::new();
+        if seen != there {
+            let known: HashSet<&str> = seen.lines().collect();
+            for line in there.lines().filter(|line| !known.contains(line)) {
+                let Ok(digest) = line.parse::<Digest>() else { continue };
+                if let Some(found) = self.referrer(repository, &digest)? {
+                    loose.insert(digest, found);
+                }
+            }
+            match self.add(repository, &loose, there) {
+                Ok(()) => loose.clear(),
+                Err(error) => {
+                    tracing::warn!(%error, %repository, "the index of referrers could not be written");
+                    return Ok(loose);
+                }
+            }
+        }
+        if stamps.iter().flatten().all(|stamp| stamp.settled) {
+            self.indexed.put(repository.as_str(), *stamps, size_of::<Stamps>());
+        }
+        Ok(loose)
+    }
+
+    /// Writes entries, and after them what was looked at.
+    fn add(
+        &self,
+        repository: &RepositoryName,
+        found: &BTreeMap<Digest, Referrer>,
+        there: String,
+    ) -> Result<(), Error> {
+        let entries: Vec<Unit> =
+            found.iter().map(|(digest, found)| entry(repository, digest, found.clone())).collect();
+        for batch in entries.chunks(BATCH) {
+            self.backend.commit(batch, true)?;
+        }
+        self.backend.commit(&[indexed(repository, there)], true)
+    }
+
+    fn page(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrersQuery,
+        loose: BTreeMap<Digest, Referrer>,
+    ) -> Result<ReferrersPage, Error> {
+        let mut page = ReferrersPage::default();
+        let (mut last, mut room) = (None, query.room);
+        for algorithm in Algorithm::ALL {
+            let mut after = match after(query.after.as_deref(), algorithm) {
+                After::None => continue,
+                After::All => None,
+                After::Hex(hex) => Some(hex.to_owned()),
+            };
+            loop {
+                let found = self.entries(repository, query, &loose, algorithm, after.as_deref())?;
+                for (hex, descriptor) in found.descriptors {
+                    if page.descriptors.len() == query.limit
+                        || (descriptor.len() + 1 > room && !page.descriptors.is_empty())
+                    {
+                        page.more = last;
+                        return Ok(page);
+                    }
+                    room = room.saturating_sub(descriptor.len() + 1);
+                    last = Some([algorithm.as_str(), ":", &hex].concat());
+                    page.descriptors.push(descriptor);
+                }
+                match found.last {
+                    Some(last) => after = Some(last),
+                    None => break,
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// Some of those of one algorithm that are wanted.
+    fn entries(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrersQuery,
+        loose: &BTreeMap<Digest, Referrer>,
+        algorithm: Algorithm,
+        after: Option<&str>,
+    ) -> Result<Entries, Error> {
+        let directory = layout::referrers_of(repository, &query.subject, algorithm);
+        let names = waited(self.names(&directory, after, NAMES, |_| true, 0, Wait::May))?;
+        let last = names.as_ref().filter(|names| names.more).and_then(|names| names.names.last().cloned());
+        let listed = names.into_iter().flat_map(|names| names.names);
+        // Those that are not on disk, as far as this part of the list goes.
+        let others = loose.iter().filter(|(digest, found)| {
+            let hex = digest.hex();
+            found.subject == query.subject
+                && digest.algorithm() == algorithm
+                && after.is_none_or(|after| hex > after)
+                && last.as_deref().is_none_or(|last| hex <= last)
+        });
+        let mut found: BTreeMap<String, Option<&Referrer>> = listed.map(|hex| (hex, None)).collect();
+        found.extend(others.map(|(digest, found)| (digest.hex().to_owned(), Some(found))));
+        let mut descriptors = Vec::new();
+        for (hex, loose) in found {
+            let descriptor = match loose {
+                Some(found) => Some(found.descriptor.clone()),
+                None => self.descriptor(repository, &query.subject, algorithm, &hex)?,
+            };
+            let wanted = |text: &String| match &query.artifact_type {
+                Some(wanted) => artifact_type_of(text).as_deref() == Some(wanted),
+                None => true,
+            };
+            descriptors.extend(descriptor.filter(wanted).map(|descriptor| (hex, descriptor)));
+        }
+        Ok(Entries { descriptors, last })
+    }
+
+    /// What an entry says, if its manifest is there.
+    fn descriptor(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        algorithm: Algorithm,
+        hex: &str,
+    ) -> Result<Option<String>, Error> {
+        let Ok(digest) = [algorithm.as_str(), ":", hex].concat().parse::<Digest>() else { return Ok(None) };
+        if waited(self.revision(repository, &digest, Wait::May))?.is_none() {
+            return Ok(None);
+        }
+        let directory = layout::referrer(repository, subject, &digest);
+        let key = layout::in_directory(&directory, layout::DESCRIPTOR);
+        let small = waited(self.backend.read(&key, self.manifest_limit * 2, Wait::May))?;
+        Ok(small.and_then(|small| String::from_utf8(small.bytes.into()).ok()))
+    }
+}
+
+/// Some descriptors, by the hexadecimal part of their digests.
+struct Entries {
+    descriptors: Vec<(String, String)>,
+    /// The last that was looked at, where there are more after it.
+    last: Option<String>,
+}
+
+/// Which digests of one algorithm come after a text.
+#[derive(Debug, PartialEq, Eq)]
+enum After<'a> {
+    All,
+    /// Those whose hexadecimal part comes after this.
+    Hex(&'a str),
+    None,
+}
+
+fn after(text: Option<&str>, algorithm: Algorithm) -> After<'_> {
+    let Some(text) = text else { return After::All };
+    let prefix = [algorithm.as_str(), ":"].concat();
+    match text.strip_prefix(prefix.as_str()) {
+        Some(hex) => After::Hex(hex),
+        None if *text < *prefix => After::All,
+        None => After::None,
+    }
+}
+
+fn indexed(repository: &RepositoryName, there: String) -> Unit {
+    Unit {
+        directory: layout::referrers(repository),
+        files: vec![(layout::INDEXED.to_owned(), Source::Bytes(Bytes::from(there)))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_ordered_as_texts() {
+        use Algorithm::{Sha256, Sha512};
+        assert_eq!(after(None, Sha512), After::All);
+        assert_eq!(after(Some("sha256:ab"), Sha256), After::Hex("ab"));
+        assert_eq!(after(Some("sha256:ab"), Sha512), After::All);
+        assert_eq!(after(Some("sha512:ab"), Sha256), After::None);
+        assert_eq!(after(Some("a"), Sha256), After::All);
+        assert_eq!(after(Some("sha3"), Sha256), After::None);
+        assert_eq!(after(Some("z"), Sha512), After::None);
+    }
+}

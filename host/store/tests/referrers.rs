@@ -1,0 +1,242 @@
+//! What is about what.
+#![allow(missing_docs)]
+
+mod common;
+use common::*;
+use names::{Digest, RepositoryName};
+use std::fs;
+use store::{Options, PutManifest, ReferrersQuery, Store};
+
+/// A manifest about another, and its digest.
+fn about(subject: &Digest, kind: &str, number: usize) -> PutManifest {
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"{kind}",
+        "config":{{"mediaType":"x/y","digest":"{subject}","size":1}},"layers":[],
+        "subject":{{"mediaType":"x/y","digest":"{subject}","size":1}},"annotations":{{"number":"{number}"}}}}"#
+    );
+    manifest(text, &[])
+}
+
+fn query(subject: &Digest) -> ReferrersQuery {
+    ReferrersQuery {
+        subject: subject.clone(),
+        artifact_type: None,
+        after: None,
+        limit: usize::MAX,
+        room: usize::MAX,
+    }
+}
+
+fn digest_in(descriptor: &str) -> String {
+    descriptor.split(r#""digest":""#).nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// The digests that are listed, in their order.
+fn listed(store: &Store, name: &RepositoryName, query: &ReferrersQuery) -> Vec<String> {
+    let page = store.referrers(name, query).unwrap();
+    page.descriptors.iter().map(|descriptor| digest_in(descriptor)).collect()
+}
+
+fn sorted(manifests: &[PutManifest]) -> Vec<String> {
+    let mut digests: Vec<String> = manifests.iter().map(|one| one.digest.to_string()).collect();
+    digests.sort();
+    digests
+}
+
+/// Adds a manifest as distribution does, which knows of no index.
+fn add_as_distribution(tree: &Tree, name: &str, manifest: &PutManifest) {
+    let hex = manifest.digest.hex();
+    let blob = format!("blobs/sha256/{}/{hex}/data", &hex[..2]);
+    tree.write(blob, &manifest.bytes);
+    tree.write(
+        format!("repositories/{name}/_manifests/revisions/sha256/{hex}/link"),
+        manifest.digest.as_str(),
+    );
+}
+
+#[test]
+fn what_is_about_a_manifest_is_listed_until_it_is_deleted() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let store = tree.open();
+    assert!(listed(&store, &name, &query(&subject)).is_empty());
+    let mut all: Vec<PutManifest> = (0..5).map(|number| about(&subject, "x/a", number)).collect();
+    let other = about(&sha256("another"), "x/a", 0);
+    for manifest in all.iter().chain([&other]) {
+        store.put_manifest(&name, manifest.clone()).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+        assert!(listed(&store, &repository("b"), &query(&subject)).is_empty());
+        settle();
+    }
+    let page = store.referrers_now(&name, &query(&subject)).unwrap().unwrap();
+    assert_eq!(page.descriptors.len(), 5, "what was asked for is remembered");
+    for at in [4, 0] {
+        let gone = all.remove(at);
+        assert!(store.delete_manifest(&name, &gone.digest).unwrap());
+        assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+        assert!(!tree.files("repositories/a").iter().any(|file| file.contains(gone.digest.hex())));
+    }
+    let back = about(&subject, "x/a", 0);
+    store.put_manifest(&name, back.clone()).unwrap();
+    all.push(back);
+    assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+}
+
+#[test]
+fn pages_and_types_hold_what_they_are_asked_for() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let store = tree.open();
+    let kind = |number| if number % 3 == 0 { "x/a" } else { "x/b" };
+    let all: Vec<PutManifest> = (0..20).map(|number| about(&subject, kind(number), number)).collect();
+    for manifest in &all {
+        store.put_manifest(&name, manifest.clone()).unwrap();
+    }
+    let of_type = |wanted: Option<&str>| {
+        let wanted = |number: &usize| wanted.is_none_or(|wanted| kind(*number) == wanted);
+        let found: Vec<PutManifest> = (0..20).filter(wanted).map(|number| all[number].clone()).collect();
+        sorted(&found)
+    };
+    for artifact_type in [None, Some("x/a"), Some("x/b"), Some("x/c")] {
+        let expected = of_type(artifact_type);
+        for (limit, room) in
+            [(1, usize::MAX), (3, usize::MAX), (7, usize::MAX), (20, usize::MAX), (20, 700), (20, 1)]
+        {
+            let mut asked = query(&subject);
+            asked.artifact_type = artifact_type.map(Into::into);
+            (asked.limit, asked.room) = (limit, room);
+            let mut found = Vec::new();
+            loop {
+                let page = store.referrers(&name, &asked).unwrap();
+                assert!(page.descriptors.len() <= limit);
+                let size: usize = page.descriptors.iter().map(|text| text.len() + 1).sum();
+                assert!(page.descriptors.len() <= 1 || size <= room);
+                found.extend(page.descriptors.iter().map(|descriptor| digest_in(descriptor)));
+                assert_eq!(page.more.is_some(), found.len() < expected.len());
+                match page.more {
+                    Some(last) => asked.after = Some(last),
+                    None => break,
+                }
+            }
+            assert_eq!(found, expected, "{artifact_type:?} {limit} {room}");
+        }
+    }
+    let mut none = query(&subject);
+    none.limit = 0;
+    assert!(store.referrers(&name, &none).unwrap().descriptors.is_empty());
+}
+
+#[test]
+fn a_tree_that_another_program_wrote_answers_right_the_first_time() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let all: Vec<PutManifest> = (0..4).map(|number| about(&subject, "x/a", number)).collect();
+    for manifest in &all {
+        add_as_distribution(&tree, "a", manifest);
+    }
+    assert_eq!(listed(&tree.open(), &name, &query(&subject)), sorted(&all));
+}
+
+#[test]
+fn a_week_with_another_program_leads_to_a_complete_list() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let all: Vec<PutManifest> = (0..6).map(|number| about(&subject, "x/a", number)).collect();
+    let here = |there: &[usize]| {
+        let expected: Vec<PutManifest> = there.iter().map(|at| all[*at].clone()).collect();
+        let store = tree.open();
+        assert_eq!(listed(&store, &name, &query(&subject)), sorted(&expected));
+        store
+    };
+    let removed = |at: usize| tree.repository("a/_manifests/revisions/sha256").join(all[at].digest.hex());
+    // Here.
+    let store = tree.open();
+    for manifest in &all[..3] {
+        store.put_manifest(&name, manifest.clone()).unwrap();
+    }
+    here(&[0, 1, 2]);
+    // There: one is added, one is removed with its link alone, as distribution does it.
+    add_as_distribution(&tree, "a", &all[3]);
+    fs::remove_file(removed(0).join("link")).unwrap();
+    here(&[1, 2, 3]);
+    // Here one is deleted that was looked at; there it comes back.
+    here(&[1, 2, 3]).delete_manifest(&name, &all[1].digest).unwrap();
+    add_as_distribution(&tree, "a", &all[1]);
+    here(&[1, 2, 3]);
+    // There its directory goes, and comes back with what was removed before.
+    fs::remove_dir_all(removed(2)).unwrap();
+    here(&[1, 3]);
+    add_as_distribution(&tree, "a", &all[2]);
+    add_as_distribution(&tree, "a", &all[0]);
+    here(&[0, 1, 2, 3]);
+}
+
+#[test]
+fn a_running_store_sees_what_is_done_by_hand() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let store = tree.open();
+    let all: Vec<PutManifest> = (0..4).map(|number| about(&subject, "x/a", number)).collect();
+    for manifest in &all[..3] {
+        store.put_manifest(&name, manifest.clone()).unwrap();
+    }
+    settle();
+    assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all[..3]));
+    add_as_distribution(&tree, "a", &all[3]);
+    assert!(store.referrers_now(&name, &query(&subject)).is_none());
+    assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+    fs::remove_dir_all(tree.repository("a/_manifests/revisions/sha256").join(all[3].digest.hex())).unwrap();
+    assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all[..3]));
+    // The index itself may go.
+    fs::remove_dir_all(tree.repository("a/_referrers")).unwrap();
+    drop(store);
+    assert_eq!(listed(&tree.open(), &name, &query(&subject)), sorted(&all[..3]));
+    fs::remove_dir_all(tree.repository("a")).unwrap();
+    assert!(listed(&tree.open(), &name, &query(&subject)).is_empty());
+}
+
+#[test]
+fn a_manifest_whose_bytes_are_damaged_is_left_out() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let all: Vec<PutManifest> = (0..2).map(|number| about(&subject, "x/a", number)).collect();
+    for manifest in &all {
+        add_as_distribution(&tree, "a", manifest);
+    }
+    fs::write(tree.data(&all[0].digest), "{}").unwrap();
+    assert_eq!(listed(&tree.open(), &name, &query(&subject)), sorted(&all[1..]));
+}
+
+#[test]
+fn a_tree_that_takes_no_writes_answers_all_the_same() {
+    if rustix::process::geteuid().is_root() {
+        // Nothing is read-only for root but a mount; a file in the way does as well.
+        let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+        let all: Vec<PutManifest> = (0..3).map(|number| about(&subject, "x/a", number)).collect();
+        for manifest in &all {
+            add_as_distribution(&tree, "a", manifest);
+        }
+        tree.write("repositories/a/_referrers", "in the way");
+        let store = Store::open(Options::new(&tree.0)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+        }
+        let mut asked = query(&subject);
+        asked.limit = 2;
+        let page = store.referrers(&name, &asked).unwrap();
+        assert_eq!((page.descriptors.len(), page.more), (2, Some(sorted(&all)[1].clone())));
+    }
+}
+
+#[test]
+fn a_sha512_manifest_is_listed_after_the_sha256_ones() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha512("subject"));
+    let store = tree.open();
+    let first = about(&subject, "x/a", 0);
+    let mut second = about(&subject, "x/a", 1);
+    second.digest = sha512(&second.bytes);
+    for manifest in [&second, &first] {
+        store.put_manifest(&name, manifest.clone()).unwrap();
+    }
+    let mut asked = query(&subject);
+    assert_eq!(listed(&store, &name, &asked), [first.digest.as_str(), second.digest.as_str()]);
+    asked.limit = 1;
+    asked.after = store.referrers(&name, &asked).unwrap().more;
+    assert_eq!(listed(&store, &name, &asked), [second.digest.as_str()]);
+}
