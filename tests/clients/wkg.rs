@@ -62,7 +62,7 @@ fn wkg_gets_the_package_that_it_published_in_several_versions() {
     let bytes = fs::read(&component).expect("make build leaves the component");
     for package in ["pierhead:registry@1.1.0", "pierhead:registry"] {
         let get =
-            ["get", "--config=packages.toml", "--format=wasm", "--overwrite", "--output=got.wasm", package];
+            ["get", "--config=packages.toml", "--format=wasm", "--overwrite", "--output=./got.wasm", package];
         wkg(&folder, &get);
         assert!(fs::read(folder.join("got.wasm")).expect("a file can be read") == bytes, "{package}");
     }
