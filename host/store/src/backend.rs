@@ -127,6 +127,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
     /// cheaper when it still holds.
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault>;
+    /// Whether there is something of that name. Nothing is opened, and nothing follows from it but that.
+    fn exists(&self, key: &str) -> Result<bool, Error>;
     /// The whole of a small object; [`Error::Corrupt`] when it has more than `limit` bytes.
     fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault>;
     /// Opens an object.

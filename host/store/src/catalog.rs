@@ -86,7 +86,7 @@ impl Inner {
                 let Ok(digest) = [algorithm.as_str(), ":", hex].concat().parse::<Digest>() else {
                     return Ok(false);
                 };
-                Ok(waited(self.revision(name, &digest, Wait::May))?.is_some())
+                self.backend.exists(&layout::in_directory(&layout::revision(name, &digest), layout::LINK))
             };
             if self.backend.any(&layout::revisions(name, algorithm), is_revision)? {
                 return Ok(true);
@@ -94,8 +94,7 @@ impl Inner {
         }
         let is_tag = &mut |tag: &str| {
             let Ok(tag) = tag.parse::<Tag>() else { return Ok(false) };
-            let key = layout::in_directory(&layout::tag(name, &tag), layout::CURRENT_LINK);
-            Ok(waited(self.link(&key, Wait::May))?.is_some())
+            self.backend.exists(&layout::in_directory(&layout::tag(name, &tag), layout::CURRENT_LINK))
         };
         if self.backend.any(&layout::tags(name), is_tag)? {
             return Ok(true);

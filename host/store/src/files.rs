@@ -192,6 +192,14 @@ impl Backend for Files {
         Ok(Some(stamp_of(&fd).map_err(|error| Error::new("stat", key, error))?))
     }
 
+    fn exists(&self, key: &str) -> Result<bool, Error> {
+        match rustix::fs::statx(&self.root, key, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            Err(error) => Err(Error::new("stat", key, error)),
+        }
+    }
+
     fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault> {
         let Some((fd, stamp)) = self.file(key, wait)? else { return Ok(None) };
         if stamp.size > limit {
