@@ -157,7 +157,9 @@ impl Core {
             Some(_) if size(&head) > self.limits.headers => {
                 Ok(own(error::head_too_large(self.limits.headers), &[]))
             }
-            Some(_) => self.pool.handle(id.0, http::Request::from_parts(head, ()), body.clone()).await,
+            Some(_) => {
+                self.pool.handle(id.0, remote.ip(), http::Request::from_parts(head, ()), body.clone()).await
+            }
         };
         let Answer { response, note } = answer.unwrap_or_else(|error| {
             tracing::error!(request = %id, error = format!("{error:?}"), "a component trapped");

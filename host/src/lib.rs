@@ -8,6 +8,7 @@ pub mod body;
 pub mod config;
 pub mod connection;
 pub mod engine;
+pub mod explain;
 mod imports;
 pub mod io;
 pub mod log;

@@ -81,6 +81,7 @@ impl AccessLine {
             route = note.map(|note| note.route.as_str()),
             repository = note.and_then(|note| note.repository.as_deref()),
             reference = note.and_then(|note| note.reference.as_deref()),
+            user = note.and_then(|note| note.user.as_deref()),
             uri = self.uri,
             status = self.status,
             bytes = self.sent,

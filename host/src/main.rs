@@ -1,10 +1,10 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use pierhead::config::{self, Config};
+use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
-use pierhead::{log, serve};
-use std::path::PathBuf;
+use pierhead::{explain, log, serve};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A container registry whose protocol handlers are WebAssembly components.
@@ -36,22 +36,42 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         component: Option<PathBuf>,
     },
+    /// Explain who may do what.
+    #[command(subcommand)]
+    Access(Access),
+}
+
+#[derive(Subcommand)]
+enum Access {
+    /// Say which rule of a configuration grants a request. The exit status is 1 when none does.
+    Check(explain::Check),
 }
 
 static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.cwasm"));
 static WASM: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.wasm"));
 
-fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
+/// The configuration in this file, if there is one, and in the environment.
+fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
     // What is not UTF-8 cannot be a setting.
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = Config::load(config.as_deref(), variables)?;
+    Config::load(file, variables)
+}
+
+fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
+    let config = configured(config.as_deref())?;
     let _log = log::start(config.log.level);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let registry = component.map_or(Registry::Own { aot: AOT, wasm: WASM }, Registry::File);
     run(config, registry)
+}
+
+fn explain_access(config: &Config, check: &explain::Check) -> Result<ExitCode, String> {
+    let explained = check.explain(config)?;
+    println!("{}", explained.why);
+    Ok(if explained.granted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn main() -> ExitCode {
@@ -63,12 +83,17 @@ fn main() -> ExitCode {
     unsafe {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
     }
-    let Command::Serve { config, component } = Arguments::parse().command;
-    match serve(config, component) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pierhead: {error}");
-            ExitCode::FAILURE
+    let done = match Arguments::parse().command {
+        Command::Serve { config, component } => {
+            serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
-    }
+        Command::Access(Access::Check(check)) => {
+            let config = configured(check.config.as_deref());
+            config.map_err(|error| error.to_string()).and_then(|config| explain_access(&config, &check))
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("pierhead: {error}");
+        ExitCode::FAILURE
+    })
 }

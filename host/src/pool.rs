@@ -10,6 +10,7 @@ use http::uri::{Authority, Scheme};
 use http_body_util::{BodyExt, Empty};
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -80,10 +81,12 @@ impl Pool {
         Pool { blueprint, idle: RefCell::default() }
     }
 
-    /// Gives the request to an instance and waits for its answer. An error is a trap: the instance is gone.
+    /// Gives a request from that address to an instance and waits for its answer. An error is a trap: the instance
+    /// is gone.
     pub async fn handle(
         self: &Rc<Self>,
         id: u64,
+        from: IpAddr,
         head: http::Request<()>,
         body: Option<RequestBody>,
     ) -> Result<Answer> {
@@ -95,7 +98,7 @@ impl Pool {
         instance.used += if body.is_some() { REUSE_WAITING } else { 1 };
         let Instance { store, service, .. } = &mut instance;
         let work = store.run_concurrent(async |accessor| {
-            let answer = call(accessor, service, id, head, body).await;
+            let answer = call(accessor, service, id, from, head, body).await;
             let quiet = poll_fn(|cx| Poll::Ready(accessor.poll_no_interesting_tasks(cx).is_ready())).await;
             (answer, quiet)
         });
@@ -147,6 +150,7 @@ async fn call(
     accessor: &Accessor<Data>,
     service: &Service,
     id: u64,
+    from: IpAddr,
     head: http::Request<()>,
     body: Option<RequestBody>,
 ) -> Result<Answer> {
@@ -176,7 +180,7 @@ async fn call(
         let data = store.data_mut();
         let request = data.table.push(request)?;
         data.exchange =
-            Some(Exchange { request: request.rep(), id, head_only, body, answer: None, note: None });
+            Some(Exchange { request: request.rep(), id, from, head_only, body, answer: None, note: None });
         Ok((handle.start_call_concurrent(store.as_context_mut(), (request,))?, sent))
     })?;
     let answer = handle.finish_call_concurrent(accessor, call).await?.0?;

@@ -1,11 +1,12 @@
 //! The server: one thread for each core with its own connections and instances, and one that accepts.
 
 use crate::artefact;
-use crate::config::{Config, ConfigError, UploadPurging};
+use crate::config::{AuthKind, Config, ConfigError, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::pool::{Blueprint, IDLE, Pool};
 use crate::state::Shared;
+use credentials::Credentials;
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::io;
@@ -69,6 +70,9 @@ pub enum ServeError {
         /// Why not.
         why: wasmtime::Error,
     },
+    /// There can be no passwords.
+    #[error(transparent)]
+    Credentials(#[from] credentials::OpenError),
     /// The system refuses what every server needs: threads, signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -93,11 +97,12 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
     purge_uploads(&store, &config.storage.uploadpurging)?;
+    let credentials = credentials(&config)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get(),
         threads => threads,
     };
-    let blueprint = blueprint(&config, &registry, threads, store).map_err(|why| {
+    let blueprint = blueprint(&config, &registry, threads, store, credentials).map_err(|why| {
         let name = match &registry {
             Registry::Own { .. } => "the built-in component".to_owned(),
             Registry::File(path) => path.display().to_string(),
@@ -148,11 +153,23 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
     std::thread::Builder::new().name("purge".into()).spawn(work).map(drop)
 }
 
+/// The passwords, where some are asked for.
+fn credentials(config: &Config) -> Result<Option<Credentials>, credentials::OpenError> {
+    let auth = &config.auth;
+    let Some(path) = auth.htpasswd.path.clone().filter(|_| auth.kind == AuthKind::Htpasswd) else {
+        return Ok(None);
+    };
+    let (failures, window) = (auth.failures.limit, auth.failures.window);
+    let remember = auth.htpasswd.remember;
+    Credentials::open(&credentials::Options { path, remember, failures, window }).map(Some)
+}
+
 fn blueprint(
     config: &Config,
     registry: &Registry,
     threads: usize,
     store: Store,
+    credentials: Option<Credentials>,
 ) -> wasmtime::Result<Blueprint> {
     let limits = &config.limits;
     let engine = engine::engine(&Bounds {
@@ -168,7 +185,7 @@ fn blueprint(
             Component::from_binary(&engine, &bytes)?
         }
     };
-    let shared = Shared { store, settings: config.settings(), memory: limits.memory };
+    let shared = Shared { store, credentials, settings: config.settings(), memory: limits.memory };
     Blueprint::new(&engine, &component, Arc::new(shared), limits.computation)
 }
 

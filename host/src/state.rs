@@ -2,8 +2,10 @@
 
 use crate::body::{AnswerBody, RequestBody};
 use bytes::Bytes;
+use credentials::Credentials;
 use http_body_util::combinators::UnsyncBoxBody;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use store::Store;
 use wasmtime::ResourceLimiter;
@@ -15,6 +17,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtx, WasiHttpCtxView, Wa
 pub struct Shared {
     /// Where blobs, manifests and uploads are.
     pub store: Store,
+    /// The passwords, where there are some.
+    pub credentials: Option<Credentials>,
     /// What components may ask of the configuration.
     pub settings: HashMap<&'static str, String>,
     /// The most memory that one instance may have, in bytes, all its linear memories together.
@@ -30,6 +34,8 @@ pub struct Note {
     pub repository: Option<String>,
     /// The tag, digest or upload.
     pub reference: Option<String>,
+    /// Who asked.
+    pub user: Option<String>,
 }
 
 /// The request that the instance is busy with.
@@ -38,6 +44,8 @@ pub struct Exchange {
     pub request: u32,
     /// Its number, for the log.
     pub id: u64,
+    /// Where it comes from.
+    pub from: IpAddr,
     /// Whether it is a HEAD, whose answer has no body.
     pub head_only: bool,
     /// Its body, unless it has none.

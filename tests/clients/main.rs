@@ -12,6 +12,7 @@ mod docker;
 mod engine;
 mod helm;
 mod layout;
+mod login;
 mod oras;
 mod podman;
 mod referrers_drill;

@@ -68,6 +68,14 @@ impl Server {
         self.launch();
     }
 
+    /// As [`Server::restart`], with other settings.
+    #[track_caller]
+    pub fn restart_with(&mut self, configure: impl for<'a> FnOnce(&'a mut Setup) -> &'a mut Setup) {
+        self.terminate(Duration::from_secs(20));
+        configure(&mut self.setup);
+        self.launch();
+    }
+
     /// Whether `GET /` is answered.
     fn answers(&self) -> bool {
         if TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err() {

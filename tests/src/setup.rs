@@ -13,6 +13,7 @@ pub struct Setup {
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) config: Option<String>,
+    pub(crate) files: Vec<(String, String)>,
     pub(crate) listen: Option<String>,
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
@@ -24,6 +25,7 @@ impl Default for Setup {
             environment: Vec::new(),
             arguments: Vec::new(),
             config: None,
+            files: Vec::new(),
             listen: Some("127.0.0.1:{port}".into()),
             root: None,
             under: Vec::new(),
@@ -32,7 +34,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// Sets an environment variable.
+    /// Sets an environment variable; `{scratch}` is replaced.
     pub fn env(&mut self, name: &str, value: impl ToString) -> &mut Setup {
         self.environment.push((name.into(), value.to_string().into()));
         self
@@ -44,7 +46,14 @@ impl Setup {
         self
     }
 
-    /// The text of the configuration file; without one there is none. `{port}` and `{root}` are replaced.
+    /// Puts a file where [`Server::scratch`](crate::Server::scratch) is, before the first start.
+    pub fn file(&mut self, name: &str, text: &str) -> &mut Setup {
+        self.files.push((name.into(), text.into()));
+        self
+    }
+
+    /// The text of the configuration file; without one there is none. `{port}`, `{root}` and `{scratch}` are
+    /// replaced.
     pub fn config(&mut self, text: &str) -> &mut Setup {
         self.config = Some(text.into());
         self
@@ -91,6 +100,13 @@ impl Setup {
     /// The command that serves, its output going to `place/log`.
     pub(crate) fn command(&self, place: &Place, port: u16) -> Command {
         let root = self.root.clone().unwrap_or_else(|| place.root());
+        for (name, text) in &self.files {
+            let file = place.folder.join(name);
+            if !file.exists() {
+                fs::write(file, text).expect("a file can be written");
+            }
+        }
+        let scratch = place.folder.to_str().expect("a temporary folder is UTF-8");
         let mut command = self.bare_command();
         command.arg("serve").args(&self.arguments);
         if let Some(listen) = &self.listen {
@@ -99,12 +115,20 @@ impl Setup {
         }
         if let Some(text) = &self.config {
             let root = root.to_str().expect("a temporary folder is UTF-8");
-            let text = text.replace("{port}", &port.to_string()).replace("{root}", root);
+            let text = text
+                .replace("{port}", &port.to_string())
+                .replace("{root}", root)
+                .replace("{scratch}", scratch);
             let file = place.folder.join("config.yml");
             fs::write(&file, text).expect("the configuration can be written");
             command.arg(file);
         }
-        command.envs(self.environment.iter().cloned());
+        for (name, value) in &self.environment {
+            match value.to_str() {
+                Some(text) => command.env(name, text.replace("{scratch}", scratch)),
+                None => command.env(name, value),
+            };
+        }
         place.catch_output(&mut command);
         command
     }

@@ -80,11 +80,15 @@ fn a_component_that_wants_too_much_memory_fails_alone() {
 }
 
 #[test]
-fn what_auth_refuses_is_401_with_its_challenge_or_403_and_nothing_is_done() {
+fn what_auth_refuses_is_401_with_its_challenge_or_403_or_429_or_503_and_nothing_is_done() {
     let server = server(&[]);
     let refused = server.get("/v2/login/tags/list");
     assert_error(&refused, 401, "UNAUTHORIZED");
     assert_eq!(refused.required("Www-Authenticate"), "Basic realm=\"fixture\"");
+    let often = server.get("/v2/often/tags/list");
+    assert_error(&often, 429, "TOOMANYREQUESTS");
+    assert_eq!(often.required("Retry-After"), "7");
+    assert_error(&server.get("/v2/away/tags/list"), 503, "UNAVAILABLE");
     for method in ["GET", "HEAD", "PUT", "DELETE"] {
         let response = server.request(&Request::new(method, "/v2/denied/manifests/latest"));
         assert_eq!(response.status, 403, "{method}: {response}");

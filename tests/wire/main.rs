@@ -3,6 +3,8 @@
 
 mod access_log;
 mod admission;
+mod auth_basic;
+mod auth_rules;
 mod bad_conditions;
 mod bad_digests;
 mod bad_manifests;

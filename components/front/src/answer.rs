@@ -15,6 +15,7 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Body,
+    user: Option<String>,
 }
 
 impl Answer {
@@ -25,7 +26,7 @@ impl Answer {
 
     /// 200 and nothing else: what a probe of `/` gets.
     pub fn bare() -> Answer {
-        Answer { status: 200, headers: Vec::with_capacity(8), body: Body::Bytes(Vec::new()) }
+        Answer { status: 200, headers: Vec::with_capacity(8), body: Body::Bytes(Vec::new()), user: None }
     }
 
     fn status(mut self, status: u16) -> Answer {
@@ -61,12 +62,19 @@ impl Answer {
         self
     }
 
+    /// Says who asked, for the log.
+    pub fn asked_by(mut self, user: Option<String>) -> Answer {
+        self.user = user;
+        self
+    }
+
     /// Hands the answer to the host, with what the log wants to know of the request.
     pub fn send(self, route: Option<&Route>) -> Response {
         let note = Note {
             route: route.map_or("unknown", Route::name).into(),
             repository: route.and_then(Route::repository).map(|name| name.as_str().into()),
             reference: route.and_then(Route::reference_text).map(Into::into),
+            user: self.user,
         };
         let answer = http::Answer { status: self.status, headers: self.headers, note };
         match self.body {

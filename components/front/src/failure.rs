@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::http::BodyError;
-use crate::bindings::pierhead::registry::auth::Refusal;
+use crate::bindings::pierhead::registry::auth::{Reason, Refusal};
 use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
 use crate::bindings::pierhead::storage::types::Error;
 use protocol::error::{Code, ErrorResponse};
@@ -13,12 +13,19 @@ use protocol::route::Route;
 pub struct Refused {
     error: ErrorResponse,
     headers: Vec<(&'static str, String)>,
+    user: Option<String>,
 }
 
 impl Refused {
     /// Adds a header; its name in lower case.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Refused {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Says who asked, for the log.
+    pub fn asked_by(mut self, user: Option<String>) -> Refused {
+        self.user = user;
         self
     }
 
@@ -33,14 +40,14 @@ impl Refused {
 
     /// What the client sees.
     pub fn answer(self) -> Answer {
-        let answer = Answer::new(self.error.status).json(self.error.to_json());
+        let answer = Answer::new(self.error.status).json(self.error.to_json()).asked_by(self.user);
         self.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
     }
 }
 
 impl From<ErrorResponse> for Refused {
     fn from(error: ErrorResponse) -> Refused {
-        Refused { error, headers: Vec::new() }
+        Refused { error, headers: Vec::new(), user: None }
     }
 }
 
@@ -88,14 +95,23 @@ impl From<Failure> for Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Refused {
-        let code = if refusal.known { Code::Denied } else { Code::Unauthorized };
+        let code = match refusal.reason {
+            Reason::Unauthorized => Code::Unauthorized,
+            Reason::Denied => Code::Denied,
+            Reason::TooManyRequests => Code::TooManyRequests,
+            Reason::Unavailable => Code::Unavailable,
+        };
         let mut error = ErrorResponse::new(code);
         if !refusal.message.is_empty() {
             error = error.message(refusal.message);
         }
-        match refusal.challenge {
-            Some(challenge) => Refused::from(error).header("www-authenticate", challenge),
-            None => error.into(),
+        let mut refused = Refused::from(error).asked_by(refusal.user);
+        if let Some(challenge) = refusal.challenge {
+            refused = refused.header("www-authenticate", challenge);
+        }
+        match refusal.retry_after {
+            Some(seconds) => refused.header("retry-after", seconds.to_string()),
+            None => refused,
         }
     }
 }

@@ -16,9 +16,11 @@ mod uploads;
 use answer::Answer;
 use bindings::exports::wasi::http::handler::Guest;
 use bindings::pierhead::host::http::{self, RequestHead};
-use bindings::pierhead::registry::auth::{self, Action, Question};
+use bindings::pierhead::registry::auth::{self, Action, Grant, Question, Refusal};
+use bindings::pierhead::registry::types::Readable;
 use bindings::wasi::http::types::{ErrorCode, Request, Response};
 use failure::Refused;
+use names::RepositoryName;
 use protocol::error::{Code, ErrorResponse};
 use protocol::route::Route;
 
@@ -63,10 +65,18 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
     if method == "OPTIONS" {
         return Ok(Answer::new(200).header("allow", allowed));
     }
-    permit(asked).await?;
+    let Grant { user, readable } = permit(asked).await?;
+    match serve(asked, request, &readable).await {
+        Ok(answer) => Ok(answer.asked_by(user)),
+        Err(refused) => Err(refused.asked_by(user)),
+    }
+}
+
+/// Does what was asked for and granted.
+async fn serve(asked: &Asked<'_>, request: Request, readable: &Readable) -> Result<Answer, Refused> {
     match asked.route {
         Route::Root | Route::Version => Ok(Answer::new(200).json(b"{}")),
-        Route::Catalog => lists::catalog(asked).await,
+        Route::Catalog => lists::catalog(asked, readable).await,
         Route::Tags(name) => lists::tags(asked, name).await,
         Route::Manifest(name, reference) => manifests::answer(asked, name, reference, request).await,
         Route::Referrers(name, subject) => lists::referrers(asked, name, subject).await,
@@ -77,7 +87,7 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
 }
 
 /// Asks `auth`, before anything else is done.
-async fn permit(asked: &Asked<'_>) -> Result<(), Refused> {
+async fn permit(asked: &Asked<'_>) -> Result<Grant, Refused> {
     let action = match (asked.route, asked.head.method.as_str()) {
         (Route::Root | Route::Version, _) => Action::Ping,
         (Route::Catalog, _) => Action::Catalog,
@@ -85,14 +95,27 @@ async fn permit(asked: &Asked<'_>) -> Result<(), Refused> {
         (_, "DELETE") => Action::Delete,
         _ => Action::Pull,
     };
+    ask(asked, action, asked.route.repository()).await.map_err(Refused::from)
+}
+
+/// Whether whoever asks may pull from another repository as well, as a mount does.
+async fn may_pull(asked: &Asked<'_>, repository: &RepositoryName) -> bool {
+    asked.route.repository() == Some(repository) || ask(asked, Action::Pull, Some(repository)).await.is_ok()
+}
+
+async fn ask(
+    asked: &Asked<'_>,
+    action: Action,
+    repository: Option<&RepositoryName>,
+) -> Result<Grant, Refusal> {
     let question = Question {
         authorization: asked.head.authorization.clone(),
+        client_cert: None,
         action,
-        repository: asked.route.repository().map(|name| name.as_str().to_owned()),
+        repository: repository.map(|name| name.as_str().to_owned()),
     };
-    let decision = match auth::check_now(&question) {
+    match auth::check_now(&question) {
         Some(decision) => decision,
         None => auth::check(question).await,
-    };
-    decision.map_err(Refused::from)
+    }
 }

@@ -4,6 +4,7 @@ use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::registry::manifests;
+use crate::bindings::pierhead::registry::types::Readable;
 use crate::bindings::pierhead::storage::types::ReferrersQuery;
 use crate::failure::Refused;
 use names::{Digest, RepositoryName, RepositoryNameError};
@@ -61,15 +62,15 @@ pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Re
     Ok(page(&location::tags(name), &paging, &found.names, found.more, body))
 }
 
-/// GET of the catalogue.
-pub async fn catalog(asked: &Asked<'_>) -> Result<Answer, Refused> {
+/// GET of the catalogue, as far as whoever asks may read it.
+pub async fn catalog(asked: &Asked<'_>, readable: &Readable) -> Result<Answer, Refused> {
     let paging = Paging::parse(asked.query, Limits::catalog(setting("catalog.maxentries", 1000)))?;
     let limit = paging.n.unwrap_or(UNBOUNDED) as u32;
     let last: Option<RepositoryName> =
         paging.last.as_deref().map(str::parse).transpose().map_err(|why: RepositoryNameError| {
             ErrorResponse::new(Code::NameInvalid).message(format!("last: {why}"))
         })?;
-    let found = manifests::repositories(last.map(|name| name.to_string()), limit).await?;
+    let found = manifests::repositories(last.map(|name| name.to_string()), limit, readable.clone()).await?;
     let mut body = String::from("{\"repositories\":");
     write_names(&mut body, &found.names);
     body.push('}');

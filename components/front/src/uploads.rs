@@ -1,11 +1,11 @@
 //! Uploads (specification, "Pushing blobs").
 
-use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::{config, http};
 use crate::bindings::pierhead::registry::blobs::{self, Begun, Chunk, Source, UploadFailure};
 use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
+use crate::{Asked, may_pull};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location::{self, Origin};
@@ -46,7 +46,7 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
     }
     let mount = digest(asked, "mount")?;
     let source = match &mount {
-        Some(digest) => source(asked, digest)?,
+        Some(digest) => source(asked, digest).await?,
         None => None,
     };
     let algorithm = algorithm(asked)?.map(|algorithm| algorithm.as_str().to_owned());
@@ -64,18 +64,24 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
     }
 }
 
-/// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it.
-fn source(asked: &Asked<'_>, digest: &Digest) -> Result<Option<Source>, Refused> {
+/// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it. Whoever
+/// may not pull from there uploads, and does not learn whether it was there.
+async fn source(asked: &Asked<'_>, digest: &Digest) -> Result<Option<Source>, Refused> {
     let repository = match query::first(asked.query, "from").filter(|from| !from.is_empty()) {
         Some(from) => {
             let from: RepositoryName = from.parse().map_err(|why: names::RepositoryNameError| {
                 ErrorResponse::new(Code::NameInvalid).message(format!("from: {why}"))
             })?;
-            Some(from.to_string())
+            Some(from)
         }
-        None => blobs::holder(digest.as_str()),
+        None => blobs::holder(digest.as_str()).and_then(|name| name.parse().ok()),
     };
-    Ok(repository.map(|repository| Source { repository, digest: digest.to_string() }))
+    match repository {
+        Some(from) if may_pull(asked, &from).await => {
+            Ok(Some(Source { repository: from.to_string(), digest: digest.to_string() }))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The algorithm of the digest that the upload will be finished with, where the request says it.

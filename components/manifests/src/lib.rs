@@ -5,10 +5,11 @@ mod bindings {
     wit_bindgen::generate!({ world: "pierhead:registry/manifests-component", path: "../../wit", generate_all });
 }
 mod failure;
+mod readable;
 mod rules;
 
 use bindings::exports::pierhead::registry::manifests::{
-    Failure, Guest, Manifest, Page, Pushed, ReferrersPage, ReferrersQuery, Stored,
+    Failure, Guest, Manifest, Page, Pushed, Readable, ReferrersPage, ReferrersQuery, Stored,
 };
 use bindings::pierhead::host::config;
 use bindings::pierhead::storage::manifest_writer::{self, NewManifest, PutError};
@@ -140,7 +141,10 @@ impl Guest for Manifests {
         catalog::referrers(repository, query).await.map_err(Failure::Storage)
     }
 
-    async fn repositories(after: Option<String>, limit: u32) -> Result<Page, Failure> {
-        page(catalog::repositories(after, limit).await.map(Some))
+    async fn repositories(after: Option<String>, limit: u32, readable: Readable) -> Result<Page, Failure> {
+        match readable {
+            Readable::All => page(catalog::repositories(after, limit).await.map(Some)),
+            Readable::Matching(globs) => readable::repositories(after, limit, &globs).await,
+        }
     }
 }

@@ -13,14 +13,31 @@ pub(super) struct Given {
     pub origin: Origin,
 }
 
-/// Tells settings that work, in the order of the table, from those that do not, and what to warn of.
-pub(super) fn judge(sources: Sources) -> Result<(Vec<Given>, Vec<String>), ConfigError> {
+/// An implementation that was chosen: `htpasswd` of `auth`.
+pub(super) struct Chosen {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub origin: Origin,
+}
+
+/// What came of the settings that were given.
+pub(super) struct Judged {
+    /// Those that work, in the order of the table.
+    pub works: Vec<Given>,
+    /// The implementations that were named.
+    pub chosen: Vec<Chosen>,
+    /// What to warn of.
+    pub warnings: Vec<String>,
+}
+
+/// Tells settings that work from those that do not, and what to warn of.
+pub(super) fn judge(sources: Sources) -> Result<Judged, ConfigError> {
     let Sources { settings, mut warnings } = sources;
-    let mut works = Vec::new();
+    let (mut works, mut chosen) = (Vec::new(), Vec::new());
     let mut without_effect: Vec<&str> = Vec::new();
     for setting in settings {
         if let Some(key) = keys::choice(&setting.path) {
-            refuse_other_choices(key, &setting)?;
+            chosen.extend(chosen_by(key, &setting)?);
             if keys::spells(&setting.path, key.name) {
                 continue;
             }
@@ -49,7 +66,7 @@ pub(super) fn judge(sources: Sources) -> Result<(Vec<Given>, Vec<String>), Confi
         }
     }
     works.sort_by_key(|given: &Given| keys::KEYS.iter().position(|key| key.name == given.name));
-    Ok((works, warnings))
+    Ok(Judged { works, chosen, warnings })
 }
 
 /// The value of a setting that works; nothing where it is as good as not given.
@@ -102,16 +119,22 @@ fn harmless(value: &Value, unless: &[&str]) -> bool {
     }
 }
 
-/// Refuses whatever chooses another implementation than the one there is.
-fn refuse_other_choices(key: &keys::Key, setting: &Setting) -> Result<(), ConfigError> {
-    let Standing::Choice { only, beside, remedy } = &key.standing else { return Ok(()) };
+/// Which implementation a setting chooses, if any; refuses whatever chooses another than there are.
+fn chosen_by(key: &'static keys::Key, setting: &Setting) -> Result<Option<Chosen>, ConfigError> {
+    let Standing::Choice { only, beside, remedy } = &key.standing else { return Ok(None) };
+    let choice = |word: &str| {
+        let kind = only.iter().find(|kind| word.eq_ignore_ascii_case(kind))?;
+        Some(Chosen { name: key.name, kind, origin: setting.origin.clone() })
+    };
     let mut remedy = (*remedy).to_owned();
     let name = match (&setting.path[key.name.split('.').count()..], &setting.value) {
-        ([], Value::Null | Value::Empty) => return Ok(()),
-        ([], value) if harmless(value, &[only]) => return Ok(()),
+        ([], Value::Null | Value::Empty) => return Ok(None),
+        ([], Value::Text(Text { text, .. })) if text.is_empty() => return Ok(None),
+        ([], Value::Text(Text { text, .. })) if let Some(chosen) = choice(text) => return Ok(Some(chosen)),
         // What was chosen is a value here, and values are not for messages.
         ([], _) => key.name.to_owned(),
-        ([chosen, ..], _) if chosen == only || beside.contains(&chosen.as_str()) => return Ok(()),
+        ([group, ..], _) if beside.contains(&group.as_str()) => return Ok(None),
+        ([group, ..], _) if let Some(chosen) = choice(group) => return Ok(Some(chosen)),
         ([..], _) => {
             if let Some(near) = suggest::nearest(&setting.path) {
                 remedy = format!("{remedy}; if {} was meant, write that", setting.origin.spell(near));
@@ -130,6 +153,11 @@ fn judge_unknown(setting: &Setting) -> Result<Option<String>, ConfigError> {
         refuse_group(setting)?;
     } else if !keys::group(&setting.path).is_empty() {
         return Ok(None);
+    }
+    if setting.path[0] == "access" {
+        // A condition that was meant to hold and does not would grant too much.
+        let problem = "not part of a rule; a rule has who, repositories and actions";
+        return Err(ConfigError::setting(&setting.origin, setting.name(), problem));
     }
     let above = (1..setting.path.len()).rev().find_map(|depth| keys::find(&setting.path[..depth]));
     if let Some(key) = above

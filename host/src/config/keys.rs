@@ -1,73 +1,25 @@
 //! The one table of settings: reading, warnings, refusals, suggestions and the documentation's test come
 //! from it.
 
+mod auth;
+mod key;
+mod lookup;
+
+pub(super) use key::{Key, Standing};
+pub(super) use lookup::{choice, find, group, is_list, spells};
+
 use super::value::Kind;
+use key::{ignored, joined, key, refused, time, unneeded};
 use std::time::Duration;
-
-/// A setting, or a group of them where nothing beneath it works yet.
-pub(super) struct Key {
-    /// Its name, with dots between the levels.
-    pub name: &'static str,
-    /// What this version does with it.
-    pub standing: Standing,
-    /// The value it has when it is not given, as it would be written; nothing where it is then not set.
-    pub default: &'static str,
-    /// What it means; of a setting that has no effect, what goes without it.
-    pub meaning: &'static str,
-}
-
-/// What this version does with a setting.
-pub(super) enum Standing {
-    /// It works.
-    Honoured(Kind),
-    /// It and all beneath it are needed for nothing, and taken without a word.
-    Unneeded,
-    /// It and all beneath it have no effect, which is said, unless what it asks for is so anyway.
-    Ignored { unless: &'static [&'static str] },
-    /// It and all beneath it would change what is safe or what is served: to ignore it would be worse than not
-    /// to start. Harmless are the values in `unless`.
-    Refused { unless: &'static [&'static str], remedy: &'static str },
-    /// What stands beneath it chooses an implementation, and there is one. The other groups in `beside` are
-    /// settings of their own.
-    Choice { only: &'static str, beside: &'static [&'static str], remedy: &'static str },
-}
-
-const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Honoured(kind), default, meaning }
-}
-
-const fn unneeded(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Unneeded, default: "", meaning }
-}
-
-const fn ignored(name: &'static str, unless: &'static [&'static str], meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Ignored { unless }, default: "", meaning }
-}
-
-const fn refused(
-    name: &'static str,
-    unless: &'static [&'static str],
-    meaning: &'static str,
-    remedy: &'static str,
-) -> Key {
-    Key { name, standing: Standing::Refused { unless, remedy }, default: "", meaning }
-}
-
-const fn time(
-    name: &'static str,
-    slot: fn(&mut super::Config) -> &mut Duration,
-    default: &'static str,
-    meaning: &'static str,
-) -> Key {
-    key(name, Kind::Time { slot, least: Duration::from_millis(1) }, default, meaning)
-}
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
 /// that the newer name wins.
-pub(super) static KEYS: &[Key] = &[
+pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + auth::KEYS.len() }>(&[SERVER, auth::KEYS]);
+
+const SERVER: &[Key] = &[
     key(
         "http.addr",
         Kind::Address(|c| &mut c.http.addr),
@@ -268,22 +220,12 @@ pub(super) static KEYS: &[Key] = &[
     Key {
         name: "storage",
         standing: Standing::Choice {
-            only: "filesystem",
+            only: &["filesystem"],
             beside: &["cache", "delete", "maintenance", "redirect", "tag"],
             remedy: "use storage.filesystem",
         },
         default: "",
         meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
-    },
-    Key {
-        name: "auth",
-        standing: Standing::Choice {
-            only: "none",
-            beside: &[],
-            remedy: "remove auth, and let a proxy in front ask for passwords",
-        },
-        default: "",
-        meaning: "every kind but `none`: htpasswd, token and any other",
     },
     refused(
         "http.tls",
@@ -347,52 +289,7 @@ pub(super) static KEYS: &[Key] = &[
     ignored("proxy", &[], "without proxy.remoteurl there is no cache to configure"),
     ignored("compatibility", &[], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
-    unneeded("auth.none", "nothing is asked of anyone"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),
     unneeded("storage.redirect", "content in files is never redirected to"),
     unneeded("validation.enabled", "manifests are checked"),
 ];
-
-/// The setting that speaks for a path: itself, or the nearest group above it that speaks for all beneath.
-pub(super) fn find(path: &[String]) -> Option<&'static Key> {
-    let speaks = |key: &&Key| match key.standing {
-        Standing::Honoured(_) => spells(path, key.name),
-        Standing::Choice { .. } => false,
-        _ => beneath(path, key.name),
-    };
-    KEYS.iter().filter(speaks).max_by_key(|key| key.name.len())
-}
-
-/// The choice that a path belongs to.
-pub(super) fn choice(path: &[String]) -> Option<&'static Key> {
-    KEYS.iter().find(|key| matches!(key.standing, Standing::Choice { .. }) && beneath(path, key.name))
-}
-
-/// The settings that work in a group: nothing where `path` is no group.
-pub(super) fn group(path: &[String]) -> Vec<&'static Key> {
-    let within = |key: &&Key| {
-        let mut name = key.name.split('.');
-        path.iter().all(|part| name.next() == Some(part)) && name.next().is_some()
-    };
-    KEYS.iter().filter(within).collect()
-}
-
-/// Whether a path is this very name. In a name `*` is the number of a list's entry.
-pub(super) fn spells(path: &[String], name: &str) -> bool {
-    let same = |(part, given): (&str, &String)| match part {
-        "*" => given.parse::<usize>().is_ok(),
-        _ => part == given,
-    };
-    name.split('.').count() == path.len() && name.split('.').zip(path).all(same)
-}
-
-/// Whether a path is a list whose entries have settings.
-pub(super) fn is_list(path: &[String]) -> bool {
-    KEYS.iter().any(|key| key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)))
-}
-
-/// Whether a path is this name or lies beneath it.
-pub(super) fn beneath(path: &[String], name: &str) -> bool {
-    let mut path = path.iter();
-    name.split('.').all(|part| path.next().is_some_and(|given| given == part))
-}

@@ -5,6 +5,7 @@
 //! reads each by its type, and this file puts them together.
 
 mod address;
+pub(crate) mod auth;
 mod error;
 mod judge;
 mod keys;
@@ -16,6 +17,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{Auth, AuthKind};
 pub use error::ConfigError;
 
 use std::collections::HashMap;
@@ -43,6 +45,10 @@ pub struct Config {
     pub referrers_maxentries: u32,
     /// `validation.manifests`: what must be there before a manifest is taken.
     pub validation: Validation,
+    /// `auth`: who may come in, and how that is known.
+    pub auth: Auth,
+    /// `access`: who may do what; without rules, whoever is known may do everything.
+    pub access: access::Rules,
     /// `limits`: what is admitted, and what one request may use.
     pub limits: Limits,
     /// What the operator should know of the configuration, to be logged once logging is up. Without values,
@@ -208,7 +214,7 @@ impl Config {
                     .map_err(|problem| ConfigError::setting("the built-in default", key.name, problem))?;
             }
         }
-        let (given, warnings) = judge::judge(sources)?;
+        let judge::Judged { works: given, chosen, warnings } = judge::judge(sources)?;
         for given in &given {
             given
                 .kind
@@ -216,6 +222,7 @@ impl Config {
                 .map_err(|problem| ConfigError::setting(&given.origin, given.name, problem))?;
         }
         config.warnings = warnings;
+        auth::complete(&mut config, &chosen, &given)?;
         let halved = |one: &Platform| one.architecture.is_empty() || one.os.is_empty();
         if let Some(at) = config.validation.platformlist.iter().position(halved) {
             let list = "validation.manifests.indexes.platformlist";
@@ -276,6 +283,13 @@ impl Config {
             let list: Vec<String> = list.map(|one| [&one.os, "/", &one.architecture].concat()).collect();
             settings.insert("validation.manifests.indexes.platformlist", list.join(" "));
         }
+        if let Some(kind) = self.auth.kind.name() {
+            settings.insert("auth", kind.to_owned());
+            settings.insert("auth.htpasswd.realm", self.auth.htpasswd.realm.clone());
+        }
+        if !self.access.0.is_empty() {
+            settings.insert("access", self.access.to_string());
+        }
         if let Some(host) = &self.http.host {
             settings.insert("http.host", host.clone());
         }
@@ -305,6 +319,8 @@ impl Config {
                 platforms: Platforms::All,
                 platformlist: Vec::new(),
             },
+            auth: Auth::default(),
+            access: access::Rules::default(),
             limits: Limits {
                 requests: 0,
                 connections: 0,

@@ -28,9 +28,16 @@ impl Text {
 type Slot<T> = fn(&mut Config) -> &mut T;
 
 /// The type of a setting, its bounds, and where its value goes.
+#[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// Where to listen.
     Address(Slot<String>),
+    /// A file, which is read at the start.
+    File(Slot<Option<PathBuf>>),
+    /// Words for people or other programs.
+    Text(Slot<String>),
+    /// In an entry of a list: a word or a list of words, and what each does to the entry.
+    Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
     Url(Slot<Option<String>>),
     /// A directory.
@@ -63,12 +70,18 @@ impl Kind {
                 *slot(config) = text.into();
             }
             Kind::Url(slot) => *slot(config) = Some(url(text)?),
-            Kind::Directory(slot) => {
-                if text.contains('\0') {
-                    return Err("not a directory; a path has no NUL character".into());
+            Kind::File(slot) => *slot(config) = Some(path(text)?),
+            Kind::Text(slot) => {
+                if text.contains(char::is_control) {
+                    return Err("it has control characters in it; write one line".into());
                 }
                 *slot(config) = text.into();
             }
+            Kind::Words { put, .. } => {
+                let at = value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
+                put(config, at, text)?;
+            }
+            Kind::Directory(slot) => *slot(config) = path(text)?,
             Kind::Level(slot) => *slot(config) = level(text)?,
             Kind::Switch(slot) => {
                 *slot(config) = unquoted(value)
@@ -130,6 +143,9 @@ impl Kind {
     pub(super) fn unit(&self) -> String {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
+            Kind::File(_) => "a file".into(),
+            Kind::Text(_) => "a text".into(),
+            Kind::Words { words, .. } => (*words).into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
             Kind::Level(_) => "error, warn, info or debug".into(),
@@ -145,6 +161,13 @@ impl Kind {
             Kind::Entry { .. } => "a word, as in an image's platform".into(),
             Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
         }
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    match text.contains('\0') {
+        true => Err("not a path; a path has no NUL character".into()),
+        false => Ok(text.into()),
     }
 }
 

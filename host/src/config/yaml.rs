@@ -18,6 +18,8 @@ pub(super) fn read_file(file: &str, source: &str) -> Result<Vec<Setting>, Config
             "; indent with spaces"
         } else if line.contains(": [") {
             "; a list ends with ], and text that begins with [ stands in quotes"
+        } else if line.contains(": *") || line.contains("- *") || line.contains("[*") {
+            "; text that begins with * stands in quotes"
         } else {
             ""
         };

@@ -67,6 +67,7 @@ impl Data {
             route: answer.note.route,
             repository: answer.note.repository,
             reference: answer.note.reference,
+            user: answer.note.user,
         });
         Ok(stand_in)
     }

@@ -1,6 +1,7 @@
 //! The host's side of what components import: one file per package of `wit/`.
 
 mod content;
+mod credentials;
 mod http;
 mod settings;
 mod storage;
@@ -30,6 +31,7 @@ pub mod bindings {
             "pierhead:host/http.respond-with-content": trappable,
             "pierhead:host/http.body": store | trappable,
             "pierhead:host/config.get": trappable,
+            "pierhead:host/credentials.verify-now": trappable,
             // Everything else may wait, without holding up what else the instance does.
             default: async | store | trappable,
         },

@@ -63,9 +63,9 @@ fn a_variable_that_asks_for_what_is_not_built_refuses_to_start_and_names_itself(
         ("REGISTRY_STORAGE", "s3", "storage"),
         ("REGISTRY_STORAGE_S3_BUCKET", "b", "storage.s3.bucket"),
         ("REGISTRY_STORAGE_INMEMORY", "", "storage.inmemory"),
-        ("REGISTRY_AUTH", "htpasswd", "auth"),
-        ("REGISTRY_AUTH", "{token: {realm: r}}", "auth.token.realm"),
-        ("REGISTRY_AUTH_HTPASSWD_REALM", "r", "auth.htpasswd.realm"),
+        ("REGISTRY_AUTH", "silly", "auth"),
+        ("REGISTRY_AUTH", "{silly: {realm: r}}", "auth.silly.realm"),
+        ("REGISTRY_AUTH_SILLY_REALM", "r", "auth.silly.realm"),
         ("REGISTRY_HTTP_TLS_CERTIFICATE", "/c", "http.tls.certificate"),
         ("REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0", "h", "http.tls.letsencrypt.hosts.0"),
         ("REGISTRY_HTTP_NET", "unix", "http.net"),
@@ -84,7 +84,7 @@ fn a_variable_replaces_the_block_of_the_file_that_it_names() {
     let file = "auth: {htpasswd: {path: /p}}\nhttp: {tls: {certificate: /c}}\n";
     assert!(load(file, &[("REGISTRY_AUTH", "none"), ("REGISTRY_HTTP_TLS", "{}")]).is_ok());
     assert!(load(file, &[("REGISTRY_AUTH", "none"), ("REGISTRY_HTTP_TLS_CERTIFICATE", "")]).is_ok());
-    assert!(load("auth: none\n", &[("REGISTRY_AUTH", "token")]).is_err());
+    assert!(load("auth: none\n", &[("REGISTRY_AUTH", "silly")]).is_err());
 }
 
 #[test]

@@ -238,11 +238,9 @@ fn an_unknown_setting_warns_with_its_line_and_the_nearest_known_one() {
 #[test]
 fn a_setting_that_would_change_safety_or_meaning_refuses_to_start() {
     for (settings, line, name) in [
-        ("auth:\n  htpasswd:\n    realm: r\n    path: /p\n", 4, "auth.htpasswd.realm"),
-        ("auth:\n  htpasswd:\n", 3, "auth.htpasswd"),
-        ("auth: htpasswd\n", 2, "auth"),
-        ("AUTH: [token]\n", 2, "auth"),
-        ("auth:\n  none:\n  token: {}\n", 4, "auth.token"),
+        ("auth:\n  silly:\n    realm: r\n", 4, "auth.silly.realm"),
+        ("AUTH: [htpasswd]\n", 2, "auth"),
+        ("auth:\n  none:\n  silly: {}\n", 4, "auth.silly"),
         ("http:\n  tls:\n    certificate: /c\n", 4, "http.tls.certificate"),
         ("http:\n  tls:\n    clientcas: [/c]\n", 4, "http.tls.clientcas"),
         ("http:\n  tls:\n    letsencrypt:\n      hosts: [h]\n", 5, "http.tls.letsencrypt.hosts"),
@@ -298,6 +296,10 @@ fn no_message_carries_a_value() {
     for template in [
         "http:\n  secret: @\nhttp2: @\n",
         "auth:\n  htpasswd: @\n",
+        "access: @\n",
+        "access: [{who: 'x,@', repositories: a, actions: pull}]\n",
+        "access: [{who: @, repositories: a, actions: '@'}]\n",
+        "access: [{who: @, repositories: 'A@', actions: pull}]\n",
         "auth: @\n",
         "storage: @\n",
         "storage: {s3: {secretkey: @}}\n",

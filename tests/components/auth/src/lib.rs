@@ -3,19 +3,25 @@
 
 mod bindings {
     #![allow(missing_docs)]
-    wit_bindgen::generate!({ world: "pierhead:registry/auth-component", path: "../../../wit" });
+    wit_bindgen::generate!({ world: "pierhead:registry/auth-component", path: "../../../wit", generate_all });
 }
-use bindings::exports::pierhead::registry::auth::{Guest, Question, Refusal};
+use bindings::exports::pierhead::registry::auth::{Grant, Guest, Question, Reason, Refusal};
+use bindings::pierhead::registry::types::Readable;
 
 struct Auth;
 bindings::export!(Auth with_types_in bindings);
 
-fn refusal(known: bool, challenge: Option<&str>) -> Refusal {
-    Refusal { known, challenge: challenge.map(Into::into), message: "by order of the fixture".into() }
+fn refusal(reason: Reason, challenge: Option<&str>, retry_after: Option<u32>) -> Refusal {
+    let (challenge, message) = (challenge.map(Into::into), "by order of the fixture".into());
+    Refusal { reason, user: None, challenge, retry_after, message }
+}
+
+fn granted() -> Grant {
+    Grant { user: Some("fixture".into()), readable: Readable::All }
 }
 
 impl Guest for Auth {
-    fn check_now(question: Question) -> Option<Result<(), Refusal>> {
+    fn check_now(question: Question) -> Option<Result<Grant, Refusal>> {
         match question.repository.as_deref() {
             Some("trap") => panic!("the fixture was asked to trap"),
             Some("compute") => loop {
@@ -27,14 +33,16 @@ impl Guest for Auth {
                     hoard.push(vec![1; 1 << 20]);
                 }
             }
-            Some("denied") => Some(Err(refusal(true, None))),
-            Some("login") => Some(Err(refusal(false, Some("Basic realm=\"fixture\"")))),
+            Some("denied") => Some(Err(refusal(Reason::Denied, None, None))),
+            Some("login") => Some(Err(refusal(Reason::Unauthorized, Some("Basic realm=\"fixture\""), None))),
+            Some("often") => Some(Err(refusal(Reason::TooManyRequests, None, Some(7)))),
+            Some("away") => Some(Err(refusal(Reason::Unavailable, None, None))),
             Some("wait") => None,
-            _ => Some(Ok(())),
+            _ => Some(Ok(granted())),
         }
     }
 
-    async fn check(_question: Question) -> Result<(), Refusal> {
-        Ok(())
+    async fn check(_question: Question) -> Result<Grant, Refusal> {
+        Ok(granted())
     }
 }

@@ -1,0 +1,153 @@
+//! The htpasswd file: made where there is none, and read again when it has changed.
+
+use crate::htpasswd::{COST, Users};
+use crate::{lock, random};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+/// Why there are no passwords.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be read.
+    #[error("{path}: cannot be read ({source}); name a file that this user may read (auth.htpasswd.path)")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no file, and none can be made.
+    #[error(
+        "{path}: is not there and cannot be made ({source}); make it with htpasswd -B -c (auth.htpasswd.path)"
+    )]
+    Unmade {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There are no threads to hash on.
+    #[error("cannot start a thread: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// How often it is looked at whether the file has changed, in milliseconds.
+const EVERY: u64 = 1000;
+
+/// What changes when a file does, or when another takes its place.
+type Version = (u64, u64, i64, i64);
+
+pub struct File {
+    path: PathBuf,
+    users: RwLock<Arc<Users>>,
+    /// The version that was read, or could not be.
+    version: Mutex<Option<Version>>,
+    begun: Instant,
+    /// When it is to be looked at again, in milliseconds after `begun`.
+    due: AtomicU64,
+}
+
+impl File {
+    pub fn open(path: &Path) -> Result<File, OpenError> {
+        let name = || path.display().to_string();
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(path).map_err(|source| OpenError::Unmade { path: name(), source })?;
+                std::fs::read(path)
+            }
+            read => read,
+        };
+        let text = text.map_err(|source| OpenError::Unreadable { path: name(), source })?;
+        let users = parse(path, &text);
+        Ok(File {
+            path: path.into(),
+            users: RwLock::new(Arc::new(users)),
+            // It may have changed since it was read: the first look takes it for new.
+            version: Mutex::new(None),
+            begun: Instant::now(),
+            due: AtomicU64::new(EVERY),
+        })
+    }
+
+    pub fn users(&self) -> Arc<Users> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
+    }
+
+    /// Whether someone is to look at the file.
+    pub fn is_due(&self) -> bool {
+        self.now() >= self.due.load(Ordering::Relaxed)
+    }
+
+    /// Whether whoever asks is the one to do so.
+    pub fn take_turn(&self) -> bool {
+        let (now, due) = (self.now(), self.due.load(Ordering::Relaxed));
+        now >= due
+            && self.due.compare_exchange(due, now + EVERY, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Reads the file if it has changed. What cannot be read changes nothing, and is said once.
+    pub fn reread(&self) {
+        let mut known = lock(&self.version);
+        let version = std::fs::metadata(&self.path).map(version).ok();
+        if *known == version && version.is_some() {
+            return;
+        }
+        let path = self.path.display();
+        match std::fs::read(&self.path) {
+            Ok(text) => {
+                let first = known.is_none();
+                let users = Arc::new(match first && version.is_some() {
+                    // Read at the start: nothing to say a second time.
+                    true => Users::parse(&String::from_utf8_lossy(&text)).0,
+                    false => parse(&self.path, &text),
+                });
+                *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
+                if !first {
+                    tracing::info!(%path, "the passwords have changed and were read again");
+                }
+            }
+            Err(error) if *known != version || known.is_some() => {
+                tracing::error!(%path, %error, "the passwords cannot be read: what they were still holds");
+            }
+            Err(_) => {}
+        }
+        *known = version;
+    }
+}
+
+fn version(file: Metadata) -> Version {
+    (file.dev(), file.ino(), file.ctime(), file.ctime_nsec())
+}
+
+fn parse(path: &Path, text: &[u8]) -> Users {
+    let (users, problems) = Users::parse(&String::from_utf8_lossy(text));
+    for problem in problems {
+        tracing::warn!("{}, {problem}", path.display());
+    }
+    users
+}
+
+/// Makes a file with one user and a password that nobody knows yet, as distribution does.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let password = URL_SAFE_NO_PAD.encode(random());
+    let hash = bcrypt::hash(&password, COST).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(format!("docker:{hash}\n").as_bytes())?;
+    file.sync_all()?;
+    tracing::warn!(user = "docker", password, path = %path.display(), "htpasswd is missing, provisioning with default user");
+    Ok(())
+}

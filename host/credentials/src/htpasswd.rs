@@ -1,0 +1,141 @@
+//! An htpasswd file's text, read as distribution reads it: lines `user:hash`, comments that begin with `#`, and of
+//! several lines for one user the last. Only bcrypt is taken.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A user's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What bcrypt made of it.
+    pub hash: Arc<str>,
+}
+
+/// The users of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    entries: HashMap<String, Entry>,
+    dummy: String,
+}
+
+/// bcrypt's cost where no entry shows another: distribution's, and htpasswd's is 5.
+pub const COST: u32 = 10;
+
+/// The cost of a hash, if bcrypt made it in a way that is taken here: `$2y$10$` and 53 characters.
+fn cost(hash: &str) -> Option<u32> {
+    let rest = ["$2a$", "$2b$", "$2y$"].iter().find_map(|kind| hash.strip_prefix(kind))?;
+    let (cost, rest) = rest.split_once('$')?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'/';
+    if cost.len() != 2 || rest.len() != 53 || !rest.bytes().all(fits) {
+        return None;
+    }
+    cost.parse().ok().filter(|cost| (4..=31).contains(cost))
+}
+
+/// A hash that no password has, of this cost.
+fn dummy(cost: u32) -> String {
+    format!("$2b${cost:02}$......................{}", ".".repeat(31))
+}
+
+impl Users {
+    /// The users of a file, and what is wrong with its lines.
+    pub fn parse(text: &str) -> (Users, Vec<String>) {
+        let mut entries: HashMap<String, Entry> = HashMap::new();
+        let (mut costs, mut problems) = (HashMap::<u32, usize>::new(), Vec::new());
+        for (at, line) in text.lines().enumerate() {
+            let (line, number) = (line.trim(), at + 1);
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let Some((user, hash)) = line.split_once(':') else {
+                problems.push(format!("line {number}: no colon after the user's name; it is passed over"));
+                continue;
+            };
+            if entries.remove(user).is_some() {
+                problems.push(format!("line {number}: this user had a line before, which no longer counts"));
+            }
+            let Some(cost) = cost(hash) else {
+                problems.push(format!(
+                    "line {number}: not a password of the kind bcrypt, and never accepted; make it with htpasswd -B"
+                ));
+                continue;
+            };
+            *costs.entry(cost).or_default() += 1;
+            entries.insert(user.into(), Entry { hash: hash.into() });
+        }
+        let usual =
+            costs.into_iter().max_by_key(|(cost, count)| (*count, *cost)).map_or(COST, |(cost, _)| cost);
+        (Users { entries, dummy: dummy(usual) }, problems)
+    }
+
+    /// A user's entry.
+    pub fn entry(&self, user: &str) -> Option<&Entry> {
+        self.entries.get(user)
+    }
+
+    /// A hash that takes as long to compare with as most of the file's.
+    pub fn dummy(&self) -> &str {
+        &self.dummy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234";
+
+    fn parse(text: &str) -> (Users, String) {
+        let (users, problems) = Users::parse(text);
+        (users, problems.join("\n"))
+    }
+
+    #[test]
+    fn comments_empty_lines_and_crlf_are_no_users() {
+        let text = format!("# people\r\n\r\nalice:{HASH}\r\n   \n  bob:{HASH}  \n#carol:{HASH}\n");
+        let (users, problems) = parse(&text);
+        assert_eq!(problems, "");
+        assert_eq!(users.entry("alice").expect("a user").hash.as_ref(), HASH);
+        assert_eq!(users.entry("bob"), users.entry("alice"));
+        assert_eq!(users.entries.len(), 2);
+    }
+
+    #[test]
+    fn of_two_lines_for_one_user_the_last_counts_even_if_it_is_never_accepted() {
+        let other = HASH.replace("$05$", "$06$");
+        let (users, problems) = parse(&format!("alice:{HASH}\nalice:{other}\nbob:{HASH}\nbob:plain\n"));
+        assert_eq!(users.entry("alice").expect("a user").hash.as_ref(), other);
+        assert_eq!(users.entry("bob"), None);
+        assert!(problems.contains("line 2: this user had a line before"), "{problems}");
+        assert!(problems.contains("line 4: not a password of the kind bcrypt"), "{problems}");
+    }
+
+    #[test]
+    fn every_other_kind_is_reported_with_its_line_and_without_what_it_says() {
+        for hash in [
+            "{SHA}5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8",
+            "$apr1$salt$hash",
+            "$5$rounds=5000$salt$hash",
+            "secret",
+            "",
+            "$2x$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+            "$2y$99$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+            "$2y$05$short",
+        ] {
+            let (users, problems) = parse(&format!("\nalice:{hash}\n"));
+            assert_eq!(users.entry("alice"), None, "{hash}");
+            assert!(problems.starts_with("line 2: not a password"), "{problems}");
+            assert!(hash.is_empty() || !problems.contains(hash), "{problems}");
+        }
+        assert!(parse("secret\n").1.starts_with("line 1: no colon"));
+    }
+
+    #[test]
+    fn nobody_is_compared_with_at_the_cost_of_most() {
+        let other = HASH.replace("$05$", "$06$");
+        let (users, _) = parse(&format!("a:{HASH}\nb:{other}\nc:{other}\n"));
+        assert_eq!(cost(users.dummy()), Some(6));
+        assert_eq!(cost(parse("").0.dummy()), Some(COST));
+        assert_eq!(bcrypt::verify("", parse(&format!("a:{HASH}")).0.dummy()).ok(), Some(false));
+    }
+}

@@ -1,0 +1,159 @@
+use super::*;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const THERE: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("credentials-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("htpasswd")
+    }
+
+    fn write(&self, users: &[(&str, &str)]) {
+        let line = |(user, password): &(&str, &str)| {
+            format!("{user}:{}\n", bcrypt::hash(password, 4).expect("a hash"))
+        };
+        std::fs::write(self.file(), users.iter().map(line).collect::<String>()).expect("written");
+    }
+
+    fn open(&self) -> Credentials {
+        let window = Duration::from_secs(60);
+        let options = Options { path: self.file(), remember: Duration::from_secs(60), failures: 3, window };
+        Credentials::open(&options).expect("passwords")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn wait<F: Future>(work: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(work)
+}
+
+fn ask(credentials: &Credentials, user: &str, password: &str) -> Verdict {
+    wait(credentials.verify(user.into(), password.into(), HERE))
+}
+
+const KNOWN: Verdict = Ok(Some(Identity { groups: Vec::new() }));
+
+#[test]
+fn a_right_password_is_hashed_once_and_then_remembered() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret"), ("bob", "other")]);
+    let credentials = folder.open();
+    assert_eq!(credentials.verify_now("alice", "secret", HERE), None);
+    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN);
+    assert_eq!(credentials.verify_now("alice", "secret", THERE), Some(KNOWN));
+    assert_eq!(credentials.verify_now("alice", "secre", HERE), None);
+    assert_eq!(credentials.verify_now("bob", "secret", HERE), None);
+    assert_eq!(ask(&credentials, "bob", "secret"), Ok(None));
+    assert_eq!(ask(&credentials, "nobody", "secret"), Ok(None));
+    assert_eq!(ask(&credentials, "alice", ""), Ok(None));
+}
+
+#[test]
+fn of_a_password_as_of_a_hash_72_bytes_count() {
+    let folder = Folder::new();
+    let long = "x".repeat(72);
+    folder.write(&[("alice", &long)]);
+    let credentials = folder.open();
+    assert_eq!(ask(&credentials, "alice", &format!("{long}more")), KNOWN);
+    assert_eq!(ask(&credentials, "alice", &long[1..]), Ok(None));
+}
+
+#[test]
+fn a_change_of_the_file_counts_after_a_second_and_what_was_remembered_is_forgotten() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret"), ("bob", "other")]);
+    let credentials = folder.open();
+    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN);
+    folder.write(&[("alice", "changed"), ("carol", "new")]);
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(credentials.verify_now("alice", "secret", HERE), None);
+    assert_eq!(ask(&credentials, "alice", "secret"), Ok(None));
+    assert_eq!(ask(&credentials, "alice", "changed"), KNOWN);
+    assert_eq!(ask(&credentials, "carol", "new"), KNOWN);
+    assert_eq!(ask(&credentials, "bob", "other"), Ok(None));
+
+    std::fs::remove_file(folder.file()).expect("removed");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(ask(&credentials, "carol", "new"), KNOWN, "what was read last holds");
+    std::fs::write(folder.0.join("next"), "").expect("written");
+    std::fs::rename(folder.0.join("next"), folder.file()).expect("renamed");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(ask(&credentials, "carol", "new"), Ok(None));
+}
+
+#[test]
+fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let credentials = folder.open();
+    assert_eq!(wait(credentials.verify("alice".into(), "secret".into(), THERE)), KNOWN);
+    for wrong in ["1", "2", "3"] {
+        assert_eq!(ask(&credentials, "alice", wrong), Ok(None));
+    }
+    for password in ["4", "also right or wrong"] {
+        assert!(matches!(ask(&credentials, "alice", password), Err(Unanswered::TooMany(_))));
+        assert!(matches!(credentials.verify_now("alice", password, HERE), Some(Err(Unanswered::TooMany(_)))));
+    }
+    assert_eq!(ask(&credentials, "bob", "4"), Ok(None));
+    assert_eq!(wait(credentials.verify("alice".into(), "4".into(), THERE)), Ok(None));
+    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN, "what is remembered still holds");
+}
+
+#[test]
+fn one_password_asked_for_many_times_at_once_counts_as_one() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let credentials = folder.open();
+    wait(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let credentials = credentials.clone();
+            tasks.spawn(async move { credentials.verify("alice".into(), "secret".into(), HERE).await });
+        }
+        assert!(tasks.join_all().await.into_iter().all(|verdict| verdict == KNOWN));
+    });
+    assert!(lock(&credentials.0.waiting).is_empty());
+}
+
+#[test]
+fn a_missing_file_is_made_for_its_owner_alone() {
+    let folder = Folder::new();
+    let path = folder.0.join("new/folder/htpasswd");
+    let options = Options {
+        path: path.clone(),
+        remember: Duration::from_secs(1),
+        failures: 3,
+        window: Duration::from_secs(1),
+    };
+    Credentials::open(&options).expect("made");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(path.parent().expect("a folder"))), (0o600, 0o700));
+    let text = std::fs::read_to_string(&path).expect("text");
+    assert!(text.starts_with("docker:$2b$10$"), "{text}");
+    Credentials::open(&options).expect("it is there");
+    assert_eq!(std::fs::read_to_string(&path).expect("text"), text);
+
+    let folder = Options { path: path.parent().expect("a folder").into(), ..options };
+    assert!(matches!(Credentials::open(&folder), Err(OpenError::Unreadable { .. })));
+}

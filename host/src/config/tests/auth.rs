@@ -1,0 +1,94 @@
+//! `auth` and `access`.
+
+use super::{assert_says, load, load_environment, refusal, warnings};
+use crate::config::AuthKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[test]
+fn htpasswd_is_chosen_by_file_and_by_variables_as_distributions_users_write_it() {
+    let file = load("auth:\n  htpasswd:\n    realm: My \"Realm\"\n    path: /auth/htpasswd\n", &[]).unwrap();
+    assert_eq!(file.auth.kind, AuthKind::Htpasswd);
+    assert_eq!(file.auth.htpasswd.path, Some(PathBuf::from("/auth/htpasswd")));
+    assert_eq!(file.settings()["auth"], "htpasswd");
+    assert_eq!(file.settings()["auth.htpasswd.realm"], "My \"Realm\"");
+    let variables = load_environment(&[
+        ("REGISTRY_AUTH", "htpasswd"),
+        ("REGISTRY_AUTH_HTPASSWD_REALM", "My \"Realm\""),
+        ("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
+    ]);
+    assert_eq!(variables.unwrap().auth, file.auth);
+    assert_eq!(file.auth.htpasswd.remember, Duration::from_secs(300));
+    assert_eq!((file.auth.failures.limit, file.auth.failures.window), (10, Duration::from_secs(60)));
+    let remembered = load("auth: {htpasswd: {path: /p, remember: 0}, failures: {limit: 3}}\n", &[]).unwrap();
+    assert_eq!((remembered.auth.htpasswd.remember, remembered.auth.failures.limit), (Duration::ZERO, 3));
+    let none = load("auth: {htpasswd: {path: /p}}\n", &[("REGISTRY_AUTH", "none")]).unwrap();
+    assert_eq!(none.auth.kind, AuthKind::None);
+    assert!(!none.settings().contains_key("auth"));
+}
+
+#[test]
+fn a_kind_without_what_it_needs_and_two_kinds_at_once_are_refused() {
+    for settings in ["auth: htpasswd\n", "auth:\n  htpasswd:\n", "auth:\n  htpasswd:\n    realm: r\n"] {
+        assert_says(
+            &refusal(settings, &[]),
+            &["FILE, line ", "auth.htpasswd.path: not given", "htpasswd -B"],
+        );
+    }
+    let both = refusal("auth:\n  none:\n  htpasswd:\n    path: /p\n", &[]);
+    assert_says(&both, &["FILE, line 5", "auth.htpasswd", "choose one"]);
+}
+
+#[test]
+fn rules_are_a_list_by_file_and_by_variables() {
+    let by_file = load(
+        "auth: {htpasswd: {path: /p}}\naccess:\n\
+         - who: anonymous\n  repositories: public/**\n  actions: pull\n\
+         - {who: [alice, \"group:devs\"], repositories: [team/**, tools], actions: \"*\"}\n",
+        &[],
+    )
+    .unwrap();
+    let text = "anonymous\tpublic/**\tpull\nalice,group:devs\tteam/**,tools\tpull,push,delete,catalog\n";
+    assert_eq!(by_file.settings()["access"], text);
+    assert_says(&warnings(&by_file)[0], &["access.1", "group"]);
+    let by_variables = load_environment(&[
+        ("REGISTRY_AUTH", "htpasswd"),
+        ("REGISTRY_AUTH_HTPASSWD_PATH", "/p"),
+        ("REGISTRY_ACCESS_0_WHO", "anonymous"),
+        ("REGISTRY_ACCESS_0_REPOSITORIES", "public/**"),
+        ("REGISTRY_ACCESS_0_ACTIONS", "[pull]"),
+        ("REGISTRY_ACCESS_1_WHO_0", "alice"),
+        ("REGISTRY_ACCESS_1_WHO_1", "group:devs"),
+        ("REGISTRY_ACCESS_1_REPOSITORIES", "[team/**, tools]"),
+        ("REGISTRY_ACCESS_1_ACTIONS", "*"),
+    ]);
+    assert_eq!(by_variables.unwrap().access, by_file.access);
+    assert!(!load("access: []\n", &[]).unwrap().settings().contains_key("access"));
+}
+
+#[test]
+fn a_rule_that_is_not_whole_or_says_more_than_rules_do_is_refused_with_its_line() {
+    for (rule, parts) in [
+        ("{who: a, actions: pull}", &["FILE, line 3", "access.0: not a whole rule"][..]),
+        (
+            "{who: a, repositories: b, actions: pull, unless: c}",
+            &["line 3", "access.0.unless: not part of a rule"],
+        ),
+        ("{who: a, repositories: b, actions: read}", &["line 3", "not an action"]),
+        ("{who: role:x, repositories: b, actions: pull}", &["line 3", "not someone"]),
+        ("{who: a, repositories: B, actions: pull}", &["line 3", "not a pattern"]),
+        ("{who: {a: b}, repositories: b, actions: pull}", &["line 3", "access.0.who.a: not part of a rule"]),
+        ("alice", &["line 3", "access.0", "group of settings"]),
+        ("{who: a, repositories: **, actions: pull}", &["line 3", "begins with * stands in quotes"]),
+    ] {
+        assert_says(&refusal(&format!("access:\n- {rule}\n"), &[]), parts);
+    }
+    let message = refusal("", &[("REGISTRY_ACCESS_1_WHO", "a"), ("REGISTRY_ACCESS_1_ACTIONS", "pull")]);
+    assert_says(&message, &["access.0: not a whole rule"]);
+}
+
+#[test]
+fn rules_that_name_users_without_auth_warn() {
+    let config = load("access: [{who: alice, repositories: a, actions: pull}]\n", &[]).unwrap();
+    assert_says(&warnings(&config)[0], &["access.0", "nobody says who they are"]);
+}

@@ -1,0 +1,156 @@
+//! Logins, as people and their programs do them.
+use crate::docker::Docker;
+use crate::engine::Engine;
+use crate::layout::{Layout, read_layout};
+use crate::support::{Folder, client, reference, run, run_with};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use tests::{Server, guarded};
+
+/// alice does everything in `team`, bob pulls from there, and everyone pulls what is public.
+const RULES: &str = "access:
+  - {who: alice, repositories: [team/*, public/*], actions: [pull, push]}
+  - {who: bob, repositories: team/*, actions: pull}
+  - {who: anonymous, repositories: public/*, actions: pull}
+";
+
+/// Runs a command that has to fail, and returns what it said.
+#[track_caller]
+fn failing(command: &mut Command) -> String {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [done.stdout, done.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(!done.status.success(), "{command:?} was to fail:\n{said}");
+    said
+}
+
+/// Runs a command that reads a password.
+#[track_caller]
+fn with_password(command: &mut Command, password: &str) -> (bool, String) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("a password is read");
+    let done = child.wait_with_output().expect("it ends");
+    (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
+
+fn docker_login(docker: &Docker, server: &Server, user: &str, password: &str) -> (bool, String) {
+    let mut command = docker.command();
+    command.args(["login", "--username", user, "--password-stdin", &server.addr().to_string()]);
+    with_password(&mut command, password)
+}
+
+#[test]
+fn docker_logs_in_pushes_pulls_and_logs_out() {
+    let (server, docker) = (guarded(RULES), Docker::start());
+    let name = reference(&server, "team/app:1");
+    docker.build(&name, 1);
+    let said = failing(docker.command().args(["push", &name]));
+    assert!(said.contains("no basic auth credentials"), "{said}");
+    let (done, said) = docker_login(&docker, &server, "alice", "wrong");
+    assert!(!done && said.contains("401 Unauthorized"), "{said}");
+    let (done, said) = docker_login(&docker, &server, "alice", "wonderland");
+    assert!(done, "{said}");
+    docker.run(&["push", &name]);
+    let id = docker.id(&name);
+    docker.run(&["rmi", "--force", &id]);
+    docker.run(&["pull", "--quiet", &name]);
+    assert_eq!(docker.id(&name), id);
+    docker.run(&["logout", &server.addr().to_string()]);
+    docker.run(&["rmi", "--force", &id]);
+    failing(docker.command().args(["pull", "--quiet", &name]));
+
+    let (done, said) = docker_login(&docker, &server, "bob", "builder");
+    assert!(done, "{said}");
+    docker.run(&["pull", "--quiet", &name]);
+    let said = failing(docker.command().args(["push", &name]));
+    assert!(said.contains("denied"), "{said}");
+}
+
+#[test]
+fn skopeo_takes_credentials_for_each_command_and_goes_without_where_a_rule_says_so() {
+    let (server, folder) = (guarded(RULES), Folder::new());
+    let image = Layout::image(&folder.join("image"), 1);
+    let copy = |credentials: &[&str], from: &str, to: &str| {
+        let mut command = client("skopeo", folder.path());
+        command.args(["--insecure-policy", "copy", "--quiet"]);
+        command
+            .args(["--src-tls-verify=false", "--dest-tls-verify=false"])
+            .args(credentials)
+            .args([from, to]);
+        command
+    };
+    let (team, public) = (
+        format!("docker://{}", reference(&server, "team/app:1")),
+        format!("docker://{}", reference(&server, "public/app:1")),
+    );
+    for to in [&team, &public] {
+        run(&mut copy(&["--dest-creds", "alice:wonderland"], &image.oci(), to));
+    }
+    let target = folder.join("pulled");
+    let pulled = format!("oci:{}:latest", target.display());
+    run(&mut copy(&["--src-creds", "bob:builder"], &team, &pulled));
+    assert_eq!(read_layout(&target), image.digest);
+    let said = failing(&mut copy(&["--src-creds", "bob:wrong"], &team, &pulled));
+    assert!(said.contains("unauthorized") || said.contains("authentication required"), "{said}");
+    let said = failing(&mut copy(&["--dest-creds", "bob:builder"], &image.oci(), &team));
+    assert!(said.contains("denied"), "{said}");
+    failing(&mut copy(&[], &team, &pulled));
+}
+
+#[test]
+fn podman_logs_in_pushes_and_pulls() {
+    let (server, podman) = (guarded(RULES), Engine::new("podman"));
+    let name = reference(&server, "team/app:1");
+    podman.build(&name, 1);
+    let addr = server.addr().to_string();
+    let login = |user: &str, password: &str| {
+        let mut command = podman.command();
+        command.arg("login").arg("--tls-verify=false").args(["--username", user, "--password-stdin", &addr]);
+        command.env("REGISTRY_AUTH_FILE", podman.folder.join("auth.json"));
+        with_password(&mut command, password)
+    };
+    let with_login = |arguments: &[&str]| {
+        let mut command = podman.command();
+        command.env("REGISTRY_AUTH_FILE", podman.folder.join("auth.json")).args(arguments);
+        command
+    };
+    let (done, said) = login("alice", "wrong");
+    assert!(!done && said.contains("invalid username/password"), "{said}");
+    let push = ["push", "--quiet", "--tls-verify=false", &name];
+    failing(&mut with_login(&push));
+    let (done, said) = login("alice", "wonderland");
+    assert!(done, "{said}");
+    run(&mut with_login(&push));
+    podman.run(&["rmi", "--all", "--force"]);
+    run(&mut with_login(&["pull", "--quiet", "--tls-verify=false", &name]));
+    let (done, said) = login("bob", "builder");
+    assert!(done, "{said}");
+    let said = failing(&mut with_login(&push));
+    assert!(said.contains("denied"), "{said}");
+}
+
+#[test]
+fn crane_logs_in_and_pushes_and_pulls() {
+    let (server, folder) = (guarded(RULES), Folder::new());
+    let image = Layout::image(&folder.join("image"), 1);
+    let crane = || {
+        let mut command = client("crane", folder.path());
+        command.arg("--insecure");
+        command
+    };
+    let name = reference(&server, "team/app:1");
+    let path = image.folder.to_str().expect("UTF-8");
+    let said = failing(crane().args(["push", path, &name]));
+    assert!(said.contains("401 Unauthorized"), "{said}");
+    let addr = server.addr().to_string();
+    run_with(crane(), ["auth", "login", "--username", "alice", "--password", "wonderland", &addr]);
+    run_with(crane(), ["push", path, &name]);
+    assert_eq!(run_with(crane(), ["digest", &name]), image.digest.as_str());
+    let said = failing(crane().args(["push", path, &reference(&server, "other/app:1")]));
+    assert!(said.contains("403 Forbidden"), "{said}");
+}
