@@ -96,7 +96,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p access -p store -p credentials
+	$(CARGO) test --locked -p names -p protocol -p layout -p access -p tokens -p store -p credentials
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain

@@ -14,4 +14,6 @@ pub mod io;
 pub mod log;
 pub mod pool;
 pub mod serve;
+pub mod signing;
 pub mod state;
+pub mod trust;

@@ -5,7 +5,9 @@ use crate::config::{AuthKind, Config, ConfigError, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::pool::{Blueprint, IDLE, Pool};
+use crate::signing::{Signer, SigningError};
 use crate::state::Shared;
+use crate::trust::{self, TrustError};
 use credentials::Credentials;
 use rustix::io::Errno;
 use std::cell::Cell;
@@ -73,6 +75,12 @@ pub enum ServeError {
     /// There can be no passwords.
     #[error(transparent)]
     Credentials(#[from] credentials::OpenError),
+    /// There can be no tokens of our own.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// There can be no tokens.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The system refuses what every server needs: threads, signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -97,12 +105,12 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
     purge_uploads(&store, &config.storage.uploadpurging)?;
-    let credentials = credentials(&config)?;
+    let shared = shared(&config, store)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get(),
         threads => threads,
     };
-    let blueprint = blueprint(&config, &registry, threads, store, credentials).map_err(|why| {
+    let blueprint = blueprint(&config, &registry, threads, shared).map_err(|why| {
         let name = match &registry {
             Registry::Own { .. } => "the built-in component".to_owned(),
             Registry::File(path) => path.display().to_string(),
@@ -153,6 +161,24 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
     std::thread::Builder::new().name("purge".into()).spawn(work).map(drop)
 }
 
+/// What every instance shares.
+fn shared(config: &Config, store: Store) -> Result<Shared, ServeError> {
+    let mut settings = config.settings();
+    let issuer = &config.auth.issuer;
+    let signer = match issuer.enabled {
+        Some(true) => Some(Signer::open(issuer.key.as_deref())?),
+        _ => None,
+    };
+    if let Some(signer) = &signer {
+        settings.insert("auth.token.keys", signer.public().to_string());
+    }
+    if config.auth.kind == AuthKind::Token {
+        settings.insert("auth.token.keys", trust::keys(&config.auth)?);
+    }
+    let credentials = credentials(config)?;
+    Ok(Shared { store, signer, credentials, settings, memory: config.limits.memory })
+}
+
 /// The passwords, where some are asked for.
 fn credentials(config: &Config) -> Result<Option<Credentials>, credentials::OpenError> {
     let auth = &config.auth;
@@ -168,8 +194,7 @@ fn blueprint(
     config: &Config,
     registry: &Registry,
     threads: usize,
-    store: Store,
-    credentials: Option<Credentials>,
+    shared: Shared,
 ) -> wasmtime::Result<Blueprint> {
     let limits = &config.limits;
     let engine = engine::engine(&Bounds {
@@ -185,7 +210,6 @@ fn blueprint(
             Component::from_binary(&engine, &bytes)?
         }
     };
-    let shared = Shared { store, credentials, settings: config.settings(), memory: limits.memory };
     Blueprint::new(&engine, &component, Arc::new(shared), limits.computation)
 }
 

@@ -1,6 +1,7 @@
 //! What belongs to one instance of the component: its tables, and the request it is busy with.
 
 use crate::body::{AnswerBody, RequestBody};
+use crate::signing::Signer;
 use bytes::Bytes;
 use credentials::Credentials;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -17,6 +18,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtx, WasiHttpCtxView, Wa
 pub struct Shared {
     /// Where blobs, manifests and uploads are.
     pub store: Store,
+    /// What signs tokens of our own, where they are made.
+    pub signer: Option<Signer>,
     /// The passwords, where there are some.
     pub credentials: Option<Credentials>,
     /// What components may ask of the configuration.

@@ -104,6 +104,9 @@ fn forwarded_value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     None
 }
 
+/// The path where tokens are to be had.
+pub const TOKEN: &str = "/auth/token";
+
 /// The path of the catalogue.
 pub const CATALOG: &str = "/v2/_catalog";
 

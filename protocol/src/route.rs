@@ -11,6 +11,8 @@ pub enum Route {
     Root,
     /// `/v2/`: is this a registry, and may I come in (specification, "Determining Support").
     Version,
+    /// `/auth/token`: where tokens are to be had (distribution, "Token Authentication").
+    Token,
     /// `/v2/_catalog`: the names of the repositories (distribution's, not the specification's).
     Catalog,
     /// `/v2/<name>/tags/list` (specification, "Listing Tags").
@@ -47,17 +49,19 @@ impl Route {
         match &*path {
             "/" => Ok(Route::Root),
             "/v2" | "/v2/" => Ok(Route::Version),
+            "/auth/token" => Ok(Route::Token),
             "/v2/_catalog" => Ok(Route::Catalog),
             other => other.strip_prefix("/v2/").map_or_else(|| Err(nothing_here()), in_repository),
         }
     }
 
-    /// One word for logs and counters: `root`, `version`, `catalog`, `tags`, `manifest`, `referrers`, `blob`,
+    /// One word for logs and counters: `root`, `version`, `token`, `catalog`, `tags`, `manifest`, `referrers`, `blob`,
     /// `uploads` or `upload`.
     pub fn name(&self) -> &'static str {
         match self {
             Route::Root => "root",
             Route::Version => "version",
+            Route::Token => "token",
             Route::Catalog => "catalog",
             Route::Tags(_) => "tags",
             Route::Manifest(..) => "manifest",
@@ -71,7 +75,7 @@ impl Route {
     /// The repository that the path names.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Route::Root | Route::Version | Route::Catalog => None,
+            Route::Root | Route::Version | Route::Token | Route::Catalog => None,
             Route::Tags(name)
             | Route::Manifest(name, _)
             | Route::Referrers(name, _)
@@ -84,7 +88,12 @@ impl Route {
     /// The tag, digest or upload id that the path names.
     pub fn reference_text(&self) -> Option<&str> {
         match self {
-            Route::Root | Route::Version | Route::Catalog | Route::Tags(_) | Route::Uploads(_) => None,
+            Route::Root
+            | Route::Version
+            | Route::Token
+            | Route::Catalog
+            | Route::Tags(_)
+            | Route::Uploads(_) => None,
             Route::Manifest(_, Reference::Tag(tag)) => Some(tag.as_str()),
             Route::Manifest(_, Reference::Digest(digest))
             | Route::Referrers(_, digest)
@@ -101,13 +110,15 @@ impl Route {
             }
             Route::Manifest(..) => "DELETE, GET, HEAD, OPTIONS, PUT",
             Route::Blob(..) => "DELETE, GET, HEAD, OPTIONS",
+            Route::Token => "GET, OPTIONS, POST",
             Route::Uploads(_) => "OPTIONS, POST",
             Route::Upload(..) => "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
         }
     }
 }
 
-fn nothing_here() -> ErrorResponse {
+/// What is said where there is nothing.
+pub fn nothing_here() -> ErrorResponse {
     ErrorResponse::new(Code::Unsupported).status(404).message("nothing is served at this path")
 }
 
@@ -176,6 +187,7 @@ mod tests {
         is("/", "root", "", "");
         is("/v2", "version", "", "");
         is("/v2/", "version", "", "");
+        is("/auth/token", "token", "", "");
         is("/v2/_catalog", "catalog", "", "");
         is("/v2/a/tags/list", "tags", "a", "");
         is("/v2/a/b/manifests/latest", "manifest", "a/b", "latest");

@@ -7,11 +7,17 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use tests::{Server, guarded};
 
-/// alice does everything in `team`, bob pulls from there, and everyone pulls what is public.
+/// alice pushes to `team`, and bob pulls from there.
 const RULES: &str = "access:
-  - {who: alice, repositories: [team/*, public/*], actions: [pull, push]}
+  - {who: alice, repositories: team/*, actions: [pull, push]}
   - {who: bob, repositories: team/*, actions: pull}
-  - {who: anonymous, repositories: public/*, actions: pull}
+";
+
+/// Everyone pulls, and whoever is logged in pushes. Clients are asked for tokens then, for they would not go on without
+/// a password where one is asked for.
+const PUBLIC: &str = "access:
+  - {who: anonymous, repositories: \"**\", actions: pull}
+  - {who: authenticated, repositories: \"**\", actions: [pull, push]}
 ";
 
 /// Runs a command that has to fail, and returns what it said.
@@ -72,7 +78,7 @@ fn docker_logs_in_pushes_pulls_and_logs_out() {
 }
 
 #[test]
-fn skopeo_takes_credentials_for_each_command_and_goes_without_where_a_rule_says_so() {
+fn skopeo_takes_credentials_for_each_command() {
     let (server, folder) = (guarded(RULES), Folder::new());
     let image = Layout::image(&folder.join("image"), 1);
     let copy = |credentials: &[&str], from: &str, to: &str| {
@@ -84,13 +90,8 @@ fn skopeo_takes_credentials_for_each_command_and_goes_without_where_a_rule_says_
             .args([from, to]);
         command
     };
-    let (team, public) = (
-        format!("docker://{}", reference(&server, "team/app:1")),
-        format!("docker://{}", reference(&server, "public/app:1")),
-    );
-    for to in [&team, &public] {
-        run(&mut copy(&["--dest-creds", "alice:wonderland"], &image.oci(), to));
-    }
+    let team = format!("docker://{}", reference(&server, "team/app:1"));
+    run(&mut copy(&["--dest-creds", "alice:wonderland"], &image.oci(), &team));
     let target = folder.join("pulled");
     let pulled = format!("oci:{}:latest", target.display());
     run(&mut copy(&["--src-creds", "bob:builder"], &team, &pulled));
@@ -153,4 +154,74 @@ fn crane_logs_in_and_pushes_and_pulls() {
     assert_eq!(run_with(crane(), ["digest", &name]), image.digest.as_str());
     let said = failing(crane().args(["push", path, &reference(&server, "other/app:1")]));
     assert!(said.contains("403 Forbidden"), "{said}");
+}
+
+#[test]
+fn docker_pulls_without_a_login_and_pushes_with_one() {
+    let (server, docker) = (guarded(PUBLIC), Docker::start());
+    let name = reference(&server, "app:1");
+    docker.build(&name, 1);
+    let id = docker.id(&name);
+    let said = failing(docker.command().args(["push", &name]));
+    assert!(said.contains("unauthorized") || said.contains("denied"), "{said}");
+    let (done, said) = docker_login(&docker, &server, "alice", "wrong");
+    assert!(!done && said.contains("unauthorized"), "{said}");
+    let (done, said) = docker_login(&docker, &server, "alice", "wonderland");
+    assert!(done, "{said}");
+    docker.run(&["push", &name]);
+    let other = reference(&server, "another/app:1");
+    docker.run(&["tag", &name, &other]);
+    assert!(docker.run(&["push", &other]).contains("Mounted from app"));
+    docker.run(&["logout", &server.addr().to_string()]);
+    docker.run(&["rmi", "--force", &id]);
+    docker.run(&["pull", "--quiet", &name]);
+    assert_eq!(docker.id(&name), id);
+    failing(docker.command().args(["push", &name]));
+}
+
+#[test]
+fn skopeo_pulls_without_a_login_and_pushes_with_one() {
+    let (server, folder) = (guarded(PUBLIC), Folder::new());
+    let image = Layout::image(&folder.join("image"), 1);
+    let name = format!("docker://{}", reference(&server, "app:1"));
+    let target = folder.join("pulled");
+    let copy = |arguments: &[&str]| {
+        let mut command = client("skopeo", folder.path());
+        command.args(["--insecure-policy", "copy", "--quiet"]);
+        command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]).args(arguments);
+        command
+    };
+    failing(&mut copy(&[&image.oci(), &name]));
+    failing(&mut copy(&["--dest-creds", "alice:wrong", &image.oci(), &name]));
+    run(&mut copy(&["--dest-creds", "alice:wonderland", &image.oci(), &name]));
+    run(&mut copy(&[&name, &format!("oci:{}:latest", target.display())]));
+    assert_eq!(read_layout(&target), image.digest);
+}
+
+#[test]
+fn crane_and_podman_pull_without_a_login_and_push_with_one() {
+    let (server, podman) = (guarded(PUBLIC), Engine::new("podman"));
+    let folder = &podman.folder;
+    let image = Layout::image(&folder.join("image"), 1);
+    let name = reference(&server, "app:1");
+    let crane = || {
+        let mut command = client("crane", folder.path());
+        command.arg("--insecure");
+        command
+    };
+    let path = image.folder.to_str().expect("UTF-8");
+    failing(crane().args(["push", path, &name]));
+    let addr = server.addr().to_string();
+    run_with(crane(), ["auth", "login", "--username", "alice", "--password", "wonderland", &addr]);
+    run_with(crane(), ["push", path, &name]);
+    run_with(crane(), ["auth", "logout", &addr]);
+    assert_eq!(run_with(crane(), ["digest", &name]), image.digest.as_str());
+    failing(crane().args(["push", path, &reference(&server, "app:2")]));
+
+    let other = reference(&server, "built:1");
+    podman.build(&other, 1);
+    let push = ["push", "--quiet", "--tls-verify=false", "--creds"];
+    failing(podman.command().args(push).args(["alice:wrong", &other]));
+    podman.run(&[&push[..], &["alice:wonderland", &other]].concat());
+    podman.pull_anew(&other);
 }

@@ -16,6 +16,7 @@ mod random;
 mod server;
 mod setup;
 mod tmpfs;
+mod token;
 
 pub use access::AccessLine;
 pub use assert::{assert_error, assert_errors, eventually};
@@ -28,3 +29,4 @@ pub use random::Random;
 pub use server::Server;
 pub use setup::{Finished, Setup, run};
 pub use tmpfs::Tmpfs;
+pub use token::{SigningKey, now};

@@ -4,7 +4,9 @@
 mod access_log;
 mod admission;
 mod auth_basic;
+mod auth_issuer;
 mod auth_rules;
+mod auth_token;
 mod bad_conditions;
 mod bad_digests;
 mod bad_manifests;

@@ -1,24 +1,27 @@
 //! Who is asking, and may they. It is asked on every request.
 //!
-//! Who asks is proved by what the host knows of passwords; what they may do follows from the rules of the setting
-//! `access`. Rules only grant. Without rules, whoever is known may do everything; without `auth` and rules, everyone.
+//! Who asks is proved by what the host knows of passwords, or by a token; what they may do follows from the rules of the
+//! setting `access`, or from the token. Rules only grant. Without rules, whoever is known may do everything; without
+//! `auth` and rules, everyone.
 
 mod bindings {
     #![allow(missing_docs)]
     wit_bindgen::generate!({ world: "pierhead:registry/auth-component", path: "../../wit", generate_all });
 }
+mod bearer;
+mod issuer;
 mod policy;
 mod refusal;
 
 use access::{Asker, Authorization};
-use bindings::exports::pierhead::registry::auth::{Grant, Guest, Question, Refusal};
+use bindings::exports::pierhead::registry::auth::{Grant, Guest, Question, Refusal, Token, TokenRequest};
 use bindings::pierhead::host::credentials::{self, CredentialsError, Identity};
-use policy::{Login, Policy};
+use policy::Policy;
 
 struct Auth;
 bindings::export!(Auth with_types_in bindings);
 
-/// What is asked of the host about a password.
+/// What the host says of a password.
 type Verdict = Result<Option<Identity>, CredentialsError>;
 
 /// A name and a password that are still to be asked about.
@@ -29,16 +32,19 @@ struct Unverified {
 
 /// Decides what can be decided from the question alone.
 fn decide(policy: &Policy, question: &Question) -> Result<Result<Grant, Refusal>, Unverified> {
-    if policy.login == Login::None {
+    if !policy.can_log_in() {
         return Ok(policy.permit(question, &Asker::default()));
     }
     match Authorization::parse(question.authorization.as_deref()) {
         Authorization::None => Ok(policy.permit(question, &Asker::default())),
-        Authorization::Basic { user, password } => Err(Unverified { user, password }),
-        Authorization::Bearer(_) => {
-            Ok(Err(policy.unauthorized("this registry asks for a name and a password, and takes no tokens")))
+        Authorization::Basic { user, password } if policy.takes_passwords() => {
+            Err(Unverified { user, password })
         }
-        Authorization::Malformed(why) => Ok(Err(policy.unauthorized(why))),
+        Authorization::Basic { .. } => {
+            Ok(Err(policy.unauthorized(question, None, "this registry takes tokens, and no passwords")))
+        }
+        Authorization::Bearer(token) => Ok(policy.permit_bearer(question, token)),
+        Authorization::Malformed(why) => Ok(Err(policy.unauthorized(question, None, why))),
     }
 }
 
@@ -49,9 +55,8 @@ fn verified(policy: &Policy, question: &Question, user: &str, verdict: Verdict) 
             let asker = Asker { user: Some(user), groups: &identity.groups, certificate: None };
             policy.permit(question, &asker)
         }
-        Ok(None) => Err(policy.unauthorized("the name or the password is wrong")),
-        Err(CredentialsError::TooMany(seconds)) => Err(refusal::too_many(seconds)),
-        Err(CredentialsError::Unavailable) => Err(refusal::unavailable()),
+        Ok(None) => Err(policy.unauthorized(question, None, refusal::WRONG)),
+        Err(error) => Err(refusal::unanswered(error)),
     }
 }
 
@@ -76,5 +81,9 @@ impl Guest for Auth {
                 verified(policy, &question, &user, verdict)
             }
         }
+    }
+
+    async fn issue(request: TokenRequest) -> Result<Token, Refusal> {
+        issuer::issue(Policy::get(), request).await
     }
 }

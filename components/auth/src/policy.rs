@@ -1,25 +1,21 @@
 //! What the configuration says of who may do what.
 
-use crate::bindings::exports::pierhead::registry::auth::{self as wit, Grant, Question, Refusal};
+use crate::bearer::{Bearer, Flaw};
+use crate::bindings::exports::pierhead::registry::auth::{self as wit, Challenge, Grant, Question, Refusal};
 use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::registry::types::Readable;
 use crate::refusal;
-use access::{Action, Asker, Glob, quoted};
+use access::{Action, Asker, Glob, Rules, quoted};
 use std::sync::OnceLock;
 
-/// How it is known who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// It is not: everyone is anyone.
-    None,
-    /// By a password (RFC 7617), asked for with this challenge.
-    Basic { challenge: String },
-}
-
-/// Who may do what.
+/// Who may do what, and how it is known who asks.
 pub struct Policy {
-    pub login: Login,
-    access: access::Policy,
+    /// The challenge that asks for a password (RFC 7617), where passwords are taken.
+    pub basic: Option<String>,
+    /// How tokens are checked, where they are taken.
+    pub bearer: Option<Bearer>,
+    /// What is granted to whom.
+    pub access: access::Policy,
 }
 
 /// The action that rules speak of; reaching the registry is none.
@@ -41,55 +37,76 @@ impl Policy {
     }
 
     fn configured() -> Policy {
-        let login = match config::get("auth").as_deref() {
-            None => Login::None,
+        let (basic, bearer) = match config::get("auth").as_deref() {
+            None => (None, None),
             Some("htpasswd") => {
                 let realm = config::get("auth.htpasswd.realm").unwrap_or_default();
-                Login::Basic { challenge: format!("Basic realm={}", quoted(&realm)) }
+                (Some(format!("Basic realm={}", quoted(&realm))), Bearer::own())
             }
+            Some("token") => (None, Some(Bearer::foreign())),
             // To go on would be to let everyone in.
             Some(_) => panic!("this component knows no such setting of auth"),
         };
-        let rules = config::get("access").map(|text| match text.parse() {
+        let rules: Option<Rules> = config::get("access").map(|text| match text.parse() {
             Ok(rules) => rules,
             Err(error) => panic!("the setting access: {error}"),
         });
-        let access = access::Policy { login: login != Login::None, rules };
-        Policy { login, access }
+        let access = access::Policy { login: basic.is_some() || bearer.is_some(), rules };
+        Policy { basic, bearer, access }
+    }
+
+    /// Whether anyone can prove who they are.
+    pub fn can_log_in(&self) -> bool {
+        self.access.login
+    }
+
+    /// Whether a password proves it.
+    pub fn takes_passwords(&self) -> bool {
+        self.basic.is_some()
     }
 
     /// Whether they may, and what they are told.
     pub fn permit(&self, question: &Question, asker: &Asker<'_>) -> Result<Grant, Refusal> {
         let granted = self.access.grants(asker, action(question.action), question.repository.as_deref());
         if granted.is_none() {
-            return Err(match self.login {
-                // Nobody can log in: to ask for it would lead nowhere.
-                Login::None => refusal::denied(None, ""),
-                _ if asker.is_known() => refusal::denied(asker.name(), ""),
-                Login::Basic { .. } => self.unauthorized(""),
+            return Err(match asker.is_known() || !self.can_log_in() {
+                // Where nobody can log in, to ask for it would lead nowhere.
+                true => refusal::denied(asker.name(), ""),
+                false => self.unauthorized(question, None, ""),
             });
         }
-        let readable = match (question.action, &self.access.rules) {
-            (wit::Action::Catalog, None) => Readable::All,
-            (wit::Action::Catalog, Some(rules)) => {
-                let globs = rules.readable(asker);
-                match globs.iter().any(|glob| glob.as_str() == "**") {
-                    true => Readable::All,
-                    false => {
-                        Readable::Matching(globs.into_iter().map(Glob::as_str).map(Into::into).collect())
-                    }
-                }
-            }
+        let readable = match question.action {
+            wit::Action::Catalog => self.readable(asker).map_or(Readable::All, Readable::Matching),
             _ => Readable::Matching(Vec::new()),
         };
         Ok(Grant { user: asker.name().map(Into::into), readable })
     }
 
-    /// What is said to whoever is to log in.
-    pub fn unauthorized(&self, message: &str) -> Refusal {
-        let challenge = match &self.login {
-            Login::None => None,
-            Login::Basic { challenge } => Some(challenge.clone()),
+    /// Whether a token says that they may, and what they are told.
+    pub fn permit_bearer(&self, question: &Question, token: &str) -> Result<Grant, Refusal> {
+        match &self.bearer {
+            Some(bearer) => bearer
+                .permit(question, token)
+                .map_err(|(flaw, message)| self.unauthorized(question, Some(flaw), &message)),
+            None => {
+                let message = "this registry asks for a name and a password, and takes no tokens";
+                Err(self.unauthorized(question, None, message))
+            }
+        }
+    }
+
+    /// The patterns of what may be listed; `none` is everything.
+    pub fn readable(&self, asker: &Asker<'_>) -> Option<Vec<String>> {
+        let globs = self.access.rules.as_ref()?.readable(asker);
+        let all = globs.iter().any(|glob| glob.as_str() == "**");
+        (!all).then(|| globs.into_iter().map(Glob::as_str).map(Into::into).collect())
+    }
+
+    /// What is said to whoever is to log in, or to bring another token.
+    pub fn unauthorized(&self, question: &Question, flaw: Option<Flaw>, message: &str) -> Refusal {
+        let challenge = match (&self.bearer, &self.basic) {
+            (Some(bearer), _) => Some(bearer.challenge(question, flaw)),
+            (None, basic) => basic.clone().map(Challenge::Whole),
         };
         refusal::unauthorized(challenge, message)
     }

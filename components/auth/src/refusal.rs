@@ -1,6 +1,7 @@
 //! What is said to whoever may not.
 
-use crate::bindings::exports::pierhead::registry::auth::{Reason, Refusal};
+use crate::bindings::exports::pierhead::registry::auth::{Challenge, Reason, Refusal};
+use crate::bindings::pierhead::host::credentials::CredentialsError;
 
 /// A refusal for this reason and no more.
 fn refusal(reason: Reason, message: &str) -> Refusal {
@@ -8,7 +9,7 @@ fn refusal(reason: Reason, message: &str) -> Refusal {
 }
 
 /// Who asks is to log in, as the challenge says.
-pub fn unauthorized(challenge: Option<String>, message: &str) -> Refusal {
+pub fn unauthorized(challenge: Option<Challenge>, message: &str) -> Refusal {
     Refusal { challenge, ..refusal(Reason::Unauthorized, message) }
 }
 
@@ -17,14 +18,19 @@ pub fn denied(user: Option<&str>, message: &str) -> Refusal {
     Refusal { user: user.map(Into::into), ..refusal(Reason::Denied, message) }
 }
 
-/// There were too many wrong passwords.
-pub fn too_many(seconds: u32) -> Refusal {
-    let message = "too many wrong passwords for this user from this address: wait before the next";
-    Refusal { retry_after: Some(seconds), ..refusal(Reason::TooManyRequests, message) }
-}
+/// What is said of a password that is not the user's.
+pub const WRONG: &str = "the name or the password is wrong";
 
-/// The password could not be looked at.
-pub fn unavailable() -> Refusal {
-    let message = "passwords cannot be checked for the moment: try again";
-    Refusal { retry_after: Some(5), ..refusal(Reason::Unavailable, message) }
+/// The password was not looked at.
+pub fn unanswered(error: CredentialsError) -> Refusal {
+    let (reason, seconds, message) = match error {
+        CredentialsError::TooMany(seconds) => {
+            let message = "too many wrong passwords for this user from this address: wait before the next";
+            (Reason::TooManyRequests, seconds, message)
+        }
+        CredentialsError::Unavailable => {
+            (Reason::Unavailable, 5, "passwords cannot be checked for the moment: try again")
+        }
+    };
+    Refusal { retry_after: Some(seconds), ..refusal(reason, message) }
 }

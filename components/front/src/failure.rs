@@ -1,10 +1,12 @@
 //! The one place where what went wrong becomes an error on the wire.
 
+use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::host::http::BodyError;
-use crate::bindings::pierhead::registry::auth::{Reason, Refusal};
+use crate::bindings::pierhead::registry::auth::{Challenge, RealmHere, Reason, Refusal};
 use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
 use crate::bindings::pierhead::storage::types::Error;
+use crate::uploads::origin;
 use protocol::error::{Code, ErrorResponse};
 use protocol::manifest;
 use protocol::route::Route;
@@ -93,8 +95,9 @@ impl From<Failure> for Refused {
     }
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Refused {
+impl Refused {
+    /// What `auth` says to whoever asked.
+    pub fn told(asked: &Asked<'_>, refusal: Refusal) -> Refused {
         let code = match refusal.reason {
             Reason::Unauthorized => Code::Unauthorized,
             Reason::Denied => Code::Denied,
@@ -106,9 +109,14 @@ impl From<Refusal> for Refused {
             error = error.message(refusal.message);
         }
         let mut refused = Refused::from(error).asked_by(refusal.user);
-        if let Some(challenge) = refusal.challenge {
-            refused = refused.header("www-authenticate", challenge);
-        }
+        refused = match refusal.challenge {
+            Some(Challenge::Whole(challenge)) => refused.header("www-authenticate", challenge),
+            Some(Challenge::Here(RealmHere { path, parameters })) => {
+                let realm = origin(asked) + &path;
+                refused.header("www-authenticate", format!("Bearer realm=\"{realm}\",{parameters}"))
+            }
+            None => refused,
+        };
         match refusal.retry_after {
             Some(seconds) => refused.header("retry-after", seconds.to_string()),
             None => refused,

@@ -11,6 +11,7 @@ mod blobs;
 mod failure;
 mod lists;
 mod manifests;
+mod token;
 mod uploads;
 
 use answer::Answer;
@@ -65,6 +66,9 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
     if method == "OPTIONS" {
         return Ok(Answer::new(200).header("allow", allowed));
     }
+    if *asked.route == Route::Token {
+        return token::answer(asked, request).await;
+    }
     let Grant { user, readable } = permit(asked).await?;
     match serve(asked, request, &readable).await {
         Ok(answer) => Ok(answer.asked_by(user)),
@@ -75,7 +79,7 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
 /// Does what was asked for and granted.
 async fn serve(asked: &Asked<'_>, request: Request, readable: &Readable) -> Result<Answer, Refused> {
     match asked.route {
-        Route::Root | Route::Version => Ok(Answer::new(200).json(b"{}")),
+        Route::Root | Route::Token | Route::Version => Ok(Answer::new(200).json(b"{}")),
         Route::Catalog => lists::catalog(asked, readable).await,
         Route::Tags(name) => lists::tags(asked, name).await,
         Route::Manifest(name, reference) => manifests::answer(asked, name, reference, request).await,
@@ -89,13 +93,13 @@ async fn serve(asked: &Asked<'_>, request: Request, readable: &Readable) -> Resu
 /// Asks `auth`, before anything else is done.
 async fn permit(asked: &Asked<'_>) -> Result<Grant, Refused> {
     let action = match (asked.route, asked.head.method.as_str()) {
-        (Route::Root | Route::Version, _) => Action::Ping,
+        (Route::Root | Route::Token | Route::Version, _) => Action::Ping,
         (Route::Catalog, _) => Action::Catalog,
         (Route::Uploads(_) | Route::Upload(..), _) | (_, "PUT") => Action::Push,
         (_, "DELETE") => Action::Delete,
         _ => Action::Pull,
     };
-    ask(asked, action, asked.route.repository()).await.map_err(Refused::from)
+    ask(asked, action, asked.route.repository()).await.map_err(|refusal| Refused::told(asked, refusal))
 }
 
 /// Whether whoever asks may pull from another repository as well, as a mount does.

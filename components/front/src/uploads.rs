@@ -12,19 +12,26 @@ use protocol::location::{self, Origin};
 use protocol::query;
 use protocol::range::{parse_chunk_range, received_range};
 
-/// The absolute URL of a path here, as this client has to write it.
+/// The URL of a path here, as this client has to write it: relative, where the configuration says so.
 pub fn url(asked: &Asked<'_>, path: &str) -> String {
+    match config::get("http.relativeurls").as_deref() {
+        Some("true") if config::get("http.host").is_none() => path.to_owned(),
+        _ => origin(asked) + path,
+    }
+}
+
+/// What stands before a path in an absolute URL of this registry.
+pub fn origin(asked: &Asked<'_>) -> String {
     let head = asked.head;
-    let base = location::base(&Origin {
+    location::base(&Origin {
         configured: config::get("http.host").as_deref(),
-        relative: config::get("http.relativeurls").as_deref() == Some("true"),
+        relative: false,
         forwarded: head.forwarded.as_deref(),
         x_forwarded_proto: head.x_forwarded_proto.as_deref(),
         x_forwarded_host: head.x_forwarded_host.as_deref(),
         host: head.host.as_deref(),
         scheme: &head.scheme,
-    });
-    base + path
+    })
 }
 
 /// The digest that a query parameter names.

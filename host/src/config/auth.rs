@@ -3,8 +3,10 @@
 use super::judge::{Chosen, Given};
 use super::{Config, ConfigError};
 use access::{Action, Rule, Rules, Who, WordError};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokens::Algorithm;
 
 /// `auth`: who may come in, and how that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub struct Auth {
     pub htpasswd: Htpasswd,
     /// `auth.failures`: what wrong passwords lead to.
     pub failures: Failures,
+    /// `auth.token`: tokens that someone else makes.
+    pub token: Token,
+    /// `auth.issuer`: tokens of our own.
+    pub issuer: Issuer,
 }
 
 /// How it is known who asks.
@@ -25,6 +31,8 @@ pub enum AuthKind {
     None,
     /// By passwords in a file.
     Htpasswd,
+    /// By tokens that someone else makes.
+    Token,
 }
 
 impl AuthKind {
@@ -33,6 +41,43 @@ impl AuthKind {
         match self {
             AuthKind::None => None,
             AuthKind::Htpasswd => Some("htpasswd"),
+            AuthKind::Token => Some("token"),
+        }
+    }
+}
+
+impl Auth {
+    /// Adds what components may know.
+    pub(super) fn describe(&self, settings: &mut HashMap<&'static str, String>) {
+        match self.kind {
+            AuthKind::None => {}
+            AuthKind::Htpasswd => {
+                settings.insert("auth.htpasswd.realm", self.htpasswd.realm.clone());
+                if self.issuer.enabled == Some(true) {
+                    settings.extend([
+                        ("auth.issuer.enabled", "true".into()),
+                        ("auth.issuer.name", self.issuer.name.clone()),
+                        ("auth.issuer.service", self.issuer.service.clone()),
+                        ("auth.issuer.expiration", self.issuer.expiration.as_secs().to_string()),
+                        ("auth.token.signingalgorithms", Algorithm::EdDsa.as_str().into()),
+                    ]);
+                }
+            }
+            AuthKind::Token => {
+                let token = &self.token;
+                let given = !token.signingalgorithms.is_empty();
+                let algorithms = if given { token.signingalgorithms.as_slice() } else { &Algorithm::ALL };
+                let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+                settings.extend([
+                    ("auth.token.realm", token.realm.clone()),
+                    ("auth.token.service", token.service.clone()),
+                    ("auth.token.issuer", token.issuer.clone()),
+                    ("auth.token.signingalgorithms", algorithms.join(" ")),
+                ]);
+                if token.autoredirect {
+                    settings.insert("auth.token.autoredirectpath", token.autoredirectpath.clone());
+                }
+            }
         }
     }
 }
@@ -55,6 +100,51 @@ pub struct Failures {
     pub limit: usize,
     /// `auth.failures.window`: how long one counts.
     pub window: Duration,
+}
+
+/// `auth.token`: tokens that someone else makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// `auth.token.realm`: where clients get them.
+    pub realm: String,
+    /// `auth.token.service`: the name under which the issuer knows this registry.
+    pub service: String,
+    /// `auth.token.issuer`: who makes them.
+    pub issuer: String,
+    /// `auth.token.rootcertbundle`: certificates whose keys sign them.
+    pub rootcertbundle: Option<PathBuf>,
+    /// `auth.token.jwks`: keys that sign them.
+    pub jwks: Option<PathBuf>,
+    /// `auth.token.signingalgorithms`: how they may be signed; where it is empty, in every way that is known.
+    pub signingalgorithms: Vec<Algorithm>,
+    /// `auth.token.autoredirect`: whether clients get them under the name of this registry.
+    pub autoredirect: bool,
+    /// `auth.token.autoredirectpath`: at which path, then.
+    pub autoredirectpath: String,
+}
+
+/// `auth.issuer`: tokens of our own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// `auth.issuer.enabled`: whether they are made. Not given: where a rule grants something to everyone, as docker
+    /// goes on without a login only where it is offered a token.
+    pub enabled: Option<bool>,
+    /// `auth.issuer.key`: the file of the key that signs them. Without one the key is made at each start.
+    pub key: Option<PathBuf>,
+    /// `auth.issuer.name`: under which name they are made.
+    pub name: String,
+    /// `auth.issuer.service`: for which registry.
+    pub service: String,
+    /// `auth.issuer.expiration`: for how long.
+    pub expiration: Duration,
+}
+
+pub(super) fn algorithm(token: &mut Token, text: &str) -> Result<(), String> {
+    let known = || Algorithm::ALL.map(Algorithm::as_str).join(", ");
+    let algorithm =
+        text.parse().map_err(|()| format!("not an algorithm of this version; write {}", known()))?;
+    token.signingalgorithms.push(algorithm);
+    Ok(())
 }
 
 fn entry(rules: &mut Rules, at: usize) -> &mut Rule {
@@ -82,6 +172,35 @@ pub(super) fn action(rules: &mut Rules, at: usize, text: &str) -> Result<(), Str
     Ok(())
 }
 
+/// What the chosen kind needs and is not given, or is given and goes with no rules.
+fn lacking(config: &Config) -> Option<(&'static str, &'static str)> {
+    let (auth, token) = (&config.auth, &config.auth.token);
+    match auth.kind {
+        AuthKind::None => None,
+        AuthKind::Htpasswd => auth.htpasswd.path.is_none().then_some((
+            "auth.htpasswd.path",
+            "not given; write the file of users and passwords, which htpasswd -B makes",
+        )),
+        AuthKind::Token if token.realm.is_empty() => {
+            Some(("auth.token.realm", "not given; write the URL where clients get tokens"))
+        }
+        AuthKind::Token if token.service.is_empty() => Some((
+            "auth.token.service",
+            "not given; write the name under which the issuer knows this registry",
+        )),
+        AuthKind::Token if token.issuer.is_empty() => {
+            Some(("auth.token.issuer", "not given; write the name of whoever makes the tokens"))
+        }
+        AuthKind::Token if token.jwks.is_none() && token.rootcertbundle.is_none() => {
+            Some(("auth.token.jwks", "not given, nor is auth.token.rootcertbundle; write a file of keys"))
+        }
+        AuthKind::Token if !config.access.0.is_empty() => {
+            Some(("access", "with auth.token the tokens say what may be done; remove access"))
+        }
+        AuthKind::Token => None,
+    }
+}
+
 /// Puts together what the single settings cannot tell, and refuses what does not fit together.
 pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) -> Result<(), ConfigError> {
     let chosen: Vec<&Chosen> = chosen.iter().filter(|chosen| chosen.name == "auth").collect();
@@ -92,13 +211,22 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
         }
         config.auth.kind = match first.kind {
             "htpasswd" => AuthKind::Htpasswd,
+            "token" => AuthKind::Token,
             _ => AuthKind::None,
         };
-        if config.auth.kind == AuthKind::Htpasswd && config.auth.htpasswd.path.is_none() {
-            let problem = "not given; write the file of users and passwords, which htpasswd -B makes";
-            return Err(ConfigError::setting(&first.origin, "auth.htpasswd.path", problem));
+        if let Some((name, problem)) = lacking(config) {
+            return Err(ConfigError::setting(&first.origin, name, problem));
         }
     }
+    let issuer = config.auth.issuer.enabled;
+    if issuer == Some(true) && config.auth.kind != AuthKind::Htpasswd {
+        let origin = given.iter().find(|given| given.name == "auth.issuer.enabled");
+        let origin = origin.map(|given| given.origin.to_string()).unwrap_or_default();
+        let problem = "tokens are made for whoever has a password; use it with auth.htpasswd";
+        return Err(ConfigError::setting(origin, "auth.issuer.enabled", problem));
+    }
+    let enabled = config.auth.kind == AuthKind::Htpasswd && config.access.name_anonymous();
+    config.auth.issuer.enabled = Some(issuer.unwrap_or(enabled));
     let half = |rule: &Rule| rule.who.is_empty() || rule.repositories.is_empty() || rule.actions.is_empty();
     if let Some(at) = config.access.0.iter().position(half) {
         let of_rules = || given.iter().filter(|given| given.name.starts_with("access."));
@@ -115,6 +243,7 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
             AuthKind::None if user || group => Some(format!(
                 "access.{at}: it names users or groups, but without auth nobody says who they are"
             )),
+            AuthKind::Token => None,
             AuthKind::Htpasswd if group => {
                 Some(format!("access.{at}: it names a group, but an htpasswd file has no groups"))
             }

@@ -285,7 +285,7 @@ impl Config {
         }
         if let Some(kind) = self.auth.kind.name() {
             settings.insert("auth", kind.to_owned());
-            settings.insert("auth.htpasswd.realm", self.auth.htpasswd.realm.clone());
+            self.auth.describe(&mut settings);
         }
         if !self.access.0.is_empty() {
             settings.insert("access", self.access.to_string());

@@ -34,9 +34,11 @@ pub(super) enum Kind {
     Address(Slot<String>),
     /// A file, which is read at the start.
     File(Slot<Option<PathBuf>>),
+    /// On or off, or left to what else is configured.
+    Maybe(Slot<Option<bool>>),
     /// Words for people or other programs.
     Text(Slot<String>),
-    /// In an entry of a list: a word or a list of words, and what each does to the entry.
+    /// A word or a list of words, and what each does; of what stands in a list, to which entry.
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
     Url(Slot<Option<String>>),
@@ -71,6 +73,10 @@ impl Kind {
             }
             Kind::Url(slot) => *slot(config) = Some(url(text)?),
             Kind::File(slot) => *slot(config) = Some(path(text)?),
+            Kind::Maybe(slot) => {
+                let on = unquoted(value).and_then(switch);
+                *slot(config) = Some(on.ok_or("not a switch; write true or false, without quotes")?);
+            }
             Kind::Text(slot) => {
                 if text.contains(char::is_control) {
                     return Err("it has control characters in it; write one line".into());
@@ -78,7 +84,9 @@ impl Kind {
                 *slot(config) = text.into();
             }
             Kind::Words { put, .. } => {
-                let at = value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
+                let at = Some(value.entry.unwrap_or(0))
+                    .filter(|at| *at < MAX_ENTRIES)
+                    .ok_or("there are too many entries")?;
                 put(config, at, text)?;
             }
             Kind::Directory(slot) => *slot(config) = path(text)?,
@@ -144,6 +152,7 @@ impl Kind {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
             Kind::File(_) => "a file".into(),
+            Kind::Maybe(_) => "true or false".into(),
             Kind::Text(_) => "a text".into(),
             Kind::Words { words, .. } => (*words).into(),
             Kind::Url(_) => "a URL".into(),

@@ -1,8 +1,9 @@
-//! `pierhead:host/credentials`.
+//! `pierhead:host/credentials` and `pierhead:host/signer`.
 
 use super::bindings::pierhead::host::credentials::{
     CredentialsError, Host as CredentialsHost, HostWithStore as CredentialsHostWithStore, Identity,
 };
+use super::bindings::pierhead::host::signer;
 use crate::state::{Data, Host};
 use credentials::{Unanswered, Verdict};
 use wasmtime::Result;
@@ -26,6 +27,12 @@ impl CredentialsHost for &mut Data {
         let from = self.exchange()?.from;
         let Some(credentials) = &self.shared.credentials else { return Ok(Some(Ok(None))) };
         Ok(credentials.verify_now(&user, &password, from).map(told))
+    }
+}
+
+impl signer::Host for &mut Data {
+    fn sign(&mut self, claims: String) -> Result<Option<String>> {
+        Ok(self.shared.signer.as_ref().map(|signer| signer.sign(&claims)))
     }
 }
 

@@ -32,6 +32,7 @@ pub mod bindings {
             "pierhead:host/http.body": store | trappable,
             "pierhead:host/config.get": trappable,
             "pierhead:host/credentials.verify-now": trappable,
+            "pierhead:host/signer.sign": trappable,
             // Everything else may wait, without holding up what else the instance does.
             default: async | store | trappable,
         },
@@ -53,6 +54,7 @@ pub fn add_to_linker(linker: &mut Linker<Data>) -> Result<()> {
     host::http::add_to_linker::<_, Host>(linker, |data| data)?;
     host::config::add_to_linker::<_, Host>(linker, |data| data)?;
     host::credentials::add_to_linker::<_, Host>(linker, |data| data)?;
+    host::signer::add_to_linker::<_, Host>(linker, |data| data)?;
     storage::types::add_to_linker::<_, Host>(linker, |data| data)?;
     storage::blobs::add_to_linker::<_, Host>(linker, |data| data)?;
     storage::manifests::add_to_linker::<_, Host>(linker, |data| data)?;

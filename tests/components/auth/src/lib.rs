@@ -5,14 +5,17 @@ mod bindings {
     #![allow(missing_docs)]
     wit_bindgen::generate!({ world: "pierhead:registry/auth-component", path: "../../../wit", generate_all });
 }
-use bindings::exports::pierhead::registry::auth::{Grant, Guest, Question, Reason, Refusal};
+use bindings::exports::pierhead::registry::auth::{
+    Challenge, Grant, Guest, Question, Reason, Refusal, Token, TokenRequest,
+};
 use bindings::pierhead::registry::types::Readable;
 
 struct Auth;
 bindings::export!(Auth with_types_in bindings);
 
 fn refusal(reason: Reason, challenge: Option<&str>, retry_after: Option<u32>) -> Refusal {
-    let (challenge, message) = (challenge.map(Into::into), "by order of the fixture".into());
+    let (challenge, message) =
+        (challenge.map(|text| Challenge::Whole(text.into())), "by order of the fixture".into());
     Refusal { reason, user: None, challenge, retry_after, message }
 }
 
@@ -44,5 +47,9 @@ impl Guest for Auth {
 
     async fn check(_question: Question) -> Result<Grant, Refusal> {
         Ok(granted())
+    }
+
+    async fn issue(_request: TokenRequest) -> Result<Token, Refusal> {
+        Err(refusal(Reason::Denied, None, None))
     }
 }

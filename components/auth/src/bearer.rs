@@ -1,0 +1,160 @@
+//! Tokens (distribution, "Token Authentication"; RFC 6750).
+
+use crate::bindings::exports::pierhead::registry::auth::{Action, Challenge, Grant, Question, RealmHere};
+use crate::bindings::pierhead::host::config;
+use crate::bindings::pierhead::registry::types::Readable;
+use crate::bindings::wasi::clocks::system_clock;
+use access::quoted;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tokens::{Claims, LEEWAY, TokenError, Trust};
+
+/// How many tokens an instance remembers to have verified, and the longest of them.
+const REMEMBERED: usize = 256;
+const REMEMBERED_LENGTH: usize = 4 << 10;
+
+/// What is wrong with a token, in the word of RFC 6750, 3.1.
+#[derive(Clone, Copy)]
+pub enum Flaw {
+    /// It does not hold.
+    Invalid,
+    /// It does not say enough: the client shall ask for one with this scope.
+    Insufficient,
+}
+
+/// Where tokens are to be had.
+enum Realm {
+    There(String),
+    Here(String),
+}
+
+/// How tokens are checked.
+pub struct Bearer {
+    realm: Realm,
+    trust: Trust,
+}
+
+/// A setting without which tokens cannot be checked: to go on would be to guess.
+fn setting(name: &str) -> String {
+    config::get(name).unwrap_or_else(|| panic!("the setting {name} is missing"))
+}
+
+/// The time, in seconds since 1970.
+pub fn now() -> f64 {
+    system_clock::now().seconds as f64
+}
+
+impl Bearer {
+    /// Tokens of our own, where they are made.
+    pub fn own() -> Option<Bearer> {
+        (config::get("auth.issuer.enabled").as_deref() == Some("true")).then(|| Bearer {
+            realm: Realm::Here("/auth/token".into()),
+            trust: trust(setting("auth.issuer.name"), setting("auth.issuer.service")),
+        })
+    }
+
+    /// Tokens that someone else makes.
+    pub fn foreign() -> Bearer {
+        let realm = match config::get("auth.token.autoredirectpath") {
+            Some(path) => Realm::Here(path),
+            None => Realm::There(setting("auth.token.realm")),
+        };
+        Bearer { realm, trust: trust(setting("auth.token.issuer"), setting("auth.token.service")) }
+    }
+
+    /// For whom tokens are.
+    pub fn service(&self) -> &str {
+        &self.trust.service
+    }
+
+    /// Who makes them.
+    pub fn issuer(&self) -> &str {
+        &self.trust.issuer
+    }
+
+    /// Whether a token says that this may be done.
+    pub fn permit(&self, question: &Question, token: &str) -> Result<Grant, (Flaw, String)> {
+        let claims = self.verify(token).map_err(|error| (Flaw::Invalid, error.to_string()))?;
+        let may = match (question.action, question.repository.as_deref()) {
+            (Action::Ping, _) => true,
+            (Action::Catalog, _) => claims.allow("registry", "catalog", "*"),
+            (Action::Pull, Some(name)) => claims.allow("repository", name, "pull"),
+            (Action::Push, Some(name)) => claims.allow("repository", name, "push"),
+            (Action::Delete, Some(name)) => claims.allow("repository", name, "delete"),
+            (_, None) => false,
+        };
+        if !may {
+            return Err((Flaw::Insufficient, "the token is not good for this".into()));
+        }
+        let user = Some(claims.subject.clone()).filter(|subject| !subject.is_empty());
+        let readable = match question.action {
+            Action::Catalog => claims.readable.clone().map_or(Readable::All, Readable::Matching),
+            _ => Readable::Matching(Vec::new()),
+        };
+        Ok(Grant { user, readable })
+    }
+
+    /// What a token says, if it holds. A signature is checked once.
+    fn verify(&self, token: &str) -> Result<Rc<Claims>, TokenError> {
+        thread_local! {
+            static VERIFIED: RefCell<BTreeMap<String, Rc<Claims>>> = RefCell::default();
+        }
+        let now = now();
+        VERIFIED.with_borrow_mut(|verified| {
+            if let Some(claims) = verified.get(token) {
+                if now <= claims.expires + LEEWAY {
+                    return Ok(claims.clone());
+                }
+                verified.remove(token);
+                return Err(TokenError::Expired);
+            }
+            let claims = Rc::new(self.trust.verify(token, now)?);
+            if token.len() <= REMEMBERED_LENGTH {
+                if verified.len() >= REMEMBERED {
+                    verified.clear();
+                }
+                verified.insert(token.into(), claims.clone());
+            }
+            Ok(claims)
+        })
+    }
+
+    /// Where a token is to be had that is good for what was asked.
+    pub fn challenge(&self, question: &Question, flaw: Option<Flaw>) -> Challenge {
+        let mut parameters = format!("service={}", quoted(&self.trust.service));
+        if let Some(scope) = scope(question) {
+            parameters.push_str(&format!(",scope=\"{scope}\""));
+        }
+        match flaw {
+            Some(Flaw::Invalid) => parameters.push_str(",error=\"invalid_token\""),
+            Some(Flaw::Insufficient) => parameters.push_str(",error=\"insufficient_scope\""),
+            None => {}
+        }
+        match &self.realm {
+            Realm::There(realm) => Challenge::Whole(format!("Bearer realm={},{parameters}", quoted(realm))),
+            Realm::Here(path) => Challenge::Here(RealmHere { path: path.clone(), parameters }),
+        }
+    }
+}
+
+/// The tokens of one issuer for this registry.
+fn trust(issuer: String, service: String) -> Trust {
+    let keys = setting("auth.token.keys");
+    let keys = keys.parse().unwrap_or_else(|error| panic!("the setting auth.token.keys: {error}"));
+    let algorithms = setting("auth.token.signingalgorithms");
+    let algorithms = algorithms.split(' ').filter_map(|name| name.parse().ok()).collect();
+    Trust { keys, algorithms, issuer, service }
+}
+
+/// The scope of what was asked. Who pushes looks first.
+fn scope(question: &Question) -> Option<String> {
+    let actions = match question.action {
+        Action::Ping => return None,
+        Action::Catalog => return Some("registry:catalog:*".into()),
+        Action::Pull => "pull",
+        Action::Push => "pull,push",
+        Action::Delete => "delete",
+    };
+    Some(["repository:", question.repository.as_deref()?, ":", actions].concat())
+}

@@ -1,0 +1,92 @@
+//! Tokens of our own: short-lived, good for what the rules grant of what was asked for, signed by the host.
+
+use crate::Unverified;
+use crate::bearer::{Bearer, now};
+use crate::bindings::exports::pierhead::registry::auth::{Challenge, Refusal, Token, TokenRequest};
+use crate::bindings::pierhead::host::credentials::{self, Identity};
+use crate::bindings::pierhead::host::{config, signer};
+use crate::policy::Policy;
+use crate::refusal;
+use access::{Action, Asker, Authorization};
+use names::RepositoryName;
+use tokens::{Access, Audience, Claims, Scope};
+
+/// How many scopes a token may have.
+const SCOPES: usize = 100;
+
+/// How long a token holds where nothing says it.
+const EXPIRATION: u32 = 300;
+
+/// A token for what is granted of what was asked for.
+pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refusal> {
+    let Some(bearer) = &policy.bearer else { return Err(refusal::denied(None, "no tokens are made here")) };
+    let unauthorized =
+        |message: &str| refusal::unauthorized(policy.basic.clone().map(Challenge::Whole), message);
+    let login = match (request.login, Authorization::parse(request.authorization.as_deref())) {
+        (Some((user, password)), _) => Some(Unverified { user, password }),
+        (None, Authorization::Basic { user, password }) => Some(Unverified { user, password }),
+        (None, Authorization::None) => None,
+        (None, Authorization::Bearer(_)) => return Err(unauthorized("a token is no login")),
+        (None, Authorization::Malformed(why)) => return Err(unauthorized(why)),
+    };
+    let Some(Unverified { user, password }) = login else {
+        return match policy.access.rules.as_ref().is_some_and(access::Rules::name_anonymous) {
+            true => Ok(signed(policy, bearer, &Asker::default(), &request.scopes)?),
+            false => Err(unauthorized("")),
+        };
+    };
+    let verdict = match credentials::verify_now(&user, &password) {
+        Some(verdict) => verdict,
+        None => credentials::verify(user.clone(), password).await,
+    };
+    match verdict {
+        Ok(Some(Identity { groups })) => {
+            let asker = Asker { user: Some(&user), groups: &groups, certificate: None };
+            signed(policy, bearer, &asker, &request.scopes)
+        }
+        Ok(None) => Err(unauthorized(refusal::WRONG)),
+        Err(error) => Err(refusal::unanswered(error)),
+    }
+}
+
+fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]) -> Result<Token, Refusal> {
+    let expires_in = config::get("auth.issuer.expiration").and_then(|seconds| seconds.parse().ok());
+    let expires_in = expires_in.unwrap_or(EXPIRATION);
+    let access: Vec<Access> =
+        scopes.iter().take(SCOPES).filter_map(|scope| granted(policy, asker, scope)).collect();
+    let lists = access.iter().any(|access| access.kind == "registry");
+    let now = now();
+    let claims = Claims {
+        issuer: bearer.issuer().into(),
+        subject: asker.name().unwrap_or_default().into(),
+        audience: Audience::One(bearer.service().into()),
+        expires: now + f64::from(expires_in),
+        not_before: now,
+        issued: now,
+        access: Some(access),
+        readable: if lists { policy.readable(asker) } else { None },
+    };
+    let claims = serde_json::to_string(&claims).expect("claims are JSON");
+    match signer::sign(&claims) {
+        Some(text) => Ok(Token { text, expires_in }),
+        None => Err(refusal::denied(None, "no tokens are made here")),
+    }
+}
+
+/// What is granted of a scope.
+fn granted(policy: &Policy, asker: &Asker<'_>, scope: &str) -> Option<Access> {
+    let Scope(Access { kind, name, actions }) = scope.parse().ok()?;
+    if kind == "registry" && name == "catalog" {
+        policy.access.grants(asker, Some(Action::Catalog), None)?;
+        return Some(Access { kind, name, actions: Some(vec!["*".into()]) });
+    }
+    let _: RepositoryName = (kind == "repository").then(|| name.parse().ok()).flatten()?;
+    let wanted = actions.unwrap_or_default();
+    let may = |action: &Action| {
+        let asked = wanted.iter().any(|wanted| wanted == action.as_str() || wanted == "*");
+        asked && policy.access.grants(asker, Some(*action), Some(&name)).is_some()
+    };
+    let actions = [Action::Pull, Action::Push, Action::Delete].into_iter().filter(may);
+    let actions: Vec<String> = actions.map(|action| action.as_str().into()).collect();
+    (!actions.is_empty()).then_some(Access { kind, name, actions: Some(actions) })
+}

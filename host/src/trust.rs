@@ -1,0 +1,179 @@
+//! The keys of whoever makes the tokens, out of distribution's files, as one JSON Web Key Set for the component.
+
+use crate::config::Auth;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::io;
+use std::path::Path;
+use x509_cert::Certificate;
+use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
+use x509_cert::der::{self, Decode, Encode, Reader, SliceReader};
+
+/// Why no key can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file cannot be read.
+    #[error("{path}: cannot be read ({source}); name a file that this user may read ({setting})")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+        /// Where it is named.
+        setting: &'static str,
+    },
+    /// A file does not hold what it should.
+    #[error("{path}: not {wanted} ({setting})")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What it should be.
+        wanted: &'static str,
+        /// Where it is named.
+        setting: &'static str,
+    },
+    /// There is not one key that can be used.
+    #[error("{path}: no key in it is of a kind for RS256, ES256 or EdDSA ({setting})")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Where it is named.
+        setting: &'static str,
+    },
+}
+
+const JWKS: &str = "auth.token.jwks";
+const BUNDLE: &str = "auth.token.rootcertbundle";
+
+fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TrustError> {
+    std::fs::read(path).map_err(|source| TrustError::Unreadable {
+        path: path.display().to_string(),
+        source,
+        setting,
+    })
+}
+
+/// The keys that are trusted, as text.
+///
+/// # Errors
+/// When a file cannot be read, or has no key in it that can be used.
+pub fn keys(auth: &Auth) -> Result<String, TrustError> {
+    let mut keys = Vec::new();
+    if let Some(path) = &auth.token.jwks {
+        let set: Option<Value> = serde_json::from_slice(&read(path, JWKS)?).ok();
+        let given = set.as_ref().and_then(|set| set["keys"].as_array());
+        let malformed = || TrustError::Malformed {
+            path: path.display().to_string(),
+            wanted: "a JSON Web Key Set, {\"keys\": [...]}",
+            setting: JWKS,
+        };
+        keys.extend(usable(path, JWKS, given.ok_or_else(malformed)?.clone())?);
+    }
+    if let Some(path) = &auth.token.rootcertbundle {
+        let malformed = || TrustError::Malformed {
+            path: path.display().to_string(),
+            wanted: "certificates in PEM",
+            setting: BUNDLE,
+        };
+        let chain = Certificate::load_pem_chain(&read(path, BUNDLE)?).map_err(|_| malformed())?;
+        let given =
+            chain.iter().filter_map(|certificate| jwks(certificate).ok().flatten()).flatten().collect();
+        keys.extend(usable(path, BUNDLE, given)?);
+    }
+    Ok(json!({ "keys": keys }).to_string())
+}
+
+/// Those keys that can be used; what is said of the others.
+fn usable(path: &Path, setting: &'static str, keys: Vec<Value>) -> Result<Vec<Value>, TrustError> {
+    let (usable, others): (Vec<Value>, Vec<Value>) = keys
+        .into_iter()
+        .partition(|key| json!({ "keys": [key] }).to_string().parse::<tokens::Keys>().is_ok());
+    if usable.is_empty() {
+        return Err(TrustError::Unusable { path: path.display().to_string(), setting });
+    }
+    if !others.is_empty() {
+        let (path, keys) = (path.display(), others.len());
+        tracing::warn!(%path, keys, "keys of kinds that are not for RS256, ES256 or EdDSA are passed over ({setting})");
+    }
+    Ok(usable)
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+/// A certificate's key under every name by which issuers call it: registry:3's, registry:2's, and as a certificate.
+fn jwks(certificate: &Certificate) -> der::Result<Option<Vec<Value>>> {
+    let info = certificate.tbs_certificate().subject_public_key_info();
+    let bytes = info.subject_public_key.raw_bytes();
+    let parameters = info.algorithm.parameters.as_ref();
+    let curve = parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let (jwk, canonical) = match info.algorithm.oid {
+        RSA => {
+            let mut reader = SliceReader::new(bytes)?;
+            let (n, e) = reader.sequence(|reader| {
+                let numbers = (UintRef::decode(reader)?, UintRef::decode(reader)?);
+                Ok::<_, der::Error>((encode(numbers.0.as_bytes()), encode(numbers.1.as_bytes())))
+            })?;
+            let canonical = format!("{{\"e\":\"{e}\",\"kty\":\"RSA\",\"n\":\"{n}\"}}");
+            (json!({"kty": "RSA", "n": n, "e": e}), canonical)
+        }
+        EC if curve == Some(P256) && bytes.len() == 65 => {
+            let (x, y) = (&bytes[1..33], &bytes[33..]);
+            // registry:3 leaves zeros at the beginning out of what it names the key by.
+            let short = |bytes: &[u8]| encode(&bytes[bytes.iter().take_while(|byte| **byte == 0).count()..]);
+            let canonical =
+                format!("{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}}", short(x), short(y));
+            (json!({"kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y)}), canonical)
+        }
+        ED25519 => {
+            let x = encode(bytes);
+            let canonical = format!("{{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"{x}\"}}");
+            (json!({"kty": "OKP", "crv": "Ed25519", "x": x}), canonical)
+        }
+        _ => return Ok(None),
+    };
+    let named = |id: String| {
+        let mut jwk = jwk.clone();
+        jwk["kid"] = id.into();
+        jwk
+    };
+    let mut first = named(encode(&Sha256::digest(canonical)));
+    first["x5c"] = json!([STANDARD.encode(certificate.to_der()?)]);
+    Ok(Some(vec![first, named(fingerprint(&info.to_der()?))]))
+}
+
+/// registry:2's name of a key: 240 bits of its SHA-256 in base 32, in groups of four.
+fn fingerprint(key: &[u8]) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let digest = Sha256::digest(key);
+    let mut name = String::new();
+    for (at, group) in digest[..30].chunks(5).enumerate() {
+        let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        for letter in 0..8 {
+            if letter % 4 == 0 && (at, letter) != (0, 0) {
+                name.push(':');
+            }
+            name.push(LETTERS[(bits >> (35 - 5 * letter)) as usize & 31] as char);
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_registry_2_has_twelve_groups_of_four() {
+        let name = fingerprint(b"key");
+        assert_eq!(name.split(':').count(), 12);
+        assert!(name.split(':').all(|group| group.len() == 4), "{name}");
+        // As `printf key | openssl dgst -sha256 -binary | head -c 30 | base32` says it.
+        assert_eq!(name.replace(':', ""), "FRYOCK32AZDPSITZ6QT4PM4OOM2NRZJYTT7RM6Q5YMHHH6BG");
+    }
+}

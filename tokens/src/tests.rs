@@ -1,0 +1,206 @@
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::Signer;
+use serde_json::{Value, json};
+
+const NOW: f64 = 1_700_000_000.0;
+
+fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn ed25519() -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&[7; 32])
+}
+
+fn p256() -> p256::ecdsa::SigningKey {
+    p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a key")
+}
+
+fn trust() -> Trust {
+    let point = p256().verifying_key().to_sec1_point(false);
+    let bytes = point.as_bytes();
+    let keys = json!({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": encoded(ed25519().verifying_key().as_bytes()), "x5c": ["MIIB"]},
+        {"kty": "EC", "crv": "P-256", "kid": "p", "use": "sig", "x": encoded(&bytes[1..33]), "y": encoded(&bytes[33..])},
+    ]});
+    Trust {
+        keys: keys.to_string().parse().expect("keys"),
+        algorithms: Algorithm::ALL.into(),
+        issuer: "issuer".into(),
+        service: "registry".into(),
+    }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": "issuer", "sub": "alice", "aud": "registry", "exp": NOW + 300.0, "nbf": NOW, "iat": NOW, "jti": "x",
+        "access": [{"type": "repository", "name": "a/b", "actions": ["pull"]}],
+    })
+}
+
+fn changed(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+/// A token with Ed25519's signature, whatever its header says.
+fn token(header: &Value, claims: &Value) -> String {
+    let signed = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
+    let signature = ed25519().sign(signed.as_bytes());
+    format!("{signed}.{}", encoded(signature.to_bytes()))
+}
+
+fn ed(claims: &Value) -> String {
+    token(&json!({"alg": "EdDSA", "kid": "ed", "typ": "JWT"}), claims)
+}
+
+#[test]
+fn a_token_says_what_may_be_done() {
+    let claims = trust().verify(&ed(&claims()), NOW).expect("it holds");
+    assert_eq!(claims.subject, "alice");
+    assert!(claims.allow("repository", "a/b", "pull"));
+    assert!(!claims.allow("repository", "a/b", "push"));
+    assert!(!claims.allow("repository", "a", "pull"));
+    assert!(!claims.allow("registry", "a/b", "pull"));
+    let all = changed("access", json!([{"type": "registry", "name": "catalog", "actions": ["*"]}]));
+    assert!(trust().verify(&ed(&all), NOW).expect("it holds").allow("registry", "catalog", "list"));
+    for nothing in [json!(null), json!([]), json!([{"type": "repository", "name": "a/b", "actions": null}])] {
+        let claims = trust().verify(&ed(&changed("access", nothing)), NOW).expect("it holds");
+        assert!(!claims.allow("repository", "a/b", "pull"));
+    }
+}
+
+#[test]
+fn p256_holds_and_for_nothing_but_its_own_bytes() {
+    let signed = format!(
+        "{}.{}",
+        encoded(json!({"alg": "ES256", "kid": "p"}).to_string()),
+        encoded(claims().to_string())
+    );
+    let signature: p256::ecdsa::Signature = p256().sign(signed.as_bytes());
+    let token = format!("{signed}.{}", encoded(signature.to_bytes()));
+    assert!(trust().verify(&token, NOW).is_ok());
+    let other = format!("{signed}.{}", encoded([1; 64]));
+    assert_eq!(trust().verify(&other, NOW), Err(TokenError::Signature));
+}
+
+#[test]
+fn a_key_is_found_by_its_name_or_its_certificate_and_by_nothing_that_the_token_brings() {
+    for header in [
+        json!({"alg": "EdDSA", "kid": "ed"}),
+        json!({"alg": "EdDSA", "x5c": ["MIIB", "ignored"]}),
+        json!({"alg": "EdDSA", "jwk": {"kid": "ed", "kty": "OKP"}}),
+    ] {
+        assert!(trust().verify(&token(&header, &claims()), NOW).is_ok(), "{header}");
+    }
+    for (header, error) in [
+        (json!({"alg": "EdDSA"}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "kid": "other"}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "x5c": ["MIIC"], "kid": "ed"}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "x5c": []}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "kid": "p"}), TokenError::Algorithm),
+        (json!({"alg": "ES256", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "none", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "None"}), TokenError::Algorithm),
+        (json!({"alg": "HS256", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"]}), TokenError::Malformed),
+        (json!({"kid": "ed"}), TokenError::Malformed),
+        (json!([]), TokenError::Malformed),
+    ] {
+        assert_eq!(trust().verify(&token(&header, &claims()), NOW), Err(error), "{header}");
+    }
+    let only = Trust { algorithms: vec![Algorithm::Rs256], ..trust() };
+    assert_eq!(only.verify(&ed(&claims()), NOW), Err(TokenError::Algorithm));
+}
+
+#[test]
+fn issuer_audience_and_times_have_to_fit() {
+    for (name, value, error) in [
+        ("iss", json!("other"), TokenError::Issuer),
+        ("iss", json!(""), TokenError::Issuer),
+        ("aud", json!("other"), TokenError::Audience),
+        ("aud", json!([]), TokenError::Audience),
+        ("aud", json!(["other", "registry2"]), TokenError::Audience),
+        ("exp", json!(NOW - 61.0), TokenError::Expired),
+        ("exp", json!(0), TokenError::Expired),
+        ("nbf", json!(NOW + 61.0), TokenError::Early),
+        ("exp", json!("soon"), TokenError::Malformed),
+        ("sub", json!(7), TokenError::Malformed),
+        ("access", json!("all"), TokenError::Malformed),
+    ] {
+        assert_eq!(trust().verify(&ed(&changed(name, value.clone())), NOW), Err(error), "{name}: {value}");
+    }
+    for (name, value) in [
+        ("aud", json!(["other", "registry"])),
+        ("exp", json!(NOW - 59.0)),
+        ("exp", json!(NOW as i64 + 1)),
+        ("nbf", json!(NOW + 59.0)),
+        ("sub", json!("")),
+        ("more", json!({"of": "this"})),
+    ] {
+        assert!(trust().verify(&ed(&changed(name, value.clone())), NOW).is_ok(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    let whole = ed(&claims());
+    let parts: Vec<&str> = whole.split('.').collect();
+    for (text, error) in [
+        (String::new(), TokenError::Malformed),
+        ("a.b.c".into(), TokenError::Malformed),
+        (format!("{}.{}", parts[0], parts[1]), TokenError::Malformed),
+        (format!("{}.{}.", parts[0], parts[1]), TokenError::Signature),
+        (format!("{whole}.x"), TokenError::Malformed),
+        (format!("{whole}="), TokenError::Malformed),
+        (format!("{}.{}.{}", parts[0], encoded(b"{}"), parts[2]), TokenError::Signature),
+        ("x".repeat(1 << 20), TokenError::TooLong),
+        (format!("{}.{}", "[".repeat(5000), "."), TokenError::Malformed),
+        (format!("{}..", encoded("[".repeat(10_000))), TokenError::Malformed),
+    ] {
+        assert_eq!(trust().verify(&text, NOW), Err(error), "{:.60}", text);
+    }
+}
+
+#[test]
+fn keys_of_other_kinds_and_weak_ones_are_refused() {
+    let short = encoded([0xff; 128]);
+    for (keys, error) in [
+        (json!({}), KeysError::Malformed),
+        (json!({"keys": [{"kty": "oct", "k": "AAAA"}]}), KeysError::Key(0)),
+        (json!({"keys": [{"kty": "RSA", "n": short, "e": "AQAB"}]}), KeysError::Key(0)),
+        (json!({"keys": [{"kty": "RSA"}]}), KeysError::Key(0)),
+        (
+            json!({"keys": [{"kty": "EC", "crv": "P-256", "x": encoded([1; 32]), "y": encoded([1; 32])}]}),
+            KeysError::Key(0),
+        ),
+        (json!({"keys": [{"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}]}), KeysError::Key(0)),
+        (json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]}), KeysError::Key(0)),
+    ] {
+        assert_eq!(keys.to_string().parse::<Keys>().expect_err("no keys"), error, "{keys}");
+    }
+}
+
+#[test]
+fn scopes_are_read_from_both_ends() {
+    let scope =
+        |text: &str| text.parse::<Scope>().map(|Scope(access)| (access.kind, access.name, access.actions));
+    let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let (repository, registry) = ("repository".to_owned(), "registry".to_owned());
+    assert_eq!(
+        scope("repository:team/app:pull,push"),
+        Ok((repository.clone(), "team/app".into(), words(&["pull", "push"])))
+    );
+    assert_eq!(
+        scope("repository(plugin):host:5000/app:pull"),
+        Ok((repository, "host:5000/app".into(), words(&["pull"])))
+    );
+    assert_eq!(scope("registry:catalog:*"), Ok((registry, "catalog".into(), words(&["*"]))));
+    for text in ["", "repository", "repository:a", ":a:pull", "repository::pull"] {
+        assert_eq!(scope(text), Err(()), "{text}");
+    }
+    assert_eq!(Scope::list("repository:a:pull x registry:catalog:*").count(), 2);
+}
