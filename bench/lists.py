@@ -11,6 +11,7 @@ import trees
 from block import Block
 
 FEW, MANY, PAGE = 100, 10_000, 100
+WALKS = 3  # before memory is read: caches have filled by then
 REQUESTS = 20  # requests of a page, at least; its time is their median
 
 
@@ -42,7 +43,7 @@ class Names(Block):
             server.start()
             time.sleep(1)
             procfs.reset_peak(server.pid)
-            for _ in range(MANY // names):  # as many pages of either
+            for _ in range(WALKS * MANY // names):  # as many pages of either
                 self.pages[server.name] = self.walk(server, names)
             self.peaks[server.name][f"peak at {names:,} MiB"] = server.peak()
 
