@@ -1,3 +1,4 @@
+use crate::tls::{Trust, Wire};
 use crate::{Request, Response};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One HTTP/1.1 connection that sends exactly the bytes it is told and hides nothing of the answer.
 #[derive(Debug)]
 pub struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
     host: String,
 }
 
@@ -32,11 +33,16 @@ impl Client {
 
     /// Connects, or says why not.
     pub fn try_connect(addr: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Client { reader: BufReader::new(stream), host: addr.to_string() })
+        Client::over(Wire::Plain(dial(addr)?), addr)
+    }
+
+    /// Connects with TLS and shakes hands, or says why not.
+    pub fn try_tls(addr: SocketAddr, trust: &Trust) -> io::Result<Client> {
+        Client::over(trust.shake_hands(dial(addr)?, addr)?, addr)
+    }
+
+    fn over(wire: Wire, addr: SocketAddr) -> io::Result<Client> {
+        Ok(Client { reader: BufReader::new(wire), host: addr.to_string() })
     }
 
     /// Sets how long a read or a write may make no progress; 20 s otherwise.
@@ -48,7 +54,12 @@ impl Client {
 
     /// The socket.
     pub fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().socket()
+    }
+
+    /// What was agreed on, where this is TLS.
+    pub fn session(&self) -> Option<&rustls::ClientConnection> {
+        self.reader.get_ref().session()
     }
 
     /// Sends a request with its body, and reads the answer.
@@ -208,6 +219,14 @@ impl Client {
             None => Err(malformed(format!("a line without CRLF: {:?}", String::from_utf8_lossy(&line)))),
         }
     }
+}
+
+fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// RFC 9112, section 6.3.

@@ -13,6 +13,7 @@ mod message;
 mod push;
 mod server;
 mod setup;
+mod tls;
 mod tmpfs;
 
 pub use access::AccessLine;
@@ -23,4 +24,5 @@ pub use message::{Request, Response};
 pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
 pub use server::Server;
 pub use setup::{Finished, Setup, run};
+pub use tls::{Certificates, Trust};
 pub use tmpfs::Tmpfs;

@@ -1,3 +1,4 @@
+use crate::{Certificates, Trust};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -16,6 +17,7 @@ pub struct Setup {
     pub(crate) listen: Option<String>,
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
+    pub(crate) trust: Option<Trust>,
 }
 
 impl Default for Setup {
@@ -27,6 +29,7 @@ impl Default for Setup {
             listen: Some("127.0.0.1:{port}".into()),
             root: None,
             under: Vec::new(),
+            trust: None,
         }
     }
 }
@@ -71,6 +74,19 @@ impl Setup {
     /// Runs the server under another program, as `["unshare", "--pid", …]`.
     pub fn under(&mut self, program: &[&str]) -> &mut Setup {
         self.under = program.iter().map(OsString::from).collect();
+        self
+    }
+
+    /// Serves with these certificates, to clients that trust them.
+    pub fn tls(&mut self, certificates: &Certificates) -> &mut Setup {
+        self.trust = Some(certificates.trust());
+        self.env("REGISTRY_HTTP_TLS_CERTIFICATE", certificates.file("server.crt").display())
+            .env("REGISTRY_HTTP_TLS_KEY", certificates.file("server.key").display())
+    }
+
+    /// What the clients of the server trust and show, where that is not just its authority.
+    pub fn trust(&mut self, trust: Trust) -> &mut Setup {
+        self.trust = Some(trust);
         self
     }
 
