@@ -310,3 +310,29 @@ impl Drop for Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENT_CERT, HeaderMap, HeaderValue, certify};
+
+    #[test]
+    fn of_a_clients_certificate_nothing_is_believed_but_what_was_verified() {
+        let forged = || {
+            let mut headers = HeaderMap::new();
+            headers.append("Client-Cert", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            headers.append("client-cert", HeaderValue::from_static(":dHdpY2U=:"));
+            headers.append("CLIENT-CERT-CHAIN", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            headers.append("accept", HeaderValue::from_static("*/*"));
+            headers
+        };
+        let mut headers = forged();
+        certify(&mut headers, None);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["accept"]);
+
+        let mut headers = forged();
+        let verified = HeaderValue::from_static(":dmVyaWZpZWQ=:");
+        certify(&mut headers, Some(&verified));
+        assert_eq!(headers.get_all(CLIENT_CERT).iter().collect::<Vec<_>>(), [&verified]);
+        assert!(!headers.contains_key("client-cert-chain"));
+    }
+}

@@ -202,12 +202,14 @@ impl Drop for Io {
     }
 }
 
-async fn hang_up(mut transport: Transport) -> io::Result<()> {
-    transport.shutdown().await?;
+async fn hang_up(transport: Transport) -> io::Result<()> {
     match transport {
         Transport::Plain(socket) => listen_out(socket).await,
-        // Nobody needs to know what it says.
-        Transport::Tls(stream) => listen_out(stream.into_inner().0).await,
+        Transport::Tls(mut stream) => {
+            stream.shutdown().await?;
+            // What it says now need not be decrypted.
+            listen_out(stream.into_inner().0).await
+        }
     }
 }
 

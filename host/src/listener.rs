@@ -101,19 +101,17 @@ pub struct SocketFile {
     identity: (u64, u64),
 }
 
-impl SocketFile {
-    fn of(path: &Path) -> io::Result<SocketFile> {
-        let metadata = fs::symlink_metadata(path)?;
-        Ok(SocketFile { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
-    }
-}
-
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if SocketFile::of(&self.path).is_ok_and(|now| now.identity == self.identity) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// A socket in the file system; the file of one that nobody listens on any more gives way.
@@ -131,7 +129,7 @@ fn bind_file(path: &Path) -> io::Result<Listener> {
     }
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
-    let file = SocketFile::of(path)?;
+    let file = SocketFile { path: path.to_owned(), identity: identity(path)? };
     Ok(Listener::Unix(socket.listen(BACKLOG)?, file))
 }
 

@@ -13,4 +13,5 @@ mod podman;
 mod regctl;
 mod skopeo;
 mod support;
+mod tls;
 mod trees;

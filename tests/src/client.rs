@@ -2,6 +2,8 @@ use crate::tls::{Trust, Wire};
 use crate::{Request, Response};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a read or a write may make no progress before the test fails.
@@ -33,16 +35,24 @@ impl Client {
 
     /// Connects, or says why not.
     pub fn try_connect(addr: SocketAddr) -> io::Result<Client> {
-        Client::over(Wire::Plain(dial(addr)?), addr)
+        Ok(Client::over(Wire::Plain(dial(addr)?), addr.to_string()))
+    }
+
+    /// Connects to a socket in the file system, or says why not.
+    pub fn try_local(path: &Path) -> io::Result<Client> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Client::over(Wire::Local(stream), "localhost".into()))
     }
 
     /// Connects with TLS and shakes hands, or says why not.
     pub fn try_tls(addr: SocketAddr, trust: &Trust) -> io::Result<Client> {
-        Client::over(trust.shake_hands(dial(addr)?, addr)?, addr)
+        Ok(Client::over(trust.shake_hands(dial(addr)?, addr)?, addr.to_string()))
     }
 
-    fn over(wire: Wire, addr: SocketAddr) -> io::Result<Client> {
-        Ok(Client { reader: BufReader::new(wire), host: addr.to_string() })
+    fn over(wire: Wire, host: String) -> Client {
+        Client { reader: BufReader::new(wire), host }
     }
 
     /// Sets how long a read or a write may make no progress; 20 s otherwise.

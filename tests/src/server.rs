@@ -71,7 +71,9 @@ impl Server {
 
     /// Whether `GET /` is answered.
     fn answers(&self) -> bool {
-        if TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err() {
+        if self.socket().is_none()
+            && TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err()
+        {
             return false;
         }
         let asked = self.try_client().and_then(|mut client| client.try_request(&Request::get("/")));
@@ -210,11 +212,18 @@ impl Server {
         self.try_client().unwrap_or_else(|error| panic!("cannot connect to {addr}: {error}"))
     }
 
-    fn try_client(&self) -> io::Result<Client> {
-        match &self.setup.trust {
-            Some(trust) => Client::try_tls(self.addr(), trust),
-            None => Client::try_connect(self.addr()),
+    /// A new connection, or why there is none.
+    pub fn try_client(&self) -> io::Result<Client> {
+        match (self.socket(), &self.setup.trust) {
+            (Some(path), _) => Client::try_local(&path),
+            (None, Some(trust)) => Client::try_tls(self.addr(), trust),
+            (None, None) => Client::try_connect(self.addr()),
         }
+    }
+
+    /// The socket in the file system on which it listens, if that is so.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.setup.socket(&self.place)
     }
 
     /// Sends a request over a connection of its own and reads the answer.

@@ -59,6 +59,17 @@ impl Setup {
         self
     }
 
+    /// Listens on a socket in the file system, in the server's own folder.
+    pub fn on_a_socket(&mut self) -> &mut Setup {
+        self.env("REGISTRY_HTTP_NET", "unix").listen("{folder}/socket")
+    }
+
+    /// The socket in the file system, where the server is to listen on one.
+    pub(crate) fn socket(&self, place: &Place) -> Option<PathBuf> {
+        let rest = self.listen.as_deref()?.strip_prefix("{folder}/")?;
+        Some(place.folder.join(rest))
+    }
+
     /// Sets neither the address nor the folder by environment: the configuration file says both.
     pub fn by_file_alone(&mut self) -> &mut Setup {
         self.listen = None;
@@ -110,7 +121,9 @@ impl Setup {
         let mut command = self.bare_command();
         command.arg("serve").args(&self.arguments);
         if let Some(listen) = &self.listen {
-            command.env("REGISTRY_HTTP_ADDR", listen.replace("{port}", &port.to_string()));
+            let folder = place.folder.to_str().expect("a temporary folder is UTF-8");
+            let listen = listen.replace("{port}", &port.to_string()).replace("{folder}", folder);
+            command.env("REGISTRY_HTTP_ADDR", listen);
             command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root);
         }
         if let Some(text) = &self.config {

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore, StreamOwned, SupportedProtocolVersion}
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Wire {
     Plain(TcpStream),
+    Local(UnixStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
@@ -23,13 +25,14 @@ impl Wire {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Wire::Plain(socket) => socket,
+            Wire::Local(_) => panic!("a socket in the file system has no address"),
             Wire::Tls(stream) => &stream.sock,
         }
     }
 
     pub(crate) fn session(&self) -> Option<&ClientConnection> {
         match self {
-            Wire::Plain(_) => None,
+            Wire::Plain(_) | Wire::Local(_) => None,
             Wire::Tls(stream) => Some(&stream.conn),
         }
     }
@@ -39,6 +42,7 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Wire::Plain(socket) => socket.read(buffer),
+            Wire::Local(socket) => socket.read(buffer),
             Wire::Tls(stream) => stream.read(buffer),
         }
     }
@@ -48,6 +52,7 @@ impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Wire::Plain(socket) => socket.write(bytes),
+            Wire::Local(socket) => socket.write(bytes),
             Wire::Tls(stream) => stream.write(bytes),
         }
     }
@@ -55,6 +60,7 @@ impl Write for Wire {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Wire::Plain(socket) => socket.flush(),
+            Wire::Local(socket) => socket.flush(),
             Wire::Tls(stream) => stream.flush(),
         }
     }
@@ -143,10 +149,19 @@ impl Certificates {
     /// When that fails.
     #[track_caller]
     pub fn new() -> Certificates {
+        Certificates::with(&[])
+    }
+
+    /// Makes them, for these hosts too.
+    #[track_caller]
+    pub fn with(hosts: &[&str]) -> Certificates {
         let certificates = Certificates { place: Place::new() };
         let out = certificates.place.folder.to_str().expect("a temporary folder is UTF-8");
-        let hosts = ["--host", "127.0.0.1", "--host", "localhost"];
-        let finished = run(&[&["cert", "self-signed", "--out", out], &hosts[..]].concat(), |s| s);
+        let mut arguments = vec!["cert", "self-signed", "--out", out];
+        for host in ["127.0.0.1", "localhost"].iter().chain(hosts) {
+            arguments.extend(["--host", host]);
+        }
+        let finished = run(&arguments, |s| s);
         assert_eq!(finished.code, Some(0), "{}", finished.output);
         certificates
     }

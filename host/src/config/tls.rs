@@ -91,10 +91,8 @@ pub(super) fn version(text: &str) -> Result<TlsVersion, String> {
     match text.to_ascii_lowercase().as_str() {
         "tls1.2" => Ok(TlsVersion::Tls12),
         "tls1.3" => Ok(TlsVersion::Tls13),
-        "tls1.0" | "tls1.1" => {
-            Err("TLS 1.0 and 1.1 are broken and not spoken here (RFC 8996); write tls1.2 or tls1.3".into())
-        }
-        _ => Err("not a version of TLS; write tls1.2 or tls1.3".into()),
+        "tls1.0" | "tls1.1" => Err("TLS 1.0 and 1.1 are broken and not spoken here (RFC 8996)".into()),
+        _ => Err("not a version of TLS".into()),
     }
 }
 
@@ -119,6 +117,6 @@ fn suites() -> impl Iterator<Item = (String, CipherSuite)> {
 pub(super) fn suite(text: &str) -> Result<CipherSuite, String> {
     suites().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, suite)| suite).ok_or_else(|| {
         let names: Vec<String> = suites().map(|(name, _)| name).collect();
-        format!("not a cipher suite that is safe enough to be here; write some of {}", names.join(", "))
+        format!("not one of the cipher suites that are here, {}", names.join(", "))
     })
 }

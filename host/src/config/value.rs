@@ -35,7 +35,7 @@ pub(super) enum Kind {
     File(Slot<Option<PathBuf>>),
     /// An entry of a list of files.
     Files(Slot<Vec<PathBuf>>),
-    /// One of a few words, and what each does.
+    /// One of a few words; what it does, or what is wrong with it.
     Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
     Url(Slot<Option<String>>),
@@ -77,10 +77,7 @@ impl Kind {
                 slot(config).push(path(text)?);
             }
             Kind::Word { put, words } => {
-                put(config, text).map_err(|problem| match problem.contains(';') {
-                    true => problem,
-                    false => format!("{problem}; write {words}"),
-                })?
+                put(config, text).map_err(|problem| format!("{problem}; write {words}"))?;
             }
             Kind::Url(slot) => *slot(config) = Some(url(text)?),
             Kind::Directory(slot) => *slot(config) = path(text)?,
