@@ -27,10 +27,10 @@ DATA ?= data
 # The clients that are built from the Go module proxy, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 
-.PHONY: help run build test test-all unit integration check fmt deny bench clean toolchain client-tools FORCE
+.PHONY: help run build test test-all unit integration check fmt deny bench conformance clean toolchain client-tools FORCE
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
 	mkdir -p $(DATA)
@@ -42,10 +42,13 @@ test: check unit integration ## formatting, lints, licences, and every test
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 $(MAKE) test
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
+
+conformance: $(if $(SERVER_URL),,build) ## the published conformance program, CONFORMANCE=path (docs/conformance.md)
+	python3 tests/conformance
 
 fmt: toolchain ## format the code
 	$(CARGO) fmt --all
