@@ -5,12 +5,16 @@
 
 pub mod artefact;
 pub mod body;
+pub mod certificate;
 pub mod config;
 pub mod connection;
 pub mod engine;
 mod imports;
 pub mod io;
+pub mod listener;
 pub mod log;
 pub mod pool;
 pub mod serve;
+pub mod socket;
 pub mod state;
+pub mod tls;

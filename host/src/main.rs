@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config};
 use pierhead::serve::{Registry, run};
-use pierhead::{log, serve};
-use std::path::PathBuf;
+use pierhead::{certificate, log, serve};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A container registry whose protocol handlers are WebAssembly components.
@@ -36,22 +36,60 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         component: Option<PathBuf>,
     },
+    /// Make certificates for TLS.
+    #[command(subcommand, arg_required_else_help = true)]
+    Cert(Cert),
+}
+
+#[derive(Subcommand)]
+enum Cert {
+    /// Make an authority of your own and a certificate for your hosts that it signs.
+    ///
+    /// Writes ca.crt, which clients have to trust, server.crt and server.key for http.tls.certificate and
+    /// http.tls.key, and ca.key, which nobody needs to serve and which should be kept in a safe place. Files that
+    /// are there already are left alone.
+    SelfSigned {
+        /// A host of the registry, by name or address, as clients write it but without the port; more than one may be
+        /// given.
+        #[arg(long, value_name = "NAME", required = true)]
+        host: Vec<String>,
+        /// The folder to write to.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        /// How many days the certificate is valid.
+        #[arg(long, value_name = "N", default_value_t = 825, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        days: u32,
+    },
 }
 
 static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.cwasm"));
 static WASM: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.wasm"));
 
-fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
+/// Why a command has not done what it should.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    #[error(transparent)]
+    Certificate(#[from] certificate::CertificateError),
+}
+
+fn make_certificate(hosts: &[String], out: &Path, days: u32) -> Result<(), Failure> {
+    print!("{}", certificate::self_signed(hosts, out, days)?);
+    Ok(())
+}
+
+fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), Failure> {
     // What is not UTF-8 cannot be a setting.
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = Config::load(config.as_deref(), variables)?;
+    let config = Config::load(config.as_deref(), variables).map_err(serve::ServeError::from)?;
     let _log = log::start(config.log.level);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let registry = component.map_or(Registry::Own { aot: AOT, wasm: WASM }, Registry::File);
-    run(config, registry)
+    Ok(run(config, registry)?)
 }
 
 fn main() -> ExitCode {
@@ -63,8 +101,11 @@ fn main() -> ExitCode {
     unsafe {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
     }
-    let Command::Serve { config, component } = Arguments::parse().command;
-    match serve(config, component) {
+    let done = match Arguments::parse().command {
+        Command::Serve { config, component } => serve(config, component),
+        Command::Cert(Cert::SelfSigned { host, out, days }) => make_certificate(&host, &out, days),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pierhead: {error}");

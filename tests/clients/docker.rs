@@ -9,13 +9,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tests::{Server, eventually, noise};
 
-struct Docker {
+/// A daemon.
+pub struct Docker {
     daemon: Child,
     folder: Folder,
 }
 
 impl Docker {
-    fn start() -> Docker {
+    /// Starts one.
+    pub fn start() -> Docker {
         let folder = Folder::new();
         let log = fs::File::create(folder.join("log")).expect("a file can be made");
         let twin = log.try_clone().expect("a file can be cloned");
@@ -42,7 +44,8 @@ impl Docker {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    fn command(&self) -> Command {
+    /// A command of its client.
+    pub fn command(&self) -> Command {
         let mut command = client("docker", self.folder.path());
         command.env("DOCKER_HOST", format!("unix://{}", self.folder.join("socket").display()));
         // The builder in the daemon: buildx is not in Debian.
@@ -50,13 +53,14 @@ impl Docker {
         command
     }
 
+    /// Runs its client.
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> String {
+    pub fn run(&self, arguments: &[&str]) -> String {
         run_with(self.command(), arguments)
     }
 
     /// Builds an image with three layers of its own.
-    fn build(&self, tag: &str, seed: u64) {
+    pub fn build(&self, tag: &str, seed: u64) {
         let context = self.folder.join(format!("context-{seed}"));
         fs::create_dir_all(&context).expect("a folder can be made");
         let mut steps = String::from("FROM scratch\n");
@@ -68,7 +72,8 @@ impl Docker {
         self.run(&["build", "--quiet", "--tag", tag, context.to_str().expect("a temporary folder is UTF-8")]);
     }
 
-    fn id(&self, image: &str) -> String {
+    /// The digest of an image's configuration.
+    pub fn id(&self, image: &str) -> String {
         self.run(&["image", "inspect", "--format", "{{.Id}}", image])
     }
 }

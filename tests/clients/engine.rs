@@ -23,7 +23,8 @@ impl Engine {
         Engine { name, folder }
     }
 
-    fn command(&self) -> Command {
+    /// A command of it.
+    pub fn command(&self) -> Command {
         let mut command = client(self.name, self.folder.path());
         command.env("CONTAINERS_REGISTRIES_CONF", self.folder.join("registries.conf"));
         command.args(["--storage-driver", "vfs"]).arg("--root").arg(self.folder.join("root"));

@@ -14,6 +14,7 @@ mod push;
 mod random;
 mod server;
 mod setup;
+mod tls;
 mod tmpfs;
 
 pub use access::AccessLine;
@@ -25,4 +26,5 @@ pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
 pub use random::Random;
 pub use server::Server;
 pub use setup::{Finished, Setup, run};
+pub use tls::{Certificates, Trust};
 pub use tmpfs::Tmpfs;

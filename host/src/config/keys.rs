@@ -1,78 +1,40 @@
 //! The one table of settings: reading, warnings, refusals, suggestions and the documentation's test come
 //! from it.
 
+mod key;
+mod lookup;
+
+pub(super) use key::{Key, Standing};
+pub(super) use lookup::{choice, find, group, is_list, spells};
+
 use super::value::Kind;
+use super::{ClientAuth, Net, tls};
+use key::{ignored, key, refused, time, unneeded};
 use std::time::Duration;
 
-/// A setting, or a group of them where nothing beneath it works yet.
-pub(super) struct Key {
-    /// Its name, with dots between the levels.
-    pub name: &'static str,
-    /// What this version does with it.
-    pub standing: Standing,
-    /// The value it has when it is not given, as it would be written; nothing where it is then not set.
-    pub default: &'static str,
-    /// What it means; of a setting that has no effect, what goes without it.
-    pub meaning: &'static str,
-}
-
-/// What this version does with a setting.
-pub(super) enum Standing {
-    /// It works.
-    Honoured(Kind),
-    /// It and all beneath it are needed for nothing, and taken without a word.
-    Unneeded,
-    /// It and all beneath it have no effect, which is said, unless what it asks for is so anyway.
-    Ignored { unless: &'static [&'static str] },
-    /// It and all beneath it would change what is safe or what is served: to ignore it would be worse than not
-    /// to start. Harmless are the values in `unless`.
-    Refused { unless: &'static [&'static str], remedy: &'static str },
-    /// What stands beneath it chooses an implementation, and there is one. The other groups in `beside` are
-    /// settings of their own.
-    Choice { only: &'static str, beside: &'static [&'static str], remedy: &'static str },
-}
-
-const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Honoured(kind), default, meaning }
-}
-
-const fn unneeded(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Unneeded, default: "", meaning }
-}
-
-const fn ignored(name: &'static str, unless: &'static [&'static str], meaning: &'static str) -> Key {
-    Key { name, standing: Standing::Ignored { unless }, default: "", meaning }
-}
-
-const fn refused(
-    name: &'static str,
-    unless: &'static [&'static str],
-    meaning: &'static str,
-    remedy: &'static str,
-) -> Key {
-    Key { name, standing: Standing::Refused { unless, remedy }, default: "", meaning }
-}
-
-const fn time(
-    name: &'static str,
-    slot: fn(&mut super::Config) -> &mut Duration,
-    default: &'static str,
-    meaning: &'static str,
-) -> Key {
-    key(name, Kind::Time { slot, least: Duration::from_millis(1) }, default, meaning)
+/// Puts a word's meaning in its place; without one it was another word.
+fn put<T>(slot: &mut T, meaning: Option<T>) -> Result<(), String> {
+    *slot = meaning.ok_or("not one of these")?;
+    Ok(())
 }
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
-/// that the newer name wins.
+/// that the newer name wins, and `http.net` before `http.addr`, whose form it decides.
 pub(super) static KEYS: &[Key] = &[
+    key(
+        "http.net",
+        Kind::Word { put: |c, text| put(&mut c.http.net, Net::parse(text)), words: "tcp or unix" },
+        "tcp",
+        "whether `http.addr` is an address, or the path of a socket in the file system",
+    ),
     key(
         "http.addr",
         Kind::Address(|c| &mut c.http.addr),
         "127.0.0.1:5000",
-        "where to listen; without a host, on every interface, IPv6 and IPv4",
+        "where to listen; without a host, on every interface, IPv6 and IPv4; with `net: unix`, a path",
     ),
     key(
         "http.host",
@@ -91,6 +53,58 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Time { slot: |c| &mut c.http.draintimeout, least: Duration::ZERO },
         "30s",
         "how long a stopping server waits for requests in flight; `0` is not at all",
+    ),
+    key(
+        "http.http2.disabled",
+        Kind::Switch(|c| &mut c.http.http2_disabled),
+        "false",
+        "whether HTTP/2 is not spoken, neither with TLS nor without",
+    ),
+    key(
+        "http.h2c.enabled",
+        Kind::Switch(|c| &mut c.http.h2c),
+        "true",
+        "without TLS: whether HTTP/2 is spoken with who begins with it; nobody is upgraded to it",
+    ),
+    key(
+        "http.tls.certificate",
+        Kind::File(|c| &mut c.http.tls.certificate),
+        "",
+        "the certificate, and after it those that lead to a root, in PEM; with it, TLS is spoken and nothing else",
+    ),
+    key("http.tls.key", Kind::File(|c| &mut c.http.tls.key), "", "the certificate's private key, in PEM"),
+    key(
+        "http.tls.minimumtls",
+        Kind::Word {
+            put: |c, text| tls::version(text).map(|version| c.http.tls.minimum = version),
+            words: "tls1.2 or tls1.3",
+        },
+        "tls1.2",
+        "the oldest version of TLS that is spoken",
+    ),
+    key(
+        "http.tls.ciphersuites.*",
+        Kind::Word {
+            put: |c, text| tls::suite(text).map(|suite| c.http.tls.ciphersuites.push(suite)),
+            words: "a cipher suite, as in TLS_AES_128_GCM_SHA256",
+        },
+        "",
+        "the cipher suites that may be used; those of TLS 1.3 all may, unless some of them are named here",
+    ),
+    key(
+        "http.tls.clientcas.*",
+        Kind::Files(|c| &mut c.http.tls.clientcas),
+        "",
+        "certificates, in PEM, one of which must have signed a client's",
+    ),
+    key(
+        "http.tls.clientauth",
+        Kind::Word {
+            put: |c, text| put(&mut c.http.tls.clientauth, tls::client_auth(text)),
+            words: ClientAuth::WORDS,
+        },
+        "require-and-verify-client-cert",
+        "with `clientcas`: what is asked of clients; certificates that are not verified mean nothing",
     ),
     key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
     key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
@@ -286,12 +300,11 @@ pub(super) static KEYS: &[Key] = &[
         meaning: "every kind but `none`: htpasswd, token and any other",
     },
     refused(
-        "http.tls",
+        "http.tls.letsencrypt",
         &[],
-        "certificates, client certificates and Let's Encrypt",
-        "remove it and let a proxy in front speak TLS",
+        "certificates that are made by an authority at the start",
+        "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
     ),
-    refused("http.net", &["tcp"], "a socket other than tcp", "use tcp, and http.addr for the address"),
     refused(
         "http.prefix",
         &["/"],
@@ -327,8 +340,6 @@ pub(super) static KEYS: &[Key] = &[
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("http.headers", &[], "headers for every answer: none are added"),
     ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
-    ignored("http.http2.disabled", &["false"], "HTTP/2 is spoken with who begins with it"),
-    ignored("http.h2c.enabled", &["true"], "HTTP/2 without TLS is spoken with who begins with it"),
     ignored("log.accesslog.disabled", &["false"], "every request is logged"),
     ignored("log.formatter", &[], "the log is for people on a terminal, JSON elsewhere"),
     ignored("log.fields", &[], "fields for every line of the log: none are added"),
@@ -352,47 +363,3 @@ pub(super) static KEYS: &[Key] = &[
     unneeded("storage.redirect", "content in files is never redirected to"),
     unneeded("validation.enabled", "manifests are checked"),
 ];
-
-/// The setting that speaks for a path: itself, or the nearest group above it that speaks for all beneath.
-pub(super) fn find(path: &[String]) -> Option<&'static Key> {
-    let speaks = |key: &&Key| match key.standing {
-        Standing::Honoured(_) => spells(path, key.name),
-        Standing::Choice { .. } => false,
-        _ => beneath(path, key.name),
-    };
-    KEYS.iter().filter(speaks).max_by_key(|key| key.name.len())
-}
-
-/// The choice that a path belongs to.
-pub(super) fn choice(path: &[String]) -> Option<&'static Key> {
-    KEYS.iter().find(|key| matches!(key.standing, Standing::Choice { .. }) && beneath(path, key.name))
-}
-
-/// The settings that work in a group: nothing where `path` is no group.
-pub(super) fn group(path: &[String]) -> Vec<&'static Key> {
-    let within = |key: &&Key| {
-        let mut name = key.name.split('.');
-        path.iter().all(|part| name.next() == Some(part)) && name.next().is_some()
-    };
-    KEYS.iter().filter(within).collect()
-}
-
-/// Whether a path is this very name. In a name `*` is the number of a list's entry.
-pub(super) fn spells(path: &[String], name: &str) -> bool {
-    let same = |(part, given): (&str, &String)| match part {
-        "*" => given.parse::<usize>().is_ok(),
-        _ => part == given,
-    };
-    name.split('.').count() == path.len() && name.split('.').zip(path).all(same)
-}
-
-/// Whether a path is a list whose entries have settings.
-pub(super) fn is_list(path: &[String]) -> bool {
-    KEYS.iter().any(|key| key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)))
-}
-
-/// Whether a path is this name or lies beneath it.
-pub(super) fn beneath(path: &[String], name: &str) -> bool {
-    let mut path = path.iter();
-    name.split('.').all(|part| path.next().is_some_and(|given| given == part))
-}

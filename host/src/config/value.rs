@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Level, Platform, Platforms, address};
+use super::{Config, Level, Net, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +31,12 @@ type Slot<T> = fn(&mut Config) -> &mut T;
 pub(super) enum Kind {
     /// Where to listen.
     Address(Slot<String>),
+    /// A file, which is read at the start.
+    File(Slot<Option<PathBuf>>),
+    /// An entry of a list of files.
+    Files(Slot<Vec<PathBuf>>),
+    /// One of a few words; what it does, or what is wrong with it.
+    Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
     Url(Slot<Option<String>>),
     /// A directory.
@@ -59,16 +65,22 @@ impl Kind {
         let text = value.text.as_str();
         match self {
             Kind::Address(slot) => {
-                address::split(text)?;
-                *slot(config) = text.into();
-            }
-            Kind::Url(slot) => *slot(config) = Some(url(text)?),
-            Kind::Directory(slot) => {
-                if text.contains('\0') {
-                    return Err("not a directory; a path has no NUL character".into());
+                match config.http.net {
+                    Net::Tcp => drop(address::split(text)?),
+                    Net::Unix => drop(path(text)?),
                 }
                 *slot(config) = text.into();
             }
+            Kind::File(slot) => *slot(config) = Some(path(text)?),
+            Kind::Files(slot) => {
+                value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
+                slot(config).push(path(text)?);
+            }
+            Kind::Word { put, words } => {
+                put(config, text).map_err(|problem| format!("{problem}; write {words}"))?;
+            }
+            Kind::Url(slot) => *slot(config) = Some(url(text)?),
+            Kind::Directory(slot) => *slot(config) = path(text)?,
             Kind::Level(slot) => *slot(config) = level(text)?,
             Kind::Switch(slot) => {
                 *slot(config) = unquoted(value)
@@ -130,6 +142,8 @@ impl Kind {
     pub(super) fn unit(&self) -> String {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
+            Kind::File(_) | Kind::Files(_) => "a file".into(),
+            Kind::Word { words, .. } => (*words).into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
             Kind::Level(_) => "error, warn, info or debug".into(),
@@ -145,6 +159,13 @@ impl Kind {
             Kind::Entry { .. } => "a word, as in an image's platform".into(),
             Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
         }
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    match text.contains('\0') {
+        true => Err("not a path; a path has no NUL character".into()),
+        false => Ok(text.into()),
     }
 }
 
