@@ -105,6 +105,14 @@ impl Store {
     }
 }
 
+/// Whether a directory is as it was, or still absent.
+fn same(known: &Option<Stamp>, now: &Option<Stamp>) -> bool {
+    match (known, now) {
+        (Some(known), Some(now)) => now.same(known),
+        (known, now) => known.is_none() && now.is_none(),
+    }
+}
+
 fn key(repository: &RepositoryName, query: &ReferrersQuery) -> String {
     let ReferrersQuery { subject, artifact_type, after, limit, room } = query;
     format!("{repository} {subject} {artifact_type:?} {after:?} {limit} {room}")
@@ -175,11 +183,7 @@ impl Inner {
     }
 
     fn unchanged(&self, directory: &str, known: &Option<Stamp>, wait: Wait) -> Result<bool, Fault> {
-        let found = self.backend.stat(directory, known.as_ref(), wait)?;
-        Ok(match (found, known) {
-            (Some(found), Some(known)) => found.same(known),
-            (found, known) => found.is_none() && known.is_none(),
-        })
+        Ok(same(known, &self.backend.stat(directory, known.as_ref(), wait)?))
     }
 
     /// The revisions that were looked at, as the index says, a digest a line.
@@ -196,13 +200,8 @@ impl Inner {
         repository: &RepositoryName,
         stamps: &Stamps,
     ) -> Result<BTreeMap<Digest, Referrer>, Error> {
-        let same = |known: Stamps| {
-            known.iter().zip(stamps).all(|pair| match pair {
-                (Some(known), Some(now)) => now.same(known),
-                (known, now) => known.is_none() && now.is_none(),
-            })
-        };
-        if self.indexed.get(repository.as_str()).is_some_and(same) {
+        let unchanged = |known: Stamps| known.iter().zip(stamps).all(|(known, now)| same(known, now));
+        if self.indexed.get(repository.as_str()).is_some_and(unchanged) {
             return Ok(BTreeMap::new());
         }
         // While manifests are added, but not while one is removed.
