@@ -18,6 +18,8 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
 
 # What `make run` serves.
@@ -27,7 +29,7 @@ DATA ?= data
 # The clients that are built from the Go module proxy, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 
-.PHONY: help run build test test-all unit integration check fmt deny bench clean toolchain client-tools FORCE
+.PHONY: help run build test test-all unit integration check fmt deny bench fuzz fuzz-tools clean toolchain client-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,11 +49,22 @@ test-all: ## what `test` runs, and what takes too long or needs more of the netw
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
 
+fuzz: $(PIERHEAD) fuzz-tools ## each fuzz target for a minute; FUZZ_SECONDS, FUZZ_TARGETS (fuzz/README.md)
+	@export TMPDIR=$$(mktemp -d -p /dev/shm pierhead-fuzz-XXXXXX); trap 'rm -rf $$TMPDIR' EXIT; \
+	for target in $(FUZZ_TARGETS); do \
+		echo "fuzz: $$target" >&2; \
+		found=fuzz/target/corpus/$$target; mkdir -p $$found; \
+		words=fuzz/dictionaries/$${target##*_}.dict; \
+		$(CARGO) +nightly fuzz run $$target $$found fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+			-rss_limit_mb=512 -timeout=30 -verbosity=0 -print_final_stats=1 $$([ ! -e $$words ] || echo -dict=$$words); \
+	done
+
 fmt: toolchain ## format the code
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## remove everything that was built
-	rm -rf target bench-out
+	rm -rf target bench-out fuzz/target fuzz/artifacts
 
 # ------------------------------------------------------------------------------------------------ building
 # cargo knows what is out of date, so it is always asked; a file that it leaves alone keeps its time, and
@@ -81,6 +94,7 @@ FORCE:
 
 check: deny $(PIERHEAD)
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -p $(FAULTY) -- -D warnings
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) clippy --locked --release --all-targets $(not_guests) -- -D warnings
 
@@ -89,7 +103,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p store
+	$(CARGO) test --locked -p names -p protocol -p layout -p store -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
@@ -104,3 +118,9 @@ integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 client-tools:
 	@command -v go >/dev/null || { echo 'Go is missing; crane and regctl are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
+
+fuzz-tools:
+	@rustup run nightly rustc --version >/dev/null 2>&1 || { echo 'fuzz: nightly Rust is missing and is installed' >&2; \
+		rustup toolchain install nightly --profile minimal; }
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'fuzz: cargo-fuzz is missing and is installed' >&2; \
+		$(CARGO) +nightly install --locked cargo-fuzz --version =0.13.2; }

@@ -9,6 +9,7 @@ mod chunks;
 mod configuration;
 mod deletion;
 mod disk_full;
+mod fuzzing;
 mod hand_edits;
 mod head_limits;
 mod http2;
