@@ -18,21 +18,23 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
-FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
 
 # What `make run` serves.
 ADDR ?= 127.0.0.1:5000
 DATA ?= data
 
+# What `make fuzz` runs, and for how long each.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+
 # The clients that are built from the Go module proxy, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 
-.PHONY: help run build test test-all unit integration check fmt deny bench fuzz fuzz-tools clean toolchain client-tools FORCE
+.PHONY: help run build test test-all unit integration check fmt deny bench conformance fuzz fuzz-tools clean toolchain client-tools FORCE
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
 	mkdir -p $(DATA)
@@ -44,10 +46,13 @@ test: check unit integration ## formatting, lints, licences, and every test
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 $(MAKE) test
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
+
+conformance: $(if $(SERVER_URL),,build) ## the published conformance program, CONFORMANCE=path (docs/conformance.md)
+	python3 tests/conformance
 
 fuzz: $(PIERHEAD) fuzz-tools ## each fuzz target for a minute; FUZZ_SECONDS, FUZZ_TARGETS (fuzz/README.md)
 	@export TMPDIR=$$(mktemp -d -p /dev/shm pierhead-fuzz-XXXXXX); trap 'rm -rf $$TMPDIR' EXIT; \

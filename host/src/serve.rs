@@ -1,7 +1,7 @@
 //! The server: one thread for each core with its own connections and instances, and one that accepts.
 
 use crate::artefact;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::pool::{Blueprint, IDLE, Pool};
@@ -89,9 +89,10 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
-        upload_age: config.storage.upload_age,
+        upload_age: config.storage.uploadpurging.age,
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
+    purge_uploads(&store, &config.storage.uploadpurging)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get(),
         threads => threads,
@@ -123,6 +124,28 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(accept(&config, cores, stop))
+}
+
+/// Removes abandoned uploads now and then, on a thread of its own, for as long as the process lives.
+fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
+    if !purging.enabled {
+        return Ok(());
+    }
+    let (store, purging) = (store.clone(), purging.clone());
+    let work = move || {
+        std::thread::sleep(purging.interval / 24);
+        loop {
+            match store.purge_uploads(purging.dryrun) {
+                Ok(0) => {}
+                Ok(uploads) => {
+                    tracing::info!(uploads, dryrun = purging.dryrun, "removed uploads that nobody finished")
+                }
+                Err(error) => tracing::warn!(%error, "abandoned uploads could not be removed"),
+            }
+            std::thread::sleep(purging.interval);
+        }
+    };
+    std::thread::Builder::new().name("purge".into()).spawn(work).map(drop)
 }
 
 fn blueprint(

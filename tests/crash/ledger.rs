@@ -1,9 +1,12 @@
 //! What was attempted, what was acknowledged, and whether the server keeps to it.
 use names::Digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tests::{Client, OCI_MANIFEST, Request, sha256};
+
+/// What all manifests are about.
+pub const SUBJECT: &[u8] = b"a manifest that nobody pushes";
 
 /// Where content is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +130,22 @@ impl Ledger {
         }
     }
 
+    /// Holds the list of referrers to have every manifest that was acknowledged and is there, and none that is not.
+    /// To be called when nobody pushes.
+    pub fn check_referrers(&self, client: &mut Client) {
+        let mut listed: HashMap<String, HashSet<String>> = HashMap::new();
+        for number in 0..self.counts().0 {
+            let Entry { repository, digest, kind: Kind::Manifest, acknowledged } = self.entry(number) else {
+                continue;
+            };
+            let list = listed.entry(repository.clone()).or_insert_with(|| referrers(client, &repository));
+            let there = client.request(&Request::head(&format!("/v2/{repository}/manifests/{digest}")));
+            assert!(there.status == 200 || !acknowledged, "{repository}: {digest} is lost");
+            let is_listed = list.contains(digest.as_str());
+            assert_eq!(is_listed, there.status == 200, "{repository}: {digest} among the referrers");
+        }
+    }
+
     /// One more request that got no answer.
     pub fn count_cut(&self) {
         self.cut.fetch_add(1, Ordering::Relaxed);
@@ -136,4 +155,19 @@ impl Ledger {
     pub fn count_resumed(&self) {
         self.resumed.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The digests of all that is about [`SUBJECT`].
+fn referrers(client: &mut Client, repository: &str) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let mut next = Some(format!("/v2/{repository}/referrers/{}", sha256(SUBJECT)));
+    while let Some(target) = next {
+        let page = client.request(&Request::get(&target)).expect(200);
+        let index: serde_json::Value = serde_json::from_slice(&page.body).expect("an index");
+        let manifests = index["manifests"].as_array().expect("manifests");
+        found.extend(manifests.iter().filter_map(|one| one["digest"].as_str().map(str::to_owned)));
+        let link = page.header("Link").and_then(|link| link.split(['<', '>']).nth(1)).map(str::to_owned);
+        next = link;
+    }
+    found
 }

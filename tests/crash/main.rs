@@ -6,16 +6,14 @@
 
 mod ledger;
 mod pusher;
-mod random;
 
 use ledger::Ledger;
 use pusher::Pusher;
-use random::Random;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tests::{Server, sha256};
+use tests::{Random, Server, sha256};
 
 const PUSHERS: u64 = 4;
 
@@ -94,6 +92,7 @@ fn check_all(server: &Server, ledger: &Ledger) {
         ledger.check_entry(&mut client, number);
     }
     ledger.check_tags(&mut client);
+    ledger.check_referrers(&mut client);
     let blobs = server.tree().join("blobs/sha256");
     let mut files = 0;
     for folder in std::fs::read_dir(&blobs).expect("there are blobs") {

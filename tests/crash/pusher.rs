@@ -1,13 +1,12 @@
 //! A client that pushes without end and takes up what a crash has cut.
-use crate::ledger::{Kind, Ledger};
-use crate::random::Random;
+use crate::ledger::{Kind, Ledger, SUBJECT};
 use names::Digest;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tests::{Client, OCI_MANIFEST, Request, Response, closing, descriptor, noise, sha256};
+use tests::{Client, OCI_MANIFEST, Random, Request, Response, closing, descriptor, noise, sha256};
 
 /// The server stays away no longer than this between two starts.
 const AWAY: Duration = Duration::from_secs(30);
@@ -95,7 +94,7 @@ impl<'a> Pusher<'a> {
 
     /// A blob in one request.
     fn push_at_once(&mut self) {
-        let bytes = self.random.content();
+        let bytes = content(&mut self.random);
         let digest = sha256(&bytes);
         let number = self.ledger.attempt(&self.repository, &digest, Kind::Blob);
         let target = format!("/v2/{}/blobs/uploads/?digest={digest}", self.repository);
@@ -128,7 +127,7 @@ impl<'a> Pusher<'a> {
     /// An image of two new blobs under one of four tags.
     fn push_image(&mut self) -> Option<()> {
         let config =
-            json!({"architecture": "amd64", "os": "linux", "n": self.random.next()}).to_string().into_bytes();
+            json!({"architecture": "amd64", "os": "linux", "n": self.random.draw()}).to_string().into_bytes();
         self.push_bytes(&config)?;
         let layer = self.push_blob()?;
         let manifest = json!({
@@ -136,20 +135,23 @@ impl<'a> Pusher<'a> {
             "mediaType": OCI_MANIFEST,
             "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
             "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
+            // What they are about is never pushed; they are listed all the same.
+            "subject": descriptor(OCI_MANIFEST, SUBJECT),
         });
         let manifest = manifest.to_string().into_bytes();
         let (digest, tag) = (sha256(&manifest), format!("tag-{}", self.random.below(4)));
         let number = self.ledger.attempt(&self.repository, &digest, Kind::Manifest);
         self.ledger.attempt_tag(&self.repository, &tag, &digest);
         let request = Request::put(&format!("/v2/{}/manifests/{tag}", self.repository), manifest);
-        self.ask(&request.header("Content-Type", OCI_MANIFEST))?.expect(201);
+        let answer = self.ask(&request.header("Content-Type", OCI_MANIFEST))?.expect(201);
+        assert_eq!(answer.required("OCI-Subject"), sha256(SUBJECT).as_str());
         self.ledger.acknowledge(number);
         self.ledger.acknowledge_tag(&self.repository, &tag);
         Some(())
     }
 
     fn push_blob(&mut self) -> Option<Vec<u8>> {
-        let bytes = self.random.content();
+        let bytes = content(&mut self.random);
         self.push_bytes(&bytes)?;
         Some(bytes)
     }
@@ -220,14 +222,12 @@ impl<'a> Pusher<'a> {
     }
 }
 
-impl Random {
-    /// Bytes of a new blob: mostly small, now and then large enough to be hit in the middle.
-    fn content(&mut self) -> Vec<u8> {
-        let length = match self.below(100) {
-            0..70 => self.below(16_000),
-            70..97 => self.below(256_000),
-            _ => 1_000_000 + self.below(3_000_000),
-        };
-        noise(self.next(), length as usize)
-    }
+/// Bytes of a new blob: mostly small, now and then large enough to be hit in the middle.
+fn content(random: &mut Random) -> Vec<u8> {
+    let length = match random.below(100) {
+        0..70 => random.below(16_000),
+        70..97 => random.below(256_000),
+        _ => 1_000_000 + random.below(3_000_000),
+    };
+    noise(random.draw(), length as usize)
 }

@@ -73,7 +73,7 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
             .header("content-range", content_range(first, last, size))
             .content(content, first, last - first + 1)),
         Requested::Unsatisfiable => {
-            let message = format!("the blob has {size} bytes: the range asked for begins behind its end");
+            let message = format!("the blob has {size} bytes: the range asked for lies outside of them");
             let error = ErrorResponse::new(Code::RangeInvalid).message(message);
             Err(Refused::from(error).header("content-range", unsatisfied_range(size)))
         }

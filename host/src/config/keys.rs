@@ -157,11 +157,29 @@ pub(super) static KEYS: &[Key] = &[
         "",
         "with `platforms: list`: the operating system of the images that must be there, such as linux",
     ),
+    key(
+        "storage.maintenance.uploadpurging.enabled",
+        Kind::Switch(|c| &mut c.storage.uploadpurging.enabled),
+        "true",
+        "whether uploads that nobody finishes are removed",
+    ),
     time(
         "storage.maintenance.uploadpurging.age",
-        |c| &mut c.storage.upload_age,
+        |c| &mut c.storage.uploadpurging.age,
         "168h",
-        "how long an upload under way makes its repository one that is listed",
+        "how old an upload must be to be removed; until then it makes its repository one that is listed",
+    ),
+    time(
+        "storage.maintenance.uploadpurging.interval",
+        |c| &mut c.storage.uploadpurging.interval,
+        "24h",
+        "how often to look for them; the first time after a twenty-fourth of it",
+    ),
+    key(
+        "storage.maintenance.uploadpurging.dryrun",
+        Kind::Switch(|c| &mut c.storage.uploadpurging.dryrun),
+        "false",
+        "whether they are only counted in the log",
     ),
     key(
         "limits.requests",
@@ -323,16 +341,6 @@ pub(super) static KEYS: &[Key] = &[
     ),
     ignored("storage.cache", &[], "a cache of what blobs are: the disk is always asked"),
     ignored("storage.tag", &[], "how many tags are looked at at once"),
-    ignored(
-        "storage.maintenance.uploadpurging.enabled",
-        &["false"],
-        "abandoned uploads stay until they are removed by hand",
-    ),
-    ignored(
-        "storage.maintenance.uploadpurging",
-        &[],
-        "abandoned uploads stay until they are removed by hand",
-    ),
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
     ignored("health", &[], "checks of files, servers and storage: none are made"),

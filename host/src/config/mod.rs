@@ -90,8 +90,21 @@ pub struct Storage {
     pub filesystem: Filesystem,
     /// `storage.delete.enabled`: whether manifests, tags and blobs may be deleted.
     pub delete: bool,
-    /// `storage.maintenance.uploadpurging.age`: how long an upload under way makes its repository one that is listed.
-    pub upload_age: Duration,
+    /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
+    pub uploadpurging: UploadPurging,
+}
+
+/// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadPurging {
+    /// `enabled`: whether they are removed.
+    pub enabled: bool,
+    /// `age`: how old one must be.
+    pub age: Duration,
+    /// `interval`: how often to look for them.
+    pub interval: Duration,
+    /// `dryrun`: whether they are only counted.
+    pub dryrun: bool,
 }
 
 /// `storage.filesystem`: content in a directory.
@@ -277,7 +290,12 @@ impl Config {
             storage: Storage {
                 filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },
                 delete: false,
-                upload_age: Duration::ZERO,
+                uploadpurging: UploadPurging {
+                    enabled: false,
+                    age: Duration::ZERO,
+                    interval: Duration::ZERO,
+                    dryrun: false,
+                },
             },
             catalog_maxentries: 0,
             tags_maxtags: 0,

@@ -83,7 +83,9 @@ fn nothing_given_is_a_server_on_the_loopback_with_the_documented_defaults() {
     assert!(!config.storage.delete);
     assert_eq!((config.catalog_maxentries, config.tags_maxtags), (1000, 1000));
     assert_eq!(config.referrers_maxentries, 1000);
-    assert_eq!(config.storage.upload_age, Duration::from_secs(168 * 3600));
+    let purging = &config.storage.uploadpurging;
+    assert_eq!((purging.enabled, purging.dryrun), (true, false));
+    assert_eq!((purging.age.as_secs(), purging.interval.as_secs()), (168 * 3600, 24 * 3600));
     assert!(config.validation.blobs_required);
     assert_eq!(config.validation.platforms, Platforms::All);
     assert_eq!((config.limits.tags, config.limits.chunkminlength), (100, 0));

@@ -1,6 +1,7 @@
 use crate::backend::{Fault, Source, Unit, Wait};
 use crate::content::Content;
 use crate::error::Error;
+use crate::links::may_stand_for;
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, RepositoryName};
@@ -89,7 +90,8 @@ impl Inner {
         wait: Wait,
     ) -> Result<Option<Digest>, Fault> {
         let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
-        Ok(self.link(&key, wait)?.map(|link| link.digest))
+        let held = self.link(&key, wait)?.map(|link| link.digest);
+        Ok(held.filter(|held| may_stand_for(held, digest)))
     }
 
     pub fn stat_blob(

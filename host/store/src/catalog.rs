@@ -3,7 +3,6 @@ use crate::error::Error;
 use crate::lists::Names;
 use crate::{Inner, Store, now, waited};
 use names::{Algorithm, Digest, RepositoryName, Tag};
-use std::time::SystemTime;
 
 /// How many names of one directory are looked into at a time.
 const BATCH: usize = 1000;
@@ -103,19 +102,8 @@ impl Inner {
         }
         let uploads = layout::uploads(name);
         let is_young = &mut |id: &str| {
-            let key = layout::in_directory(&layout::in_directory(&uploads, id), layout::STARTED_AT);
-            let started_at = match waited(self.backend.read(&key, 64, Wait::May)) {
-                // Not a time, whatever it is.
-                Err(Error::Corrupt { .. }) => None,
-                found => found?,
-            };
-            let started_at = started_at.and_then(|small| String::from_utf8(small.bytes.into()).ok());
-            let began = started_at.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
-            // One from the future is as young as can be.
-            Ok(began.is_some_and(|began| {
-                SystemTime::now().duration_since(began).is_ok_and(|age| age < self.upload_age)
-                    || began > SystemTime::now()
-            }))
+            let age = self.upload_age_of(&layout::in_directory(&uploads, id))?;
+            Ok(age.is_some_and(|age| age < self.upload_age))
         };
         self.backend.any(&uploads, is_young)
     }

@@ -22,6 +22,7 @@ mod hashstate;
 mod links;
 mod lists;
 mod manifests;
+mod purge;
 mod referrers;
 mod session;
 mod uploads;
@@ -54,8 +55,8 @@ pub struct Options {
     /// How many bytes are remembered: eight twentieths of them of manifests, four each of small blobs and of links
     /// (half a kilobyte a link), two of lists, one of referrers, one of who holds what. `limits.cache`.
     pub cache: usize,
-    /// How long an upload under way makes its repository one that is listed.
-    /// `storage.maintenance.uploadpurging.age`.
+    /// How long an upload under way makes its repository one that is listed; an older one may be
+    /// [purged](Store::purge_uploads). `storage.maintenance.uploadpurging.age`.
     pub upload_age: Duration,
 }
 

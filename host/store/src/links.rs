@@ -37,7 +37,8 @@ impl Inner {
         wait: Wait,
     ) -> Result<Option<Link>, Fault> {
         let directory = layout::revision(repository, digest);
-        self.link_with(&layout::in_directory(&directory, layout::LINK), Some(&directory), wait)
+        let link = self.link_with(&layout::in_directory(&directory, layout::LINK), Some(&directory), wait)?;
+        Ok(link.filter(|link| may_stand_for(&link.digest, digest)))
     }
 
     /// Looks at the link's file on every call, and reads it when it is not as it was: one system call as a rule.
@@ -85,4 +86,10 @@ impl Inner {
         let small = self.backend.read(&key, MAX_LINK, wait)?;
         Ok(small.and_then(|small| std::str::from_utf8(&small.bytes).ok().map(Arc::from)))
     }
+}
+
+/// Whether a link to `content` can be a hold on `digest`: distribution keeps what it got under a SHA-512 digest by its
+/// SHA-256 one. Of one algorithm, other bytes are other bytes.
+pub(crate) fn may_stand_for(content: &Digest, digest: &Digest) -> bool {
+    content == digest || content.algorithm() != digest.algorithm()
 }

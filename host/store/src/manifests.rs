@@ -119,22 +119,34 @@ impl Inner {
         reference: &Reference,
         wait: Wait,
     ) -> Result<Option<Manifest>, Fault> {
-        let digest = match reference {
-            Reference::Digest(digest) => digest.clone(),
-            Reference::Tag(tag) => {
-                let key = layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK);
-                match self.link(&key, wait)? {
-                    Some(link) => link.digest,
-                    None => return Ok(None),
-                }
-            }
+        let tag = match reference {
+            Reference::Digest(digest) => return self.manifest_by_digest(repository, digest, wait),
+            Reference::Tag(tag) => layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK),
         };
-        let found = match self.revision(repository, &digest, wait)? {
+        let mut link = self.link(&tag, wait)?;
+        while let Some(named) = link {
+            let found = self.manifest_by_digest(repository, &named.digest, wait)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            // Perhaps the tag was moved meanwhile, and what it had named deleted.
+            link = self.link(&tag, wait)?.filter(|now| now.digest != named.digest);
+        }
+        Ok(None)
+    }
+
+    fn manifest_by_digest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<Manifest>, Fault> {
+        let found = match self.revision(repository, digest, wait)? {
             Some(link) => self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes)),
-            None => self.layer_manifest(repository, &digest, wait)?.map(|bytes| (None, bytes)),
+            None => self.layer_manifest(repository, digest, wait)?.map(|bytes| (None, bytes)),
         };
         Ok(found.map(|(media_type, bytes)| Manifest {
-            digest,
+            digest: digest.clone(),
             media_type: media_type.map(|text| text.as_ref().to_owned()),
             bytes,
         }))

@@ -1,4 +1,5 @@
 /// Numbers that follow from a seed (SplitMix64).
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
@@ -8,7 +9,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,6 +19,6 @@ impl Random {
 
     /// The next number, smaller than `limit`, which is not 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        self.draw() % limit
     }
 }

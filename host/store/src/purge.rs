@@ -1,0 +1,90 @@
+//! Uploads that nobody finishes.
+
+use crate::backend::Wait;
+use crate::error::{Error, UploadError};
+use crate::session::{Lock, cancel};
+use crate::{Inner, Store, waited};
+use names::{RepositoryName, UploadId};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many names of one directory are held at a time.
+const BATCH: usize = 1000;
+
+impl Store {
+    /// Removes the uploads that began longer ago than [`Options::upload_age`](crate::Options::upload_age), unless someone
+    /// is writing to them, and returns how many those were. With `dry_run` it only counts them.
+    pub fn purge_uploads(&self, dry_run: bool) -> Result<usize, Error> {
+        self.purge_below(layout::REPOSITORIES, "", dry_run)
+    }
+
+    /// Those of the repositories in a directory, whose name as a repository is `name`, and below it.
+    fn purge_below(&self, directory: &str, name: &str, dry_run: bool) -> Result<usize, Error> {
+        let mut purged = 0;
+        let mut last: Option<String> = None;
+        while let Some(listing) = self.inner.backend.list(directory, last.as_deref(), BATCH)? {
+            for component in &listing.names {
+                let name = match name {
+                    "" => component.to_owned(),
+                    _ => layout::in_directory(name, component),
+                };
+                if let Ok(repository) = name.parse::<RepositoryName>() {
+                    purged += self.purge_repository(&repository, dry_run)?;
+                    purged +=
+                        self.purge_below(&layout::in_directory(directory, component), &name, dry_run)?;
+                }
+            }
+            match listing.more {
+                true => last = listing.names.last().cloned(),
+                false => break,
+            }
+        }
+        Ok(purged)
+    }
+
+    fn purge_repository(&self, repository: &RepositoryName, dry_run: bool) -> Result<usize, Error> {
+        let inner = &self.inner;
+        let (mut purged, mut last) = (0, None::<String>);
+        while let Some(listing) = inner.backend.list(&layout::uploads(repository), last.as_deref(), BATCH)? {
+            for id in listing.names.iter().flat_map(|name| name.parse::<UploadId>()) {
+                let session = layout::upload(repository, &id);
+                if inner.upload_age_of(&session)?.is_none_or(|age| age < inner.upload_age) {
+                    continue;
+                }
+                match Lock::take(inner, &session).map(|lock| if dry_run { Ok(()) } else { cancel(&lock) }) {
+                    Some(Ok(())) => purged += 1,
+                    // Someone is at work on it, or has ended it.
+                    None | Some(Err(UploadError::Busy | UploadError::Unknown)) => {}
+                    Some(Err(UploadError::Storage(error))) => return Err(error),
+                    Some(Err(error)) => tracing::warn!(%error, %repository, "an abandoned upload stays"),
+                }
+            }
+            match listing.more {
+                true => last = listing.names.last().cloned(),
+                false => break,
+            }
+        }
+        Ok(purged)
+    }
+}
+
+impl Inner {
+    /// How long ago an upload began: as it says itself, or else when its bytes were changed last; `None` when there is no
+    /// such upload. One from the future began just now.
+    pub fn upload_age_of(&self, session: &str) -> Result<Option<Duration>, Error> {
+        let key = layout::in_directory(session, layout::STARTED_AT);
+        let text = match waited(self.backend.read(&key, 64, Wait::May)) {
+            // Not a time, whatever it is.
+            Err(Error::Corrupt { .. }) => None,
+            found => found?.and_then(|small| String::from_utf8(small.bytes.into()).ok()),
+        };
+        let mut began = text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
+        if began.is_none() {
+            let data = layout::in_directory(session, layout::DATA);
+            let stamp = waited(self.backend.stat(&data, None, Wait::May))?;
+            began = stamp.map(|stamp| {
+                UNIX_EPOCH + Duration::from_secs(u64::try_from(stamp.changed[0].0).unwrap_or_default())
+            });
+        }
+        Ok(began.map(|began| SystemTime::now().duration_since(began).unwrap_or_default()))
+    }
+}
