@@ -12,6 +12,7 @@ mod blobs;
 mod catalog;
 mod chunks;
 mod configuration;
+mod costly_manifests;
 mod deletion;
 mod disk_full;
 mod fuzzing;
