@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tests::{Probe, Response, converse};
 
 const COUNTERS: usize = 1 << 12;
+const METHODS: [&str; 7] = ["DELETE ", "GET ", "HEAD ", "OPTIONS ", "PATCH ", "POST ", "PUT "];
 
 /// libFuzzer sees nothing of the server's code. Each kind of answer is one of these counters instead, which it reads
 /// as it reads those of code: an input that brings an answer that was not seen before is kept, and varied.
@@ -22,19 +23,19 @@ pub struct Sent {
 impl Sent {
     /// Sends an input as it is.
     pub fn request(&mut self, input: &[u8]) {
-        let method = input.split(|byte| *byte == b' ').next().unwrap_or_default();
-        count(&method[..method.len().min(8)], &self.probe.send(input));
+        let method = METHODS.iter().find(|method| input.starts_with(method.as_bytes()));
+        count(method.unwrap_or(&""), &self.probe.send(input));
     }
 
     /// Sends the conversation that an input stands for.
     pub fn dialogue(&mut self, input: &[u8]) {
-        count(b"", &converse(&mut self.probe, input));
+        count("", &converse(&mut self.probe, input));
     }
 }
 
 /// What tells one kind of answer from another: the status, which headers there are, and which error it is. Numbers
 /// in a message are left out: they differ without end.
-fn count(method: &[u8], found: &[Response]) {
+fn count(method: &str, found: &[Response]) {
     for response in found {
         let mut hasher = DefaultHasher::new();
         (method, response.status, &response.interim).hash(&mut hasher);

@@ -23,7 +23,7 @@ pub fn vary_a_part(
     let length = vary(&mut piece, part.len()).min(piece.len());
     piece.truncate(length);
     if !is_body {
-        piece.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n' | 0)).for_each(|byte| *byte = b'%');
+        piece.iter_mut().filter(|byte| !byte.is_ascii_graphic()).for_each(|byte| *byte = b'%');
     }
     let rest = data[part.end..size].to_vec();
     let end = part.start + piece.len();

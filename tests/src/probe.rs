@@ -9,8 +9,9 @@ use std::time::Duration;
 const RESIDENT_KIB: u64 = 160 << 10;
 /// After how many inputs the data begin anew.
 const INPUTS: u32 = 5_000;
-/// How long the server may be silent before it is told that nothing more will come.
-const SILENCE: Duration = Duration::from_millis(40);
+/// How long the server may be silent before it is told that nothing more will come: when all of a request has come,
+/// and when perhaps it has not.
+const SILENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(10)];
 
 /// A server that is sent anything, and held to what no input may change: it answers well-formed HTTP, and never
 /// 500; errors are the registry's; it goes on serving, logs no error and holds a bounded amount of memory.
@@ -65,12 +66,14 @@ impl Probe {
     pub fn send(&mut self, input: &[u8]) -> Vec<Response> {
         let bytes = self.filled_in(input);
         let sent = String::from_utf8_lossy(&bytes);
-        let received = self.exchange(&bytes, finishes(input));
+        let finishes = finishes(input);
+        let received = self.exchange(&bytes, finishes);
         // What speaks HTTP/2 is answered in frames.
         let found = match bytes.starts_with(b"PRI * HTTP/2.0") {
             true => Vec::new(),
             false => answers(&received).unwrap_or_else(|why| panic!("{why}\nin answer to {sent}")),
         };
+        assert!(!finishes || !found.is_empty(), "no answer to {sent}");
         for response in &found {
             is_sound(response, &sent);
         }
@@ -106,7 +109,8 @@ impl Probe {
         let mut received = Vec::new();
         let mut buffer = vec![0; 64 << 10];
         let mut told = false;
-        stream.set_read_timeout(Some(SILENCE)).expect("a socket takes a timeout");
+        let silence = SILENCE[usize::from(!finishes)];
+        stream.set_read_timeout(Some(silence)).expect("a socket takes a timeout");
         loop {
             match stream.read(&mut buffer) {
                 Ok(0) => return received,
@@ -180,7 +184,11 @@ fn head_length(input: &[u8]) -> Option<usize> {
 fn finishes(input: &[u8]) -> bool {
     let Some(length) = head_length(input) else { return false };
     let head = String::from_utf8_lossy(&input[..length]).to_ascii_lowercase();
-    (head.contains("content-length: {length}") || input.len() == length)
+    let lengths = head.matches("content-length").count();
+    let all_filled_in = lengths == head.matches("content-length: {length}\n").count();
+    all_filled_in
+        && (lengths > 0 || input.len() == length)
+        && head.starts_with(|first: char| first.is_ascii_graphic())
         && !head.contains("transfer-encoding")
         && !head.starts_with("pri ")
 }
