@@ -28,10 +28,13 @@ DATA ?= data
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 
-# The clients that are built from the Go module proxy, and where the tests look for them.
+# Where the clients that are built from their sources go, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
+# Of the crate registry; the versions of the others are in tests/clients/go.mod and tests/clients/slow/go.mod.
+WKG := 0.15.1
 
-.PHONY: help run build test test-all unit integration check fmt deny bench conformance fuzz fuzz-tools clean toolchain client-tools FORCE
+.PHONY: help run build test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean toolchain \
+	client-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +50,7 @@ test: check unit integration ## formatting, lints, licences, and every test
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
 	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
+	$(MAKE) slow-clients
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
@@ -120,9 +124,20 @@ $(ARTEFACTS)/misbehaving/registry.wasm: $(GUESTS) $(FAULTY_WASM) $(COMPOSE)
 integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests
 
+# Those of the clients that take minutes to build; their tests are ignored everywhere else.
+slow-clients: $(PIERHEAD) client-tools slow-client-tools
+	$(CARGO) test --locked --release -p tests --test clients -- --ignored
+
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane and regctl are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras and helm are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
+
+# wkg runs for a second: a plain build of it is quicker than a good one. cargo leaves alone what is there already.
+slow-client-tools: | toolchain
+	cd tests/clients/slow && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		$(CARGO) install --locked wkg --version =$(WKG) --root $(PIERHEAD_TOOLS)/cargo
+	ln -sf cargo/bin/wkg $(PIERHEAD_TOOLS)/wkg
 
 fuzz-tools:
 	@rustup run nightly rustc --version >/dev/null 2>&1 || { echo 'fuzz: nightly Rust is missing and is installed' >&2; \

@@ -44,6 +44,11 @@ impl Engine {
     /// Builds an image of two layers of its own.
     #[track_caller]
     pub fn build(&self, tag: &str, seed: u64) {
+        self.build_with(&[], tag, seed);
+    }
+
+    #[track_caller]
+    fn build_with(&self, options: &[&str], tag: &str, seed: u64) {
         let context = self.folder.join(format!("context-{seed}"));
         fs::create_dir_all(&context).expect("a folder can be made");
         for layer in 0..2 {
@@ -53,18 +58,45 @@ impl Engine {
         let policy = self.folder.join("policy.json");
         let context = context.to_str().expect("a temporary folder is UTF-8");
         let policy = policy.to_str().expect("a temporary folder is UTF-8");
-        self.run(&[
-            "build",
-            "--quiet",
-            "--layers",
-            "--isolation",
-            "chroot",
-            "--signature-policy",
-            policy,
-            "--tag",
-            tag,
-            context,
-        ]);
+        let build = ["build", "--quiet", "--layers", "--isolation", "chroot", "--signature-policy", policy];
+        self.run(&[&build[..], options, &["--tag", tag, context]].concat());
+    }
+
+    /// Builds an image for each architecture, joins them in a list, pushes it with them, and returns its digest.
+    #[track_caller]
+    pub fn push_list(&self, format: &str, architectures: &[&str], to: &str) -> String {
+        let list = format!("list-{format}");
+        self.run(&["manifest", "create", &list]);
+        for (architecture, seed) in architectures.iter().zip(1..) {
+            let image = format!("localhost/{architecture}");
+            self.build_with(&["--arch", architecture, "--format", "docker"], &image, seed);
+            self.run(&["manifest", "add", &list, &format!("containers-storage:{image}")]);
+        }
+        self.push_made_list(&["--format", format], &list, to)
+    }
+
+    /// Pushes a list that was made here with all its images, and returns its digest.
+    #[track_caller]
+    pub fn push_made_list(&self, options: &[&str], list: &str, to: &str) -> String {
+        let file = self.folder.join("digest");
+        let mut command = self.command();
+        command
+            .args(["manifest", "push", "--all", "--tls-verify=false", "--digestfile"])
+            .arg(&file)
+            .args(options);
+        run_with(command, [list, &format!("docker://{to}")]);
+        fs::read_to_string(file).expect("the digest is written").trim().to_owned()
+    }
+
+    /// Removes every image, pulls the one for this architecture, and returns the architecture that came.
+    #[track_caller]
+    pub fn pull_anew_for(&self, architecture: &str, image: &str) -> String {
+        self.run(&["rmi", "--all", "--force"]);
+        self.run(&["pull", "--quiet", "--tls-verify=false", "--arch", architecture, image]);
+        match self.name {
+            "podman" => self.run(&["image", "inspect", "--format", "{{.Architecture}}", image]),
+            _ => self.run(&["inspect", "--type", "image", "--format", "{{.OCIv1.Architecture}}", image]),
+        }
     }
 
     /// Pushes, and returns the digest that it says it pushed.

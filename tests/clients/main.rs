@@ -1,16 +1,22 @@
 //! Real clients against a running server: what people type, and what their programs make of our answers.
 //!
-//! docker, skopeo, podman, buildah and docker-registry come from Debian, crane and regctl from the Go module
-//! proxy at the versions in go.mod. A missing program is a failure that says how to install it.
+//! docker, skopeo, podman, buildah and docker-registry come from Debian, crane, regctl, oras and helm from the Go
+//! module proxy at the versions in go.mod. A missing program is a failure that says how to install it.
 #![forbid(unsafe_code)]
 
 mod buildah;
+mod cosign;
 mod crane;
+mod debian;
 mod docker;
 mod engine;
+mod helm;
 mod layout;
+mod oras;
 mod podman;
+mod referrers_drill;
 mod regctl;
 mod skopeo;
 mod support;
 mod trees;
+mod wkg;

@@ -1,7 +1,7 @@
 //! podman, from Debian.
 use crate::engine::Engine;
 use crate::support::{assert_mounted, assert_nothing_uploaded, reference, requests_of};
-use tests::Server;
+use tests::{DOCKER_INDEX, OCI_INDEX, Server};
 
 #[test]
 fn podman_pulls_the_image_that_it_built_and_pushed() {
@@ -39,22 +39,33 @@ fn podman_mounts_from_one_repository_into_another() {
 }
 
 #[test]
-fn podman_pushes_a_manifest_list_with_its_images() {
+fn podman_pulls_each_platform_of_the_list_that_it_pushed() {
     let (server, podman) = (Server::start(), Engine::new("podman"));
-    let name = reference(&server, "multi:1");
-    podman.run(&["manifest", "create", "list"]);
-    for (seed, architecture) in [(1, "amd64"), (2, "arm64")] {
-        let image = format!("localhost/{architecture}");
-        podman.build(&image, seed);
-        podman.run(&[
-            "manifest",
-            "add",
-            "--arch",
-            architecture,
-            "list",
-            &format!("containers-storage:{image}"),
-        ]);
+    for (format, media_type) in [("oci", OCI_INDEX), ("v2s2", DOCKER_INDEX)] {
+        let name = reference(&server, &format!("multi/{format}:1"));
+        let digest = podman.push_list(format, &["amd64", "arm64"], &name);
+        let answer = server.get(&format!("/v2/multi/{format}/manifests/1")).expect(200);
+        assert_eq!(answer.header("Docker-Content-Digest"), Some(&*digest));
+        assert_eq!(answer.header("Content-Type"), Some(media_type));
+        for architecture in ["amd64", "arm64"] {
+            assert_eq!(podman.pull_anew_for(architecture, &name), architecture);
+        }
     }
-    podman.run(&["manifest", "push", "--all", "--tls-verify=false", "list", &format!("docker://{name}")]);
-    podman.pull_anew(&name);
+}
+
+#[test]
+fn podman_adds_a_platform_to_a_list_that_is_in_the_registry() {
+    let (server, podman) = (Server::start(), Engine::new("podman"));
+    let [first, second] = ["multi:1", "multi:2"].map(|name| reference(&server, name));
+    podman.push_list("oci", &["amd64", "arm64"], &first);
+    podman.build("localhost/more", 9);
+    podman.run(&["manifest", "create", "joined"]);
+    podman.run(&["manifest", "add", "--all", "--tls-verify=false", "joined", &format!("docker://{first}")]);
+    podman.run(&["manifest", "add", "--variant", "v9", "joined", "containers-storage:localhost/more"]);
+    podman.push_made_list(&[], "joined", &second);
+    let lists = ["1", "2"].map(|tag| server.get(&format!("/v2/multi/manifests/{tag}")).expect(200).json());
+    let [before, after] =
+        lists.each_ref().map(|list| list["manifests"].as_array().expect("a list has images"));
+    assert_eq!(after.len(), 3);
+    assert_eq!(after[..2], before[..]);
 }

@@ -1,50 +1,14 @@
 //! The same tree under two registries: what Debian's docker-registry wrote is opened here, what was written here
 //! is opened there, and every digest is pulled both ways.
+use crate::debian::Debian;
 use crate::layout::Layout;
-use crate::support::{Folder, client, program, run_with};
+use crate::support::{Folder, client, run_with};
 use names::Digest;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-use tests::{
-    Client, DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Request, Server, eventually, sha256,
-};
-
-/// Debian's docker-registry on a folder.
-struct Debian {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Debian {
-    fn start(folder: &Folder, root: &Path) -> Debian {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let addr = free.expect("a port is free");
-        let config = folder.join("docker-registry.yml");
-        let text = format!(
-            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {addr}\n",
-            root.display()
-        );
-        fs::write(&config, text).expect("a file can be written");
-        let log = fs::File::create(folder.join("docker-registry.log")).expect("a file can be made");
-        let mut command = Command::new(program("docker-registry"));
-        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let debian = Debian { process: command.spawn().expect("docker-registry can be executed"), addr };
-        let up = eventually(Duration::from_secs(20), || Client::try_connect(addr).is_ok());
-        assert!(up, "docker-registry does not come up");
-        debian
-    }
-}
-
-impl Drop for Debian {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use tests::{Client, DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Request, Server, sha256};
 
 /// Pushes images of every shape: nested names, several tags, a Docker manifest, an index.
 fn fill(folder: &Folder, addr: SocketAddr, seed: u64) {

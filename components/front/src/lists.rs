@@ -96,18 +96,8 @@ pub async fn referrers(
         Some(found) => found,
         None => manifests::referrers(name.to_string(), wanted).await,
     }?;
-    let mut body =
-        String::with_capacity(128 + found.descriptors.iter().map(|text| text.len() + 1).sum::<usize>());
-    body.push_str("{\"schemaVersion\":2,\"mediaType\":\"");
-    body.push_str(OCI_INDEX);
-    body.push_str("\",\"manifests\":[");
-    for (i, descriptor) in found.descriptors.iter().enumerate() {
-        if i > 0 {
-            body.push(',');
-        }
-        body.push_str(descriptor);
-    }
-    body.push_str("]}");
+    let start = "{\"schemaVersion\":2,\"mediaType\":\"";
+    let body = [start, OCI_INDEX, "\",\"manifests\":", &found.descriptors, "}"].concat();
     let mut answer = Answer::new(200).header("content-type", OCI_INDEX).bytes(body);
     if artifact_type.is_some() {
         answer = answer.header("oci-filters-applied", "artifactType");

@@ -226,13 +226,9 @@ impl Backend for Files {
         Ok(Some(Listing { names, more, stamp }))
     }
 
-    fn any(
-        &self,
-        directory: &str,
-        wanted: &mut dyn FnMut(&str) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    fn any(&self, directory: &str, file: &str, wanted: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
         let Some(fd) = self.directory(directory)? else { return Ok(false) };
-        tree::any(fd, wanted).map_err(|error| Error::new("list", directory, error))?
+        tree::any(fd, file, wanted).map_err(|error| Error::new("list", directory, error))
     }
 
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error> {

@@ -31,15 +31,15 @@ pub struct ReferrersQuery {
     pub after: Option<String>,
     /// How many at most.
     pub limit: usize,
-    /// How many bytes of descriptors at most; the first always fits.
+    /// How many bytes the page has at most; the first descriptor always fits.
     pub room: usize,
 }
 
 /// Some of a subject's referrers, by digest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReferrersPage {
-    /// Their descriptors, each a JSON object.
-    pub descriptors: Vec<String>,
+    /// Their descriptors: a JSON array. One text, because a page of a thousand is copied from hand to hand.
+    pub descriptors: String,
     /// The digest of the last of them, where there are more after it.
     pub more: Option<String>,
 }
@@ -88,7 +88,7 @@ impl Store {
         let stamps = [stamps[0], inner.stamps(of_subject)?];
         let page = inner.page(repository, query, loose)?;
         if stamps.iter().flatten().flatten().all(|stamp| stamp.settled) {
-            let weight = page.descriptors.iter().map(|text| text.len() + size_of::<String>()).sum();
+            let weight = page.descriptors.len();
             inner.referrers.put(&key, Arc::new(Known { stamps, page: page.clone() }), weight);
         }
         Ok(page)
@@ -262,8 +262,8 @@ impl Inner {
         query: &ReferrersQuery,
         loose: BTreeMap<Digest, Referrer>,
     ) -> Result<ReferrersPage, Error> {
-        let mut page = ReferrersPage::default();
-        let (mut last, mut room) = (None, query.room);
+        let mut descriptors = String::from("[");
+        let (mut count, mut last) = (0, None);
         for algorithm in Algorithm::ALL {
             let mut after = match after(query.after.as_deref(), algorithm) {
                 After::None => continue,
@@ -273,15 +273,17 @@ impl Inner {
             loop {
                 let found = self.entries(repository, query, &loose, algorithm, after.as_deref())?;
                 for (hex, descriptor) in found.descriptors {
-                    if page.descriptors.len() == query.limit
-                        || (descriptor.len() + 1 > room && !page.descriptors.is_empty())
-                    {
-                        page.more = last;
-                        return Ok(page);
+                    let full = count > 0 && descriptors.len() + descriptor.len() + 2 > query.room;
+                    if count == query.limit || full {
+                        descriptors.push(']');
+                        return Ok(ReferrersPage { descriptors, more: last });
                     }
-                    room = room.saturating_sub(descriptor.len() + 1);
+                    if count > 0 {
+                        descriptors.push(',');
+                    }
+                    descriptors.push_str(&descriptor);
+                    count += 1;
                     last = Some([algorithm.as_str(), ":", &hex].concat());
-                    page.descriptors.push(descriptor);
                 }
                 match found.last {
                     Some(last) => after = Some(last),
@@ -289,7 +291,8 @@ impl Inner {
                 }
             }
         }
-        Ok(page)
+        descriptors.push(']');
+        Ok(ReferrersPage { descriptors, more: None })
     }
 
     /// Some of those of one algorithm that are wanted.
