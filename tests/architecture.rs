@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -25,6 +25,8 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("host", &["names", "protocol", "store"]),
     ("tests", &["names"]),
     ("tests/components/auth", &[]),
+    ("tests/properties", &["names", "protocol"]),
+    ("fuzz", &["properties", "tests"]),
     ("bench", &[]),
 ];
 
