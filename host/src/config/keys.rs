@@ -265,7 +265,7 @@ pub(super) static KEYS: &[Key] = &[
         "limits.memory",
         Kind::Size { slot: |c| &mut c.limits.memory, least: 16 * MIB, most: 4096 * MIB },
         "64MiB",
-        "the most memory of one component instance, which serves one request at a time",
+        "the most memory of one component instance, which serves one request at a time; the costliest manifests of 4 MiB need 50MiB",
     ),
     time(
         "limits.computation",

@@ -14,11 +14,8 @@ use protocol::manifest::{Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// How many entries are written at a time.
+/// How many entries are written at a time, and how many are read.
 const BATCH: usize = 256;
-
-/// How many names are read at a time.
-const NAMES: usize = 1000;
 
 /// Which of a subject's referrers are wanted.
 #[derive(Clone, Debug)]
@@ -304,7 +301,7 @@ impl Inner {
         after: Option<&str>,
     ) -> Result<Entries, Error> {
         let directory = layout::referrers_of(repository, &query.subject, algorithm);
-        let names = waited(self.names(&directory, after, NAMES, |_| true, 0, Wait::May))?;
+        let names = waited(self.names(&directory, after, BATCH, |_| true, 0, Wait::May))?;
         let last = names.as_ref().filter(|names| names.more).and_then(|names| names.names.last().cloned());
         let listed = names.into_iter().flat_map(|names| names.names);
         // Those that are not on disk, as far as this part of the list goes.
