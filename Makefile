@@ -24,13 +24,17 @@ not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
 ADDR ?= 127.0.0.1:5000
 DATA ?= data
 
+# What `make fuzz` runs, and for how long each.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+
 # Where the clients that are built from their sources go, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod and tests/clients/slow/go.mod.
 WKG := 0.15.1
 
-.PHONY: help run build test test-all unit integration slow-clients check fmt deny bench conformance clean toolchain \
-	client-tools slow-client-tools FORCE
+.PHONY: help run build test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean toolchain \
+	client-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,11 +58,22 @@ bench: build ## side by side with other registries; ONLY=manifest,blob runs a pa
 conformance: $(if $(SERVER_URL),,build) ## the published conformance program, CONFORMANCE=path (docs/conformance.md)
 	python3 tests/conformance
 
+fuzz: $(PIERHEAD) fuzz-tools ## each fuzz target for a minute; FUZZ_SECONDS, FUZZ_TARGETS (fuzz/README.md)
+	@export TMPDIR=$$(mktemp -d -p /dev/shm pierhead-fuzz-XXXXXX); trap 'rm -rf $$TMPDIR' EXIT; \
+	for target in $(FUZZ_TARGETS); do \
+		echo "fuzz: $$target" >&2; \
+		found=fuzz/target/corpus/$$target; mkdir -p $$found; \
+		words=fuzz/dictionaries/$${target##*_}.dict; \
+		$(CARGO) +nightly fuzz run $$target $$found fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+			-rss_limit_mb=512 -timeout=30 -verbosity=0 -print_final_stats=1 $$([ ! -e $$words ] || echo -dict=$$words); \
+	done
+
 fmt: toolchain ## format the code
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## remove everything that was built
-	rm -rf target bench-out
+	rm -rf target bench-out fuzz/target fuzz/artifacts
 
 # ------------------------------------------------------------------------------------------------ building
 # cargo knows what is out of date, so it is always asked; a file that it leaves alone keeps its time, and
@@ -88,6 +103,7 @@ FORCE:
 
 check: deny $(PIERHEAD)
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -p $(FAULTY) -- -D warnings
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) clippy --locked --release --all-targets $(not_guests) -- -D warnings
 
@@ -96,7 +112,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p access -p tokens -p store -p credentials
+	$(CARGO) test --locked -p names -p protocol -p layout -p access -p tokens -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
@@ -122,3 +138,9 @@ slow-client-tools: | toolchain
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 		$(CARGO) install --locked wkg --version =$(WKG) --root $(PIERHEAD_TOOLS)/cargo
 	ln -sf cargo/bin/wkg $(PIERHEAD_TOOLS)/wkg
+
+fuzz-tools:
+	@rustup run nightly rustc --version >/dev/null 2>&1 || { echo 'fuzz: nightly Rust is missing and is installed' >&2; \
+		rustup toolchain install nightly --profile minimal; }
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'fuzz: cargo-fuzz is missing and is installed' >&2; \
+		$(CARGO) +nightly install --locked cargo-fuzz --version =0.13.2; }

@@ -5,33 +5,16 @@ import time
 
 import client
 import images
+import lists
 import load
 import procfs
+import referrers
 import waiting
+from block import REGISTRIES, Block
 
 GB = 1e9
 BIG_MIB = 512
-REGISTRIES = ("pierhead", "zot", "distribution", "docker-registry")
 CONTROLLED = REGISTRIES + ("nginx",)
-
-
-class Block:
-    """One thing to measure. `settings` holds seconds, work (a scratch folder), minute (seconds of a minute)."""
-
-    name = ""
-    servers = REGISTRIES
-    rounds = None  # unless the command line says otherwise
-    fresh = False  # start each server anew before each measurement
-
-    def __init__(self, settings):
-        self.settings = settings
-
-    def prepare(self, server):
-        """Push what will be asked for."""
-
-    def measure(self, server):
-        """One round on one server: a dict of numbers."""
-        raise NotImplementedError
 
 
 def push_app(server):
@@ -304,4 +287,5 @@ class Start(Block):
         return {"ms": sorted(taken)[2]}
 
 
-ALL = (Version, Manifest, Blob, HeadManifest, HeadBlob, Tags, Download, Upload, Images, Latency, Memory, Start)
+ALL = (Version, Manifest, Blob, HeadManifest, HeadBlob, Tags, Download, Upload, Images, Latency, Memory, Start,
+       lists.Catalog, lists.ManyTags, referrers.Referrers)

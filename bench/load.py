@@ -1,7 +1,9 @@
-"""The load generators: wrk for GET and for images, ab for HEAD. Each run gives a dict of figures."""
+"""The load generators: wrk for GET and for images, ab for HEAD, Python for one client. Each gives a dict of figures."""
 import os
 import re
 import subprocess
+import time
+from statistics import median
 
 import client
 
@@ -55,6 +57,17 @@ def images(server, script, files, seconds, connections=10):
     done = int(re.search(r"images: (\d+)", said)[1])
     lasted = float(re.search(r"seconds: ([\d.]+)", said)[1])
     return {"images/s": done / lasted, "CPU ms": used / max(done, 1) * 1e3}
+
+
+def again(server, word, request, least, seconds=0.5):
+    """One client, one request at a time: `least` of them and at least so long, or the CPU's clock ticks too coarsely.
+    Their median, and the CPU time of each."""
+    taken, before = [], server.cpu()
+    while len(taken) < least or sum(taken) < seconds:
+        begin = time.perf_counter()
+        request()
+        taken.append(time.perf_counter() - begin)
+    return {f"{word} ms": median(taken) * 1e3, f"{word} CPU ms": (server.cpu() - before) / len(taken) * 1e3}
 
 
 def run(command):

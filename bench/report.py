@@ -4,11 +4,14 @@ from statistics import median
 
 OURS = "pierhead"
 BOTH = ("zot", "distribution")
+WITH_REFERRERS = ("zot", "olareg")
+SAME = 1.1  # what two measurements of the same memory may differ by
 
 
 @dataclass
 class Figure:
-    """A bound on one number of ours: absolute, or relative to the best of `peers`. Without one it is only told."""
+    """A bound on one number of ours: absolute, or relative to the best of `peers`, or to our own `than`. Without one it
+    is only told."""
 
     what: str
     block: str
@@ -17,6 +20,7 @@ class Figure:
     peers: tuple = ()
     lower: bool = False  # the number should be small
     ours: str = OURS
+    than: str | None = None
     reach: float | None = None  # what would be better still
 
 
@@ -41,6 +45,17 @@ FIGURES = (
     Figure("memory, a waiting upload, KiB", "memory", "KiB per upload", 256, lower=True),
     Figure("memory, peak of 32 pushes of 64 MiB, MiB", "memory", "32 pushes peak MiB", 64, lower=True),
     Figure("memory, after a minute of small requests, MiB", "memory", "after a minute MiB", 64, lower=True),
+    Figure("catalogue, first 100 of 10,000, ms", "catalog", "first ms", 0.4, ("distribution",), lower=True),
+    Figure("catalogue, last 100 of 10,000, ms", "catalog", "last ms", 1.2, lower=True, than="first ms"),
+    Figure("catalogue, all 10,000, ms", "catalog", "all ms", 0.25, ("distribution",), lower=True),
+    Figure("catalogue, peak at 10,000, MiB", "catalog", "peak at 10,000 MiB", SAME, lower=True, than="peak at 100 MiB"),
+    Figure("tags, first 100 of 10,000, ms", "tags10k", "first ms", 0.2, BOTH, lower=True),
+    Figure("tags, middle 100 of 10,000, ms", "tags10k", "middle ms", 0.2, BOTH, lower=True),
+    Figure("tags, last 100 of 10,000, ms", "tags10k", "last ms", 0.2, BOTH, lower=True),
+    Figure("tags, peak at 10,000, MiB", "tags10k", "peak at 10,000 MiB", SAME, lower=True, than="peak at 100 MiB"),
+    Figure("referrers, first page of 1,000, ms", "referrers", "first ms", 0.5, WITH_REFERRERS, lower=True),
+    Figure("referrers, all 1,000, ms", "referrers", "all ms", None, WITH_REFERRERS, lower=True),
+    Figure("referrers, push of the 1,001st, ms", "referrers", "1,001st push ms", 1.5, lower=True, than="1st push ms"),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
 )
 
@@ -81,21 +96,29 @@ def figure_row(results, figure):
     if not ours:
         return None
     ours = median(ours)
-    sign = "≤" if figure.lower else "≥"
+    if figure.than:
+        return compared(figure, ours, figure.than, median(values(results, figure.block, figure.ours, figure.than)))
     if not figure.peers:
         met = ours <= figure.bound
-        return f"| {figure.what} | {number(ours)} | | | {sign} {figure.bound} | {verdict(met)} |"
+        return f"| {figure.what} | {number(ours)} | | | ≤ {figure.bound} | {verdict(met)} |"
     peers = [(median(found), name) for name in figure.peers
              if (found := values(results, figure.block, name, figure.key))]
     if not peers:
         return f"| {figure.what} | {number(ours)} | not measured | | | |"
     best, name = min(peers) if figure.lower else max(peers)
-    ratio = ours / best
+    return compared(figure, ours, name, best)
+
+
+def compared(figure, ours, name, theirs):
+    """The row of a figure that is relative to `theirs`, which is called `name`."""
+    ratio = ours / theirs
+    row = f"| {figure.what} | {number(ours)} | {name} {number(theirs)} | {ratio:.2f} |"
     if figure.bound is None:
-        return f"| {figure.what} | {number(ours)} | {name} {number(best)} | {ratio:.2f} | | |"
+        return row + " | |"
+    sign = "≤" if figure.lower else "≥"
     met = ratio <= figure.bound if figure.lower else ratio >= figure.bound
-    bound = f"{sign} {figure.bound} x" + (f", reach {figure.reach}" if figure.reach else "")
-    return f"| {figure.what} | {number(ours)} | {name} {number(best)} | {ratio:.2f} | {bound} | {verdict(met)} |"
+    reach = f", reach {figure.reach}" if figure.reach else ""
+    return f"{row} {sign} {figure.bound} x{reach} | {verdict(met)} |"
 
 
 def verdict(met):

@@ -123,9 +123,7 @@ class Distribution(Server):
     variables = {"OTEL_TRACES_EXPORTER": "none"}
 
     def version(self):
-        # Its own output lacks the number when it is built by `go install`.
-        built = subprocess.run(["go", "version", "-m", self.program], capture_output=True, text=True).stdout
-        return next((" ".join(line.split()[1:3]) for line in built.splitlines() if "\tmod\t" in line), "unknown")
+        return module_version(self.program)
 
 
 class Zot(Server):
@@ -147,6 +145,19 @@ class Zot(Server):
                 facts = json.loads(line)
                 return "zot " + (facts.get("commit") or facts.get("distSpecVersion") or "")
         return "zot"
+
+
+class Olareg(Server):
+    """olareg, for the referrers."""
+
+    name = "olareg"
+
+    def configure(self):
+        return [self.program, "serve", "--verbosity", "error", "--dir", self.data,
+                "--addr", "127.0.0.1", "--port", str(self.port)]
+
+    def version(self):
+        return module_version(self.program)
 
 
 class Nginx(Server):
@@ -203,6 +214,12 @@ class Disk:
         pass
 
 
+def module_version(program):
+    """Module and version of a Go program, whose own output lacks them when it is built from the module proxy."""
+    built = subprocess.run(["go", "version", "-m", program], capture_output=True, text=True).stdout
+    return next((" ".join(line.split()[1:3]) for line in built.splitlines() if "\tmod\t" in line), "unknown")
+
+
 def distribution_program():
     """DISTRIBUTION, or the release built from the Go module proxy and kept."""
     if os.environ.get("DISTRIBUTION"):
@@ -222,6 +239,7 @@ def available(work, wanted):
         (Pierhead, os.environ.get("PIERHEAD", "target/release/pierhead")),
         (PierheadUnsynced, os.environ.get("PIERHEAD", "target/release/pierhead")),
         (Zot, os.environ.get("ZOT", "zot")),
+        (Olareg, os.environ.get("OLAREG", "olareg")),
         (Distribution, None),
         (Debian, "docker-registry"),
         (Nginx, "nginx"),

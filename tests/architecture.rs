@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -30,6 +30,8 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("host", &["access", "credentials", "names", "protocol", "store", "tokens"]),
     ("tests", &["names"]),
     ("tests/components/auth", &[]),
+    ("tests/properties", &["names", "protocol"]),
+    ("fuzz", &["properties", "tests"]),
     ("bench", &[]),
 ];
 

@@ -2,11 +2,13 @@
 
 use crate::body::{AnswerBody, AnswerError, RequestBody};
 use crate::config::Limits;
-use crate::io::{Io, Patience};
+use crate::io::{Io, Patience, Transport};
 use crate::log::{AccessLine, RequestId};
 use crate::pool::{Answer, Pool};
+use crate::socket::{Peer, Socket};
+use crate::tls::{Accepted, Acceptor};
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,15 +17,17 @@ use hyper_util::server::conn::auto;
 use protocol::error::{self, Code, ErrorResponse};
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// The certificate of the client (RFC 9440). It is for this host to say: what the wire says of it is removed.
+pub const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
 /// How many requests are in flight in the whole process, and may be.
 pub struct Admission {
@@ -65,6 +69,10 @@ pub struct Core {
     pub limits: Limits,
     /// How many requests there may be, on all cores together.
     pub admission: Arc<Admission>,
+    /// What makes TLS of connections, where they are meant to be that.
+    pub tls: Option<Acceptor>,
+    /// Whether HTTP/2 is spoken without TLS with who begins with it.
+    pub h2c: bool,
     /// The number of the next request: distinct over cores, and most likely over restarts.
     pub next_request: Cell<u64>,
 }
@@ -81,19 +89,61 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
     }
 }
 
+/// What is known of whoever sends the requests of a connection.
+struct Client {
+    peer: Peer,
+    tls: bool,
+    /// The value of Client-Cert.
+    certificate: Option<HeaderValue>,
+}
+
 /// Serves a connection to its end. When `stop` turns true, the request in hand is its last.
 pub async fn serve(
     core: Rc<Core>,
-    stream: TcpStream,
-    remote: SocketAddr,
+    socket: Socket,
+    peer: Peer,
     share: OwnedSemaphorePermit,
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = &core.limits;
-    let patience =
-        Patience { opening: limits.headertimeout, idle: limits.idletimeout, linger: limits.lingertime };
-    let io = Io::new(stream, share, patience);
+    let (transport, http2, client) = match &core.tls {
+        None => {
+            let client = Client { peer, tls: false, certificate: None };
+            (Transport::Plain(socket), core.h2c, client)
+        }
+        Some(tls) => {
+            let accepted = tokio::select! {
+                accepted = tls.accept(socket, peer) => accepted,
+                _ = stop.wait_for(|stop| *stop) => None,
+            };
+            let Some(Accepted { stream, http2, client }) = accepted else { return };
+            (Transport::Tls(Box::new(stream)), http2, Client { peer, tls: true, certificate: client })
+        }
+    };
+    let patience = Patience { opening: limits.headertimeout, linger: limits.lingertime };
+    let io = Io::new(transport, share, patience);
     let unread = io.unread_flag();
+    let builder = builder(limits, http2);
+    let (shared, client) = (core.clone(), Rc::new(client));
+    let service = service_fn(move |request| {
+        let (core, client, unread) = (shared.clone(), client.clone(), unread.clone());
+        async move { Ok::<_, Infallible>(core.answer(request, &client, &unread).await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stop.wait_for(|stop| *stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection broke");
+    }
+}
+
+/// hyper with our limits; with HTTP/1.1 alone, or with HTTP/2 too.
+fn builder(limits: &Limits, http2: bool) -> auto::Builder<OnThisThread> {
     let mut builder = auto::Builder::new(OnThisThread);
     builder
         .http1()
@@ -107,40 +157,25 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .max_header_list_size(limits.headers as u32)
         .keep_alive_interval(limits.idletimeout);
-    let shared = core.clone();
-    let service = service_fn(move |request| {
-        let (core, unread) = (shared.clone(), unread.clone());
-        async move { Ok::<_, Infallible>(core.answer(request, remote, &unread).await) }
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%remote, %error, "a connection broke");
-    }
+    if http2 { builder } else { builder.http1_only() }
 }
 
 impl Core {
     async fn answer(
         &self,
         request: http::Request<Incoming>,
-        remote: SocketAddr,
+        client: &Client,
         unread: &Rc<Cell<bool>>,
     ) -> http::Response<Reply> {
         let id = self.next_request.get();
         self.next_request.set(id.wrapping_add(1));
         let id = RequestId(id);
-        let (head, incoming) = request.into_parts();
+        let (mut head, incoming) = request.into_parts();
         let body = (!incoming.is_end_stream()).then(|| RequestBody::new(incoming, self.limits.idletimeout));
         let line = AccessLine::wanted().then(|| {
             Box::new(AccessLine {
                 id,
-                remote,
+                remote: client.peer,
                 begun: Instant::now(),
                 method: head.method.clone(),
                 note: None,
@@ -158,7 +193,9 @@ impl Core {
                 Ok(own(error::head_too_large(self.limits.headers), &[]))
             }
             Some(_) => {
-                self.pool.handle(id.0, remote.ip(), http::Request::from_parts(head, ()), body.clone()).await
+                certify(&mut head.headers, client.certificate.as_ref());
+                let head = http::Request::from_parts(head, ());
+                self.pool.handle(id.0, client.peer.ip(), client.tls, head, body.clone()).await
             }
         };
         let Answer { response, note } = answer.unwrap_or_else(|error| {
@@ -186,7 +223,7 @@ impl Core {
 }
 
 /// An answer that the host has to give itself.
-fn own(error: ErrorResponse, headers: &[(header::HeaderName, &'static str)]) -> Answer {
+fn own(error: ErrorResponse, headers: &[(HeaderName, &'static str)]) -> Answer {
     let mut response = http::Response::new(AnswerBody::Small(Bytes::from(error.to_json())));
     *response.status_mut() = http::StatusCode::from_u16(error.status).expect("the table has statuses");
     let fixed = [(header::CONTENT_TYPE, "application/json"), API_VERSION];
@@ -196,13 +233,22 @@ fn own(error: ErrorResponse, headers: &[(header::HeaderName, &'static str)]) -> 
     Answer { response, note: None }
 }
 
-const API_VERSION: (header::HeaderName, &str) =
-    (header::HeaderName::from_static("docker-distribution-api-version"), "registry/2.0");
+const API_VERSION: (HeaderName, &str) =
+    (HeaderName::from_static("docker-distribution-api-version"), "registry/2.0");
 
 fn too_many(id: RequestId) -> Answer {
     tracing::warn!(request = %id, "too many requests are in flight (limits.requests)");
     let message = "the registry has more requests in hand than it may: try again in a moment";
     own(ErrorResponse::new(Code::Unavailable).message(message), &[(header::RETRY_AFTER, "1")])
+}
+
+/// Leaves no word of a client's certificate but ours.
+fn certify(headers: &mut HeaderMap, certificate: Option<&HeaderValue>) {
+    headers.remove(CLIENT_CERT_CHAIN);
+    match certificate {
+        Some(value) => drop(headers.insert(CLIENT_CERT, value.clone())),
+        None => drop(headers.remove(CLIENT_CERT)),
+    }
 }
 
 /// The bytes of a head, as far as the client chose them.
@@ -263,5 +309,31 @@ impl Drop for Reply {
             line.complete = self.body.is_end_stream();
             line.write();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENT_CERT, HeaderMap, HeaderValue, certify};
+
+    #[test]
+    fn of_a_clients_certificate_nothing_is_believed_but_what_was_verified() {
+        let forged = || {
+            let mut headers = HeaderMap::new();
+            headers.append("Client-Cert", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            headers.append("client-cert", HeaderValue::from_static(":dHdpY2U=:"));
+            headers.append("CLIENT-CERT-CHAIN", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            headers.append("accept", HeaderValue::from_static("*/*"));
+            headers
+        };
+        let mut headers = forged();
+        certify(&mut headers, None);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["accept"]);
+
+        let mut headers = forged();
+        let verified = HeaderValue::from_static(":dmVyaWZpZWQ=:");
+        certify(&mut headers, Some(&verified));
+        assert_eq!(headers.get_all(CLIENT_CERT).iter().collect::<Vec<_>>(), [&verified]);
+        assert!(!headers.contains_key("client-cert-chain"));
     }
 }

@@ -1,5 +1,7 @@
-//! A socket that does not wait for ever, and does not hang up on a client that is still talking.
+//! A connection that does not wait for ever, and does not hang up on a client that is still talking.
 
+use crate::socket::Socket;
+use crate::tls::TlsStream;
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
@@ -7,7 +9,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
@@ -30,36 +31,41 @@ impl Opening {
     }
 }
 
-/// How long a socket waits, and for what.
+/// How long a connection waits, and for what.
 pub struct Patience {
     /// For the first words of a connection (`limits.headertimeout`); hyper looks after all later ones.
     pub opening: Duration,
-    /// For a client to take some of what is sent (`limits.idletimeout`).
-    pub idle: Duration,
     /// For a client that was refused to hang up (`limits.lingertime`).
     pub linger: Duration,
 }
 
-/// A socket that fails when it has to wait for longer than it may.
+/// What carries a connection.
+pub enum Transport {
+    /// The socket itself.
+    Plain(Socket),
+    /// TLS over it.
+    Tls(Box<TlsStream>),
+}
+
+/// A connection that fails when it has to wait for longer than it may.
 ///
 /// When it is dropped while the client may still be sending a body that nobody reads, the connection is
 /// closed in halves: to close it whole would reset it, and the client would lose the answer that says why.
 pub struct Io {
-    stream: Option<TcpStream>,
+    transport: Option<Transport>,
     /// The connection's share of `limits.connections`; it is given back when the socket is closed.
     share: Option<OwnedSemaphorePermit>,
     patience: Patience,
     opening: Option<Opening>,
-    stalled: Option<Pin<Box<Sleep>>>,
     unread: Rc<Cell<bool>>,
 }
 
 impl Io {
-    /// A socket of a connection that has just been accepted.
-    pub fn new(stream: TcpStream, share: OwnedSemaphorePermit, patience: Patience) -> Io {
+    /// A connection on which nothing has been said yet.
+    pub fn new(transport: Transport, share: OwnedSemaphorePermit, patience: Patience) -> Io {
         let opening = Opening { patience: Box::pin(tokio::time::sleep(patience.opening)), matched: 0 };
-        let (stream, share) = (Some(stream), Some(share));
-        Io { stream, share, patience, opening: Some(opening), stalled: None, unread: Rc::default() }
+        let (transport, share) = (Some(transport), Some(share));
+        Io { transport, share, patience, opening: Some(opening), unread: Rc::default() }
     }
 
     /// To be set when a request was answered without its body having been read.
@@ -67,25 +73,69 @@ impl Io {
         self.unread.clone()
     }
 
-    fn stream(&mut self) -> Pin<&mut TcpStream> {
-        Pin::new(self.stream.as_mut().expect("the socket is there until it is dropped"))
+    fn transport(&mut self) -> Pin<&mut Transport> {
+        Pin::new(self.transport.as_mut().expect("it is there until it is dropped"))
+    }
+}
+
+/// Calls the same method of whichever it is.
+macro_rules! either {
+    ($transport:expr, $method:ident($($argument:expr),*)) => {
+        match $transport.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Transport::Tls(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = match self.get_mut() {
+            Transport::Plain(socket) => return Pin::new(socket).poll_read(cx, buffer),
+            Transport::Tls(stream) => stream,
+        };
+        // TLS gives one record at a time, at most 16 KiB: an upload is cheaper in larger pieces.
+        let start = buffer.filled().len();
+        loop {
+            let before = buffer.filled().len();
+            let read = Pin::new(&mut *stream).poll_read(cx, buffer);
+            match read {
+                Poll::Ready(Ok(())) if buffer.filled().len() > before && buffer.remaining() > 0 => {}
+                // What is wrong with the connection now, is wrong at the next read too.
+                Poll::Pending | Poll::Ready(Err(_)) if before > start => return Poll::Ready(Ok(())),
+                read => return read,
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, poll_write(cx, bytes))
     }
 
-    /// What became of a write, or that it has stalled for too long.
-    fn progress(
-        &mut self,
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
+        slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let idle = self.patience.idle;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-        ready!(stalled.as_mut().poll(cx));
-        let message = format!("the client took nothing for {idle:?} (limits.idletimeout)");
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)))
+        either!(self, poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_shutdown(cx))
     }
 }
 
@@ -96,7 +146,7 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = self.stream().poll_read(cx, buffer);
+        let read = self.transport().poll_read(cx, buffer);
         let Some(opening) = &mut self.opening else { return read };
         match read {
             Poll::Ready(_) => {
@@ -116,8 +166,7 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write(cx, bytes);
-        self.progress(cx, written)
+        self.transport().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -125,8 +174,7 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write_vectored(cx, slices);
-        self.progress(cx, written)
+        self.transport().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,28 +182,39 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(cx)
+        self.transport().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(cx)
+        self.transport().poll_shutdown(cx)
     }
 }
 
 impl Drop for Io {
     fn drop(&mut self) {
-        if let Some(stream) = self.stream.take().filter(|_| self.unread.get()) {
+        if let Some(transport) = self.transport.take().filter(|_| self.unread.get()) {
             let (share, linger) = (self.share.take(), self.patience.linger);
             tokio::task::spawn_local(async move {
-                let _ = tokio::time::timeout(linger, hang_up(stream)).await;
+                let _ = tokio::time::timeout(linger, hang_up(transport)).await;
                 drop(share);
             });
         }
     }
 }
 
+async fn hang_up(transport: Transport) -> io::Result<()> {
+    match transport {
+        Transport::Plain(socket) => listen_out(socket).await,
+        Transport::Tls(mut stream) => {
+            stream.shutdown().await?;
+            // What it says now need not be decrypted.
+            listen_out(stream.into_inner().0).await
+        }
+    }
+}
+
 /// Says that no more will be sent, and listens until the client hangs up too.
-async fn hang_up(mut stream: TcpStream) -> io::Result<()> {
+pub async fn listen_out(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     stream.shutdown().await?;
     let mut ignored = [0; 16 << 10];
     while stream.read(&mut ignored).await? > 0 {}

@@ -5,15 +5,19 @@
 
 pub mod artefact;
 pub mod body;
+pub mod certificate;
 pub mod config;
 pub mod connection;
 pub mod engine;
 pub mod explain;
 mod imports;
 pub mod io;
+pub mod listener;
 pub mod log;
 pub mod pool;
 pub mod serve;
 pub mod signing;
+pub mod socket;
 pub mod state;
+pub mod tls;
 pub mod trust;

@@ -1,10 +1,10 @@
 //! The log: human-readable on a terminal, JSON otherwise, one access line for each request.
 
 use crate::config;
+use crate::socket::Peer;
 use crate::state::Note;
 use std::fmt;
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -46,7 +46,7 @@ pub struct AccessLine {
     /// The request's number.
     pub id: RequestId,
     /// Who asked.
-    pub remote: SocketAddr,
+    pub remote: Peer,
     /// When.
     pub begun: Instant,
     /// How.

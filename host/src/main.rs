@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
-use pierhead::{explain, log, serve};
+use pierhead::{certificate, explain, log, serve};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,12 +39,36 @@ enum Command {
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
+    /// Make certificates for TLS.
+    #[command(subcommand, arg_required_else_help = true)]
+    Cert(Cert),
 }
 
 #[derive(Subcommand)]
 enum Access {
     /// Say which rule of a configuration grants a request. The exit status is 1 when none does.
     Check(explain::Check),
+}
+
+#[derive(Subcommand)]
+enum Cert {
+    /// Make an authority of your own and a certificate for your hosts that it signs.
+    ///
+    /// Writes ca.crt, which clients have to trust, server.crt and server.key for http.tls.certificate and
+    /// http.tls.key, and ca.key, which nobody needs to serve and which should be kept in a safe place. Files that
+    /// are there already are left alone.
+    SelfSigned {
+        /// A host of the registry, by name or address, as clients write it but without the port; more than one may be
+        /// given.
+        #[arg(long, value_name = "NAME", required = true)]
+        host: Vec<String>,
+        /// The folder to write to.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        /// How many days the certificate is valid.
+        #[arg(long, value_name = "N", default_value_t = 825, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        days: u32,
+    },
 }
 
 static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.cwasm"));
@@ -56,6 +80,11 @@ fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Config::load(file, variables)
+}
+
+fn make_certificate(hosts: &[String], out: &Path, days: u32) -> Result<(), certificate::CertificateError> {
+    print!("{}", certificate::self_signed(hosts, out, days)?);
+    Ok(())
 }
 
 fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
@@ -86,6 +115,10 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve { config, component } => {
             serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+        }
+        Command::Cert(Cert::SelfSigned { host, out, days }) => {
+            let made = make_certificate(&host, &out, days);
+            made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
         Command::Access(Access::Check(check)) => {
             let config = configured(check.config.as_deref());

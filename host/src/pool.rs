@@ -81,12 +81,13 @@ impl Pool {
         Pool { blueprint, idle: RefCell::default() }
     }
 
-    /// Gives a request from that address to an instance and waits for its answer. An error is a trap: the instance
-    /// is gone.
+    /// Gives the request, which has come from there and by `tls` or not, to an instance and waits for its answer. An
+    /// error is a trap: the instance is gone.
     pub async fn handle(
         self: &Rc<Self>,
         id: u64,
         from: IpAddr,
+        tls: bool,
         head: http::Request<()>,
         body: Option<RequestBody>,
     ) -> Result<Answer> {
@@ -98,7 +99,7 @@ impl Pool {
         instance.used += if body.is_some() { REUSE_WAITING } else { 1 };
         let Instance { store, service, .. } = &mut instance;
         let work = store.run_concurrent(async |accessor| {
-            let answer = call(accessor, service, id, from, head, body).await;
+            let answer = call(accessor, service, id, from, tls, head, body).await;
             let quiet = poll_fn(|cx| Poll::Ready(accessor.poll_no_interesting_tasks(cx).is_ready())).await;
             (answer, quiet)
         });
@@ -151,6 +152,7 @@ async fn call(
     service: &Service,
     id: u64,
     from: IpAddr,
+    tls: bool,
     head: http::Request<()>,
     body: Option<RequestBody>,
 ) -> Result<Answer> {
@@ -168,9 +170,10 @@ async fn call(
             let host = head.headers.get(header::HOST)?;
             Authority::from_maybe_shared(host.clone()).ok()
         });
+        let scheme = if tls { Scheme::HTTPS } else { uri.scheme.unwrap_or(Scheme::HTTP) };
         let (request, sent) = Request::new(
             head.method,
-            uri.scheme.or(Some(Scheme::HTTP)),
+            Some(scheme),
             authority,
             uri.path_and_query,
             FieldMap::new_immutable(Hooks::forever(), head.headers),

@@ -4,21 +4,21 @@ use crate::artefact;
 use crate::config::{AuthKind, Config, ConfigError, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
+use crate::listener::{ListenError, Listener};
 use crate::pool::{Blueprint, IDLE, Pool};
 use crate::signing::{Signer, SigningError};
+use crate::socket::{Detached, Peer, Socket};
 use crate::state::Shared;
+use crate::tls;
 use crate::trust::{self, TrustError};
 use credentials::Credentials;
-use rustix::io::Errno;
 use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use wasmtime::component::Component;
@@ -27,9 +27,6 @@ use wasmtime::error::Context;
 
 /// Threads of each core for what waits for the disk.
 const BLOCKING_THREADS: usize = 16;
-
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 4096;
 
 /// How a component begins, as the binary format has it.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -56,14 +53,12 @@ pub enum ServeError {
     /// The storage cannot be opened.
     #[error(transparent)]
     Store(#[from] store::OpenError),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address} (http.addr): {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
+    /// There cannot be TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::StartError),
+    /// Nothing can be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The component cannot be run here.
     #[error("cannot run {name} as the registry: {}", reason(.why))]
     Component {
@@ -94,10 +89,11 @@ fn reason(why: &wasmtime::Error) -> String {
 }
 
 /// A connection on its way to its core, and its share of how many there may be.
-type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
 /// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
 pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
+    let tls = tls::start(&config.http)?;
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
@@ -124,11 +120,20 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (blueprint, admission) = (blueprint.clone(), admission.clone());
         let (limits, stopped) = (config.limits.clone(), stopped.clone());
+        let tls = tls.clone().map(|server| tls::Acceptor {
+            config: server,
+            verifies: config.http.tls.verifies_clients(),
+            patience: limits.headertimeout,
+            linger: limits.lingertime,
+        });
+        let h2c = config.http.h2c && !config.http.http2_disabled;
         std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
             let core = Core {
                 pool: Rc::new(Pool::new(blueprint)),
                 limits,
                 admission,
+                tls,
+                h2c,
                 next_request: Cell::new(first_request(number)),
             };
             run_core(core, accepted, stopped);
@@ -229,12 +234,12 @@ fn run_core(core: Core, mut accepted: mpsc::UnboundedReceiver<Accepted>, stopped
         .expect("the system has given the main thread the same");
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         let core = Rc::new(core);
-        while let Some((stream, remote, share)) = accepted.recv().await {
+        while let Some((socket, peer, share)) = accepted.recv().await {
             let (core, stopped) = (core.clone(), stopped.clone());
             tokio::task::spawn_local(async move {
-                match tokio::net::TcpStream::from_std(stream) {
-                    Ok(stream) => connection::serve(core, stream, remote, share, stopped).await,
-                    Err(error) => tracing::warn!(%remote, %error, "a connection cannot be served"),
+                match Socket::attach(socket, core.limits.idletimeout) {
+                    Ok(socket) => connection::serve(core, socket, peer, share, stopped).await,
+                    Err(error) => tracing::warn!(%peer, %error, "a connection cannot be served"),
                 }
             });
         }
@@ -250,22 +255,19 @@ async fn accept(
 ) -> Result<(), ServeError> {
     let limit = config.limits.connections;
     let connections = Arc::new(Semaphore::new(limit));
-    let listener = listen(config)?;
+    let listener = Listener::new(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    let tls = config.http.tls.pair().is_some();
+    tracing::info!(address = %listener, tls, version = env!("CARGO_PKG_VERSION"), "listening");
     let accepting = async {
         let mut next = (0..cores.len()).cycle();
         loop {
             let permit = connections.clone().acquire_owned().await.expect("it is never closed");
             match listener.accept().await {
-                Ok((stream, remote)) => {
+                Ok((socket, peer)) => {
                     let core = &cores[next.next().expect("there is a core")];
-                    // Nagle's algorithm would hold small answers back; without it they are only slower.
-                    let _ = stream.set_nodelay(true);
-                    if let Ok(stream) = stream.into_std() {
-                        let _ = core.send((stream, remote, permit));
-                    }
+                    let _ = core.send((socket, peer, permit));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted for the moment");
@@ -298,41 +300,4 @@ async fn accept(
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
     }
     Ok(())
-}
-
-/// Binds the first address whose family the machine has.
-fn listen(config: &Config) -> Result<TcpListener, ServeError> {
-    let mut absent = None;
-    for address in config.listen_addresses()? {
-        match bind(address) {
-            Ok(listener) => return Ok(listener),
-            Err(source) => {
-                let family = matches!(
-                    source.raw_os_error().map(Errno::from_raw_os_error),
-                    Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
-                );
-                let error = ServeError::Listen { address, source };
-                if !family {
-                    return Err(error);
-                }
-                absent = absent.or(Some(error));
-            }
-        }
-    }
-    Err(absent.expect("a configured address is at least one"))
-}
-
-/// A socket for IPv6 takes IPv4 too, whatever the system's default.
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    if address.ip().is_unspecified() && address.is_ipv6() {
-        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
-    }
-    // A restart must not wait for the connections of the last run to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

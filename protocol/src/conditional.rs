@@ -33,7 +33,7 @@ fn next_tag(list: &str) -> (&str, &str) {
 /// Whether `If-Range` lets the `Range` header count: true only for exactly the strong tag of `digest`
 /// (RFC 9110 section 13.1.5). A date never does: what is named by its digest has no other version.
 pub fn if_range(if_range: &str, digest: &str) -> bool {
-    let tag = if_range.trim();
+    let tag = if_range.trim_matches([' ', '\t']);
     tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) == Some(digest)
 }
 
@@ -85,9 +85,16 @@ mod tests {
     fn a_range_counts_only_with_the_strong_tag() {
         assert!(if_range(r#""sha256:ab""#, DIGEST));
         assert!(if_range(r#" "sha256:ab" "#, DIGEST));
-        for header in
-            ["", "\"", "sha256:ab", r#"W/"sha256:ab""#, "*", "Wed, 21 Oct 2015 07:28:00 GMT", r#""x""#]
-        {
+        for header in [
+            "",
+            "\"",
+            "sha256:ab",
+            r#"W/"sha256:ab""#,
+            "*",
+            "Wed, 21 Oct 2015 07:28:00 GMT",
+            r#""x""#,
+            "\u{2003}\"sha256:ab\"",
+        ] {
             assert!(!if_range(header, DIGEST), "{header}");
         }
     }

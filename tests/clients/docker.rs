@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tests::{Server, eventually, noise};
 
-/// A daemon, and the client that speaks to it.
+/// A daemon.
 pub struct Docker {
     daemon: Child,
     /// Its files.
@@ -17,7 +17,7 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// Starts a daemon and waits until it answers.
+    /// Starts one.
     pub fn start() -> Docker {
         let folder = Folder::new();
         let log = fs::File::create(folder.join("log")).expect("a file can be made");
@@ -45,7 +45,7 @@ impl Docker {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// The client.
+    /// A command of its client.
     pub fn command(&self) -> Command {
         let mut command = client("docker", self.folder.path());
         command.env("DOCKER_HOST", format!("unix://{}", self.folder.join("socket").display()));
@@ -54,7 +54,7 @@ impl Docker {
         command
     }
 
-    /// Runs the client with these arguments.
+    /// Runs its client.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> String {
         run_with(self.command(), arguments)

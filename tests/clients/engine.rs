@@ -23,7 +23,7 @@ impl Engine {
         Engine { name, folder }
     }
 
-    /// The program with its own storage.
+    /// A command of it.
     pub fn command(&self) -> Command {
         let mut command = client(self.name, self.folder.path());
         command.env("CONTAINERS_REGISTRIES_CONF", self.folder.join("registries.conf"));

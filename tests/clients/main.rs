@@ -19,5 +19,6 @@ mod referrers_drill;
 mod regctl;
 mod skopeo;
 mod support;
+mod tls;
 mod trees;
 mod wkg;

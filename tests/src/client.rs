@@ -1,6 +1,9 @@
+use crate::tls::{Trust, Wire};
 use crate::{Request, Response};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a read or a write may make no progress before the test fails.
@@ -9,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One HTTP/1.1 connection that sends exactly the bytes it is told and hides nothing of the answer.
 #[derive(Debug)]
 pub struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
     host: String,
 }
 
@@ -32,11 +35,24 @@ impl Client {
 
     /// Connects, or says why not.
     pub fn try_connect(addr: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
-        stream.set_nodelay(true)?;
+        Ok(Client::over(Wire::Plain(dial(addr)?), addr.to_string()))
+    }
+
+    /// Connects to a socket in the file system, or says why not.
+    pub fn try_local(path: &Path) -> io::Result<Client> {
+        let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Client { reader: BufReader::new(stream), host: addr.to_string() })
+        Ok(Client::over(Wire::Local(stream), "localhost".into()))
+    }
+
+    /// Connects with TLS and shakes hands, or says why not.
+    pub fn try_tls(addr: SocketAddr, trust: &Trust) -> io::Result<Client> {
+        Ok(Client::over(trust.shake_hands(dial(addr)?, addr)?, addr.to_string()))
+    }
+
+    fn over(wire: Wire, host: String) -> Client {
+        Client { reader: BufReader::new(wire), host }
     }
 
     /// Sets how long a read or a write may make no progress; 20 s otherwise.
@@ -48,7 +64,12 @@ impl Client {
 
     /// The socket.
     pub fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().socket()
+    }
+
+    /// What was agreed on, where this is TLS.
+    pub fn session(&self) -> Option<&rustls::ClientConnection> {
+        self.reader.get_ref().session()
     }
 
     /// Sends a request with its body, and reads the answer.
@@ -208,6 +229,14 @@ impl Client {
             None => Err(malformed(format!("a line without CRLF: {:?}", String::from_utf8_lossy(&line)))),
         }
     }
+}
+
+fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// RFC 9112, section 6.3.

@@ -6,27 +6,36 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod answers;
 mod assert;
 mod client;
+mod dialogue;
 mod image;
 mod login;
 mod message;
+mod mutation;
+mod probe;
 mod push;
 mod random;
 mod server;
 mod setup;
+mod tls;
 mod tmpfs;
 mod token;
 
 pub use access::AccessLine;
 pub use assert::{assert_error, assert_errors, eventually};
 pub use client::Client;
+pub use dialogue::converse;
 pub use image::{DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, descriptor, index, noise};
 pub use login::{ALICE, BOB, BOB_LINE, basic, guard, guarded, with_login};
 pub use message::{Request, Response};
+pub use mutation::vary_a_part;
+pub use probe::Probe;
 pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
 pub use random::Random;
 pub use server::Server;
 pub use setup::{Finished, Setup, run};
+pub use tls::{Certificates, Trust};
 pub use tmpfs::Tmpfs;
 pub use token::{SigningKey, now};

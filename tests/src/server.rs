@@ -1,6 +1,7 @@
 use crate::setup::{Place, free_port};
 use crate::{AccessLine, Client, Request, Response, Setup, eventually};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -78,11 +79,12 @@ impl Server {
 
     /// Whether `GET /` is answered.
     fn answers(&self) -> bool {
-        if TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err() {
+        if self.socket().is_none()
+            && TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err()
+        {
             return false;
         }
-        let asked =
-            Client::try_connect(self.addr()).and_then(|mut client| client.try_request(&Request::get("/")));
+        let asked = self.try_client().and_then(|mut client| client.try_request(&Request::get("/")));
         asked.is_ok_and(|response| response.status == 200)
     }
 
@@ -91,9 +93,10 @@ impl Server {
         self.setup.addr(self.port)
     }
 
-    /// `http://host:port`, without a slash at the end.
+    /// `http://host:port` or, with TLS, `https://host:port`, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr())
+        let scheme = if self.setup.trust.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr())
     }
 
     /// The folder of its data: `storage.filesystem.rootdirectory`.
@@ -210,10 +213,25 @@ impl Server {
         found.expect("it has come")
     }
 
-    /// A new connection.
+    /// A new connection, with TLS where the server has that.
     #[track_caller]
     pub fn client(&self) -> Client {
-        Client::connect(self.addr())
+        let addr = self.addr();
+        self.try_client().unwrap_or_else(|error| panic!("cannot connect to {addr}: {error}"))
+    }
+
+    /// A new connection, or why there is none.
+    pub fn try_client(&self) -> io::Result<Client> {
+        match (self.socket(), &self.setup.trust) {
+            (Some(path), _) => Client::try_local(&path),
+            (None, Some(trust)) => Client::try_tls(self.addr(), trust),
+            (None, None) => Client::try_connect(self.addr()),
+        }
+    }
+
+    /// The socket in the file system on which it listens, if that is so.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.setup.socket(&self.place)
     }
 
     /// Sends a request over a connection of its own and reads the answer.

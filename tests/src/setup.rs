@@ -1,3 +1,4 @@
+use crate::{Certificates, Trust};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -17,6 +18,7 @@ pub struct Setup {
     pub(crate) listen: Option<String>,
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
+    pub(crate) trust: Option<Trust>,
 }
 
 impl Default for Setup {
@@ -29,6 +31,7 @@ impl Default for Setup {
             listen: Some("127.0.0.1:{port}".into()),
             root: None,
             under: Vec::new(),
+            trust: None,
         }
     }
 }
@@ -65,6 +68,17 @@ impl Setup {
         self
     }
 
+    /// Listens on a socket in the file system, in the server's own folder.
+    pub fn on_a_socket(&mut self) -> &mut Setup {
+        self.env("REGISTRY_HTTP_NET", "unix").listen("{folder}/socket")
+    }
+
+    /// The socket in the file system, where the server is to listen on one.
+    pub(crate) fn socket(&self, place: &Place) -> Option<PathBuf> {
+        let rest = self.listen.as_deref()?.strip_prefix("{folder}/")?;
+        Some(place.folder.join(rest))
+    }
+
     /// Sets neither the address nor the folder by environment: the configuration file says both.
     pub fn by_file_alone(&mut self) -> &mut Setup {
         self.listen = None;
@@ -80,6 +94,19 @@ impl Setup {
     /// Runs the server under another program, as `["unshare", "--pid", …]`.
     pub fn under(&mut self, program: &[&str]) -> &mut Setup {
         self.under = program.iter().map(OsString::from).collect();
+        self
+    }
+
+    /// Serves with these certificates, to clients that trust them.
+    pub fn tls(&mut self, certificates: &Certificates) -> &mut Setup {
+        self.trust = Some(certificates.trust());
+        self.env("REGISTRY_HTTP_TLS_CERTIFICATE", certificates.file("server.crt").display())
+            .env("REGISTRY_HTTP_TLS_KEY", certificates.file("server.key").display())
+    }
+
+    /// What the clients of the server trust and show, where that is not just its authority.
+    pub fn trust(&mut self, trust: Trust) -> &mut Setup {
+        self.trust = Some(trust);
         self
     }
 
@@ -110,7 +137,9 @@ impl Setup {
         let mut command = self.bare_command();
         command.arg("serve").args(&self.arguments);
         if let Some(listen) = &self.listen {
-            command.env("REGISTRY_HTTP_ADDR", listen.replace("{port}", &port.to_string()));
+            let folder = place.folder.to_str().expect("a temporary folder is UTF-8");
+            let listen = listen.replace("{port}", &port.to_string()).replace("{folder}", folder);
+            command.env("REGISTRY_HTTP_ADDR", listen);
             command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root);
         }
         if let Some(text) = &self.config {

@@ -110,8 +110,8 @@ fn what_this_version_cannot_do_safely_is_refused_at_once_and_named() {
     ] {
         assert_refused(&format!("{FILE}{block}"), key);
     }
-    let tls = format!("{FILE}  tls:\n    certificate: /a\n    key: /b\n");
-    assert_refused(&tls, "http.tls");
+    let letsencrypt = format!("{FILE}  tls:\n    letsencrypt:\n      email: a@example.com\n");
+    assert_refused(&letsencrypt, "http.tls.letsencrypt");
     for storage in ["s3:\n    bucket: a\n    region: b", "inmemory: {}", "azure:\n    accountname: a"] {
         let name = storage.split(':').next().expect("a name");
         assert_refused(&format!("version: 0.1\nstorage:\n  {storage}\n"), name);
@@ -124,7 +124,7 @@ fn the_environment_cannot_ask_for_it_either() {
         ("REGISTRY_AUTH", "silly", "auth"),
         ("REGISTRY_AUTH_SILLY_PATH", "/b", "auth"),
         ("REGISTRY_PROXY_REMOTEURL", "https://registry.example", "proxy"),
-        ("REGISTRY_HTTP_TLS_CERTIFICATE", "/a", "tls"),
+        ("REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL", "a@example.com", "letsencrypt"),
         ("REGISTRY_STORAGE", "s3", "storage"),
         ("REGISTRY_STORAGE_S3_BUCKET", "a", "s3"),
     ] {

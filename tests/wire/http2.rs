@@ -160,3 +160,16 @@ fn an_upload_that_is_refused_early_is_answered_in_full_before_its_stream_ends() 
     assert!(answered && ended, "the stream ended before its answer");
     assert!(String::from_utf8_lossy(&body).contains("DIGEST_INVALID"), "the answer has lost its body");
 }
+
+#[test]
+fn http2_in_clear_text_can_be_switched_off() {
+    for (name, value) in [("REGISTRY_HTTP_H2C_ENABLED", "false"), ("REGISTRY_HTTP_HTTP2_DISABLED", "true")] {
+        let server = Server::with(|s| s.env(name, value));
+        let asked = Command::new("curl")
+            .args(["--http2-prior-knowledge", "--silent", "--max-time", "10", "--output", "/dev/null"])
+            .arg(format!("{}/v2/", server.url()))
+            .status();
+        assert!(!asked.expect("the tests need curl").success(), "{name}={value} has no effect");
+        server.get("/v2/").expect(200);
+    }
+}

@@ -29,9 +29,12 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
         (None, Authorization::Bearer(_)) => return Err(unauthorized("a token is no login")),
         (None, Authorization::Malformed(why)) => return Err(unauthorized(why)),
     };
+    let certificate = policy.certificate(request.client_cert.as_deref());
+    let asker = Asker { certificate: certificate.as_deref(), ..Asker::default() };
     let Some(Unverified { user, password }) = login else {
-        return match policy.access.rules.as_ref().is_some_and(access::Rules::name_anonymous) {
-            true => Ok(signed(policy, bearer, &Asker::default(), &request.scopes)?),
+        let anyone = policy.access.rules.as_ref().is_some_and(access::Rules::name_anonymous);
+        return match anyone || asker.is_known() {
+            true => signed(policy, bearer, &asker, &request.scopes),
             false => Err(unauthorized("")),
         };
     };
@@ -41,7 +44,7 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
     };
     match verdict {
         Ok(Some(Identity { groups })) => {
-            let asker = Asker { user: Some(&user), groups: &groups, certificate: None };
+            let asker = Asker { user: Some(&user), groups: &groups, ..asker };
             signed(policy, bearer, &asker, &request.scopes)
         }
         Ok(None) => Err(unauthorized(refusal::WRONG)),

@@ -9,6 +9,7 @@ mod bindings {
     wit_bindgen::generate!({ world: "pierhead:registry/auth-component", path: "../../wit", generate_all });
 }
 mod bearer;
+mod certificate;
 mod issuer;
 mod policy;
 mod refusal;
@@ -32,11 +33,13 @@ struct Unverified {
 
 /// Decides what can be decided from the question alone.
 fn decide(policy: &Policy, question: &Question) -> Result<Result<Grant, Refusal>, Unverified> {
+    let certificate = policy.certificate(question.client_cert.as_deref());
+    let asker = Asker { certificate: certificate.as_deref(), ..Asker::default() };
     if !policy.can_log_in() {
-        return Ok(policy.permit(question, &Asker::default()));
+        return Ok(policy.permit(question, &asker));
     }
     match Authorization::parse(question.authorization.as_deref()) {
-        Authorization::None => Ok(policy.permit(question, &Asker::default())),
+        Authorization::None => Ok(policy.permit(question, &asker)),
         Authorization::Basic { user, password } if policy.takes_passwords() => {
             Err(Unverified { user, password })
         }
@@ -52,7 +55,9 @@ fn decide(policy: &Policy, question: &Question) -> Result<Result<Grant, Refusal>
 fn verified(policy: &Policy, question: &Question, user: &str, verdict: Verdict) -> Result<Grant, Refusal> {
     match verdict {
         Ok(Some(identity)) => {
-            let asker = Asker { user: Some(user), groups: &identity.groups, certificate: None };
+            let certificate = policy.certificate(question.client_cert.as_deref());
+            let (groups, certificate) = (&identity.groups, certificate.as_deref());
+            let asker = Asker { user: Some(user), groups, certificate };
             policy.permit(question, &asker)
         }
         Ok(None) => Err(policy.unauthorized(question, None, refusal::WRONG)),

@@ -4,7 +4,7 @@ use crate::bearer::{Bearer, Flaw};
 use crate::bindings::exports::pierhead::registry::auth::{self as wit, Challenge, Grant, Question, Refusal};
 use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::registry::types::Readable;
-use crate::refusal;
+use crate::{certificate, refusal};
 use access::{Action, Asker, Glob, Rules, quoted};
 use std::sync::OnceLock;
 
@@ -14,6 +14,8 @@ pub struct Policy {
     pub basic: Option<String>,
     /// How tokens are checked, where they are taken.
     pub bearer: Option<Bearer>,
+    /// Whether the host verifies certificates of clients, and rules say what follows from one.
+    certificates: bool,
     /// What is granted to whom.
     pub access: access::Policy,
 }
@@ -51,8 +53,10 @@ impl Policy {
             Ok(rules) => rules,
             Err(error) => panic!("the setting access: {error}"),
         });
+        // Without rules a certificate opens the connection and no more, as with distribution.
+        let certificates = rules.is_some() && config::get("http.tls.clientcas").as_deref() == Some("true");
         let access = access::Policy { login: basic.is_some() || bearer.is_some(), rules };
-        Policy { basic, bearer, access }
+        Policy { basic, bearer, certificates, access }
     }
 
     /// Whether anyone can prove who they are.
@@ -63,6 +67,11 @@ impl Policy {
     /// Whether a password proves it.
     pub fn takes_passwords(&self) -> bool {
         self.basic.is_some()
+    }
+
+    /// The name in a client's certificate, where rules may speak of it.
+    pub fn certificate(&self, header: Option<&str>) -> Option<String> {
+        header.filter(|_| self.certificates).and_then(certificate::name)
     }
 
     /// Whether they may, and what they are told.

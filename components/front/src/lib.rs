@@ -114,7 +114,7 @@ async fn ask(
 ) -> Result<Grant, Refusal> {
     let question = Question {
         authorization: asked.head.authorization.clone(),
-        client_cert: None,
+        client_cert: asked.head.client_cert.clone(),
         action,
         repository: repository.map(|name| name.as_str().to_owned()),
     };

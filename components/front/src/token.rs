@@ -32,7 +32,7 @@ pub async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refus
         scopes.flat_map(|(_, list)| list.split(' ').map(Into::into).collect::<Vec<String>>()).collect();
     let wanted = TokenRequest {
         authorization: asked.head.authorization.clone().filter(|_| login.is_none()),
-        client_cert: None,
+        client_cert: asked.head.client_cert.clone(),
         login,
         scopes,
     };

@@ -9,22 +9,35 @@ pub(super) use key::{Key, Standing};
 pub(super) use lookup::{choice, find, group, is_list, spells};
 
 use super::value::Kind;
+use super::{ClientAuth, Net, tls};
 use key::{ignored, joined, key, refused, time, unneeded};
 use std::time::Duration;
+
+/// Puts a word's meaning in its place; without one it was another word.
+fn put<T>(slot: &mut T, meaning: Option<T>) -> Result<(), String> {
+    *slot = meaning.ok_or("not one of these")?;
+    Ok(())
+}
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
-/// that the newer name wins.
+/// that the newer name wins, and `http.net` before `http.addr`, whose form it decides.
 pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + auth::KEYS.len() }>(&[SERVER, auth::KEYS]);
 
 const SERVER: &[Key] = &[
     key(
+        "http.net",
+        Kind::Word { put: |c, text| put(&mut c.http.net, Net::parse(text)), words: "tcp or unix" },
+        "tcp",
+        "whether `http.addr` is an address, or the path of a socket in the file system",
+    ),
+    key(
         "http.addr",
         Kind::Address(|c| &mut c.http.addr),
         "127.0.0.1:5000",
-        "where to listen; without a host, on every interface, IPv6 and IPv4",
+        "where to listen; without a host, on every interface, IPv6 and IPv4; with `net: unix`, a path",
     ),
     key(
         "http.host",
@@ -43,6 +56,58 @@ const SERVER: &[Key] = &[
         Kind::Time { slot: |c| &mut c.http.draintimeout, least: Duration::ZERO },
         "30s",
         "how long a stopping server waits for requests in flight; `0` is not at all",
+    ),
+    key(
+        "http.http2.disabled",
+        Kind::Switch(|c| &mut c.http.http2_disabled),
+        "false",
+        "whether HTTP/2 is not spoken, neither with TLS nor without",
+    ),
+    key(
+        "http.h2c.enabled",
+        Kind::Switch(|c| &mut c.http.h2c),
+        "true",
+        "without TLS: whether HTTP/2 is spoken with who begins with it; nobody is upgraded to it",
+    ),
+    key(
+        "http.tls.certificate",
+        Kind::File(|c| &mut c.http.tls.certificate),
+        "",
+        "the certificate, and after it those that lead to a root, in PEM; with it, TLS is spoken and nothing else",
+    ),
+    key("http.tls.key", Kind::File(|c| &mut c.http.tls.key), "", "the certificate's private key, in PEM"),
+    key(
+        "http.tls.minimumtls",
+        Kind::Word {
+            put: |c, text| tls::version(text).map(|version| c.http.tls.minimum = version),
+            words: "tls1.2 or tls1.3",
+        },
+        "tls1.2",
+        "the oldest version of TLS that is spoken",
+    ),
+    key(
+        "http.tls.ciphersuites.*",
+        Kind::Word {
+            put: |c, text| tls::suite(text).map(|suite| c.http.tls.ciphersuites.push(suite)),
+            words: "a cipher suite, as in TLS_AES_128_GCM_SHA256",
+        },
+        "",
+        "the cipher suites that may be used; those of TLS 1.3 all may, unless some of them are named here",
+    ),
+    key(
+        "http.tls.clientcas.*",
+        Kind::Files(|c| &mut c.http.tls.clientcas),
+        "",
+        "certificates, in PEM, one of which must have signed a client's",
+    ),
+    key(
+        "http.tls.clientauth",
+        Kind::Word {
+            put: |c, text| put(&mut c.http.tls.clientauth, tls::client_auth(text)),
+            words: ClientAuth::WORDS,
+        },
+        "require-and-verify-client-cert",
+        "with `clientcas`: what is asked of clients; certificates that are not verified mean nothing",
     ),
     key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
     key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
@@ -203,7 +268,7 @@ const SERVER: &[Key] = &[
         "limits.memory",
         Kind::Size { slot: |c| &mut c.limits.memory, least: 16 * MIB, most: 4096 * MIB },
         "64MiB",
-        "the most memory of one component instance, which serves one request at a time",
+        "the most memory of one component instance, which serves one request at a time; the costliest manifests of 4 MiB need 50MiB",
     ),
     time(
         "limits.computation",
@@ -228,12 +293,11 @@ const SERVER: &[Key] = &[
         meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
     },
     refused(
-        "http.tls",
+        "http.tls.letsencrypt",
         &[],
-        "certificates, client certificates and Let's Encrypt",
-        "remove it and let a proxy in front speak TLS",
+        "certificates that are made by an authority at the start",
+        "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
     ),
-    refused("http.net", &["tcp"], "a socket other than tcp", "use tcp, and http.addr for the address"),
     refused(
         "http.prefix",
         &["/"],
@@ -269,8 +333,6 @@ const SERVER: &[Key] = &[
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("http.headers", &[], "headers for every answer: none are added"),
     ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
-    ignored("http.http2.disabled", &["false"], "HTTP/2 is spoken with who begins with it"),
-    ignored("http.h2c.enabled", &["true"], "HTTP/2 without TLS is spoken with who begins with it"),
     ignored("log.accesslog.disabled", &["false"], "every request is logged"),
     ignored("log.formatter", &[], "the log is for people on a terminal, JSON elsewhere"),
     ignored("log.fields", &[], "fields for every line of the log: none are added"),

@@ -11,6 +11,7 @@ mod judge;
 mod keys;
 mod source;
 mod suggest;
+mod tls;
 mod value;
 mod yaml;
 
@@ -19,6 +20,7 @@ mod tests;
 
 pub use auth::{Auth, AuthKind};
 pub use error::ConfigError;
+pub use tls::{ClientAuth, Tls, TlsVersion};
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -59,7 +61,9 @@ pub struct Config {
 /// `http`: where and how to listen, and how clients see the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// `http.addr` as given; [`Config::listen_addresses`] resolves it.
+    /// `http.net`: what `http.addr` is.
+    pub net: Net,
+    /// `http.addr` as given: a path with [`Net::Unix`], else what [`Config::listen_addresses`] resolves.
     pub addr: String,
     /// `http.host`: the URL that clients use, without a slash at the end. It wins over what a request says.
     pub host: Option<String>,
@@ -67,6 +71,32 @@ pub struct Http {
     pub relativeurls: bool,
     /// `http.draintimeout`: how long a stopping server waits for requests in flight. Zero: not at all.
     pub draintimeout: Duration,
+    /// `http.http2.disabled`: whether HTTP/2 is not spoken.
+    pub http2_disabled: bool,
+    /// `http.h2c.enabled`: whether it is spoken without TLS, unless it is not spoken at all.
+    pub h2c: bool,
+    /// `http.tls`: certificates.
+    pub tls: Tls,
+}
+
+/// What `http.addr` is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Net {
+    /// A host and a port.
+    #[default]
+    Tcp,
+    /// A path, of a socket in the file system.
+    Unix,
+}
+
+impl Net {
+    fn parse(text: &str) -> Option<Net> {
+        match text.to_ascii_lowercase().as_str() {
+            "tcp" => Some(Net::Tcp),
+            "unix" => Some(Net::Unix),
+            _ => None,
+        }
+    }
 }
 
 /// `log`: what is logged.
@@ -223,6 +253,15 @@ impl Config {
         }
         config.warnings = warnings;
         auth::complete(&mut config, &chosen, &given)?;
+        config.http.tls.check(&given)?;
+        if let Some(net) = given.iter().find(|given| given.name == "http.net")
+            && config.http.net == Net::Unix
+            && !given.iter().any(|given| given.name == "http.addr")
+        {
+            let problem =
+                "a socket in the file system needs a path; give http.addr too, as in /run/pierhead.sock";
+            return Err(ConfigError::setting(&net.origin, net.name, problem));
+        }
         let halved = |one: &Platform| one.architecture.is_empty() || one.os.is_empty();
         if let Some(at) = config.validation.platformlist.iter().position(halved) {
             let list = "validation.manifests.indexes.platformlist";
@@ -290,6 +329,9 @@ impl Config {
         if !self.access.0.is_empty() {
             settings.insert("access", self.access.to_string());
         }
+        if self.http.tls.verifies_clients() {
+            settings.insert("http.tls.clientcas", "true".into());
+        }
         if let Some(host) = &self.http.host {
             settings.insert("http.host", host.clone());
         }
@@ -299,7 +341,16 @@ impl Config {
     /// A configuration with nothing in it, to be filled from the table of settings.
     fn blank() -> Config {
         Config {
-            http: Http { addr: String::new(), host: None, relativeurls: false, draintimeout: Duration::ZERO },
+            http: Http {
+                net: Net::default(),
+                addr: String::new(),
+                host: None,
+                relativeurls: false,
+                draintimeout: Duration::ZERO,
+                http2_disabled: false,
+                h2c: false,
+                tls: Tls::default(),
+            },
             log: Log { level: Level::Info },
             storage: Storage {
                 filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },

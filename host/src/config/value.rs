@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Level, Platform, Platforms, address};
+use super::{Config, Level, Net, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +40,10 @@ pub(super) enum Kind {
     Text(Slot<String>),
     /// A word or a list of words, and what each does; of what stands in a list, to which entry.
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
+    /// An entry of a list of files.
+    Files(Slot<Vec<PathBuf>>),
+    /// One of a few words; what it does, or what is wrong with it.
+    Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
     Url(Slot<Option<String>>),
     /// A directory.
@@ -68,11 +72,21 @@ impl Kind {
         let text = value.text.as_str();
         match self {
             Kind::Address(slot) => {
-                address::split(text)?;
+                match config.http.net {
+                    Net::Tcp => drop(address::split(text)?),
+                    Net::Unix => drop(path(text)?),
+                }
                 *slot(config) = text.into();
             }
-            Kind::Url(slot) => *slot(config) = Some(url(text)?),
             Kind::File(slot) => *slot(config) = Some(path(text)?),
+            Kind::Files(slot) => {
+                value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
+                slot(config).push(path(text)?);
+            }
+            Kind::Word { put, words } => {
+                put(config, text).map_err(|problem| format!("{problem}; write {words}"))?;
+            }
+            Kind::Url(slot) => *slot(config) = Some(url(text)?),
             Kind::Maybe(slot) => {
                 let on = unquoted(value).and_then(switch);
                 *slot(config) = Some(on.ok_or("not a switch; write true or false, without quotes")?);
@@ -151,10 +165,11 @@ impl Kind {
     pub(super) fn unit(&self) -> String {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
-            Kind::File(_) => "a file".into(),
             Kind::Maybe(_) => "true or false".into(),
             Kind::Text(_) => "a text".into(),
             Kind::Words { words, .. } => (*words).into(),
+            Kind::File(_) | Kind::Files(_) => "a file".into(),
+            Kind::Word { words, .. } => (*words).into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
             Kind::Level(_) => "error, warn, info or debug".into(),

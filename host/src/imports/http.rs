@@ -6,6 +6,7 @@ use super::bindings::pierhead::host::http::{
 use super::content::Content;
 use super::stream::BodyStream;
 use crate::body::{AnswerBody, RequestBody};
+use crate::connection::CLIENT_CERT;
 use crate::state::{Data, Hooks, Host, Note};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -92,6 +93,7 @@ impl HttpHost for &mut Data {
             x_forwarded_proto: header(headers, FORWARDED_PROTO),
             x_forwarded_host: header(headers, FORWARDED_HOST),
             authorization: header(headers, header::AUTHORIZATION),
+            client_cert: header(headers, CLIENT_CERT),
             content_type: header(headers, header::CONTENT_TYPE),
             content_range: header(headers, header::CONTENT_RANGE),
             content_length,

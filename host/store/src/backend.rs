@@ -127,8 +127,6 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
     /// cheaper when it still holds.
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault>;
-    /// Whether there is something of that name. Nothing is opened, and nothing follows from it but that.
-    fn exists(&self, key: &str) -> Result<bool, Error>;
     /// The whole of a small object; [`Error::Corrupt`] when it has more than `limit` bytes.
     fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault>;
     /// Opens an object.
@@ -136,13 +134,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// The names of the directories in a directory, those after `after`, `limit` at most; `None` when there is no
     /// such directory. Memory is bounded by `limit`.
     fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Option<Listing>, Error>;
-    /// Whether `wanted` says so of the name of any directory in a directory. They are told in no order, and no more of
+    /// Whether any directory in a directory is `wanted` by its name and has something called `file` in it. No more of
     /// them are looked at than need be.
-    fn any(
-        &self,
-        directory: &str,
-        wanted: &mut dyn FnMut(&str) -> Result<bool, Error>,
-    ) -> Result<bool, Error>;
+    fn any(&self, directory: &str, file: &str, wanted: &dyn Fn(&str) -> bool) -> Result<bool, Error>;
     /// Makes units visible in their order and, where `durable`, returns when they survive a crash; a crash before
     /// that leaves a prefix of them. On an error an upload's bytes are still with the upload when its unit is the last;
     /// if the error was in making them survive, none of them are.

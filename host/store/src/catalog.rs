@@ -7,6 +7,9 @@ use names::{Algorithm, Digest, RepositoryName, Tag};
 /// How many names of one directory are looked into at a time.
 const BATCH: usize = 1000;
 
+/// How many of a repository's uploads are looked at when it has nothing else: old ones are removed in time.
+const UPLOADS: usize = 1000;
+
 /// Directories with fewer repositories in them are read anew each time: there are many, and each is soon read.
 const SHORT: usize = 32;
 
@@ -82,29 +85,24 @@ impl Inner {
     /// left of one that was emptied means nothing.
     fn is_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
         for algorithm in Algorithm::ALL {
-            let is_revision = &mut |hex: &str| {
-                let Ok(digest) = [algorithm.as_str(), ":", hex].concat().parse::<Digest>() else {
-                    return Ok(false);
-                };
-                self.backend.exists(&layout::in_directory(&layout::revision(name, &digest), layout::LINK))
-            };
-            if self.backend.any(&layout::revisions(name, algorithm), is_revision)? {
+            let is_digest = |hex: &str| [algorithm.as_str(), ":", hex].concat().parse::<Digest>().is_ok();
+            if self.backend.any(&layout::revisions(name, algorithm), layout::LINK, &is_digest)? {
                 return Ok(true);
             }
         }
-        let is_tag = &mut |tag: &str| {
-            let Ok(tag) = tag.parse::<Tag>() else { return Ok(false) };
-            self.backend.exists(&layout::in_directory(&layout::tag(name, &tag), layout::CURRENT_LINK))
-        };
-        if self.backend.any(&layout::tags(name), is_tag)? {
+        let is_tag = |tag: &str| tag.parse::<Tag>().is_ok();
+        if self.backend.any(&layout::tags(name), layout::CURRENT_LINK, &is_tag)? {
             return Ok(true);
         }
         let uploads = layout::uploads(name);
-        let is_young = &mut |id: &str| {
+        let Some(listing) = self.backend.list(&uploads, None, UPLOADS)? else { return Ok(false) };
+        for id in &listing.names {
             let age = self.upload_age_of(&layout::in_directory(&uploads, id))?;
-            Ok(age.is_some_and(|age| age < self.upload_age))
-        };
-        self.backend.any(&uploads, is_young)
+            if age.is_some_and(|age| age < self.upload_age) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Adds what lies in `directory`, whose name as a repository is `name`, and below it, after `after`, which is

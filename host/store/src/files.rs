@@ -192,14 +192,6 @@ impl Backend for Files {
         Ok(Some(stamp_of(&fd).map_err(|error| Error::new("stat", key, error))?))
     }
 
-    fn exists(&self, key: &str) -> Result<bool, Error> {
-        match rustix::fs::statx(&self.root, key, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
-            Err(error) => Err(Error::new("stat", key, error)),
-        }
-    }
-
     fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault> {
         let Some((fd, stamp)) = self.file(key, wait)? else { return Ok(None) };
         if stamp.size > limit {
@@ -234,13 +226,9 @@ impl Backend for Files {
         Ok(Some(Listing { names, more, stamp }))
     }
 
-    fn any(
-        &self,
-        directory: &str,
-        wanted: &mut dyn FnMut(&str) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    fn any(&self, directory: &str, file: &str, wanted: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
         let Some(fd) = self.directory(directory)? else { return Ok(false) };
-        tree::any(fd, wanted).map_err(|error| Error::new("list", directory, error))?
+        tree::any(fd, file, wanted).map_err(|error| Error::new("list", directory, error))
     }
 
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error> {

@@ -14,11 +14,8 @@ use protocol::manifest::{Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// How many entries are written at a time.
+/// How many entries are written at a time, and how many are read.
 const BATCH: usize = 256;
-
-/// How many names are read at a time.
-const NAMES: usize = 1000;
 
 /// Which of a subject's referrers are wanted.
 #[derive(Clone, Debug)]
@@ -105,6 +102,14 @@ impl Store {
     }
 }
 
+/// Whether a directory is as it was, or still absent.
+fn same(known: &Option<Stamp>, now: &Option<Stamp>) -> bool {
+    match (known, now) {
+        (Some(known), Some(now)) => now.same(known),
+        (known, now) => known.is_none() && now.is_none(),
+    }
+}
+
 fn key(repository: &RepositoryName, query: &ReferrersQuery) -> String {
     let ReferrersQuery { subject, artifact_type, after, limit, room } = query;
     format!("{repository} {subject} {artifact_type:?} {after:?} {limit} {room}")
@@ -175,11 +180,7 @@ impl Inner {
     }
 
     fn unchanged(&self, directory: &str, known: &Option<Stamp>, wait: Wait) -> Result<bool, Fault> {
-        let found = self.backend.stat(directory, known.as_ref(), wait)?;
-        Ok(match (found, known) {
-            (Some(found), Some(known)) => found.same(known),
-            (found, known) => found.is_none() && known.is_none(),
-        })
+        Ok(same(known, &self.backend.stat(directory, known.as_ref(), wait)?))
     }
 
     /// The revisions that were looked at, as the index says, a digest a line.
@@ -196,13 +197,8 @@ impl Inner {
         repository: &RepositoryName,
         stamps: &Stamps,
     ) -> Result<BTreeMap<Digest, Referrer>, Error> {
-        let same = |known: Stamps| {
-            known.iter().zip(stamps).all(|pair| match pair {
-                (Some(known), Some(now)) => now.same(known),
-                (known, now) => known.is_none() && now.is_none(),
-            })
-        };
-        if self.indexed.get(repository.as_str()).is_some_and(same) {
+        let unchanged = |known: Stamps| known.iter().zip(stamps).all(|(known, now)| same(known, now));
+        if self.indexed.get(repository.as_str()).is_some_and(unchanged) {
             return Ok(BTreeMap::new());
         }
         // While manifests are added, but not while one is removed.
@@ -305,7 +301,7 @@ impl Inner {
         after: Option<&str>,
     ) -> Result<Entries, Error> {
         let directory = layout::referrers_of(repository, &query.subject, algorithm);
-        let names = waited(self.names(&directory, after, NAMES, |_| true, 0, Wait::May))?;
+        let names = waited(self.names(&directory, after, BATCH, |_| true, 0, Wait::May))?;
         let last = names.as_ref().filter(|names| names.more).and_then(|names| names.names.last().cloned());
         let listed = names.into_iter().flat_map(|names| names.names);
         // Those that are not on disk, as far as this part of the list goes.

@@ -19,8 +19,9 @@ pub struct Referrer {
 /// What the manifest `bytes` is to its subject; none where it has no subject. `media_type` is the one kept beside the
 /// bytes, where they do not say it.
 pub fn referrer(bytes: &[u8], digest: &Digest, media_type: Option<&str>) -> Option<Referrer> {
-    // Most manifests have none, and need not be read to know it.
-    let mentions = bytes.len() <= MANIFEST_LIMIT && bytes.windows(9).any(|window| window == b"\"subject\"");
+    // Most manifests have none, and need not be read to know it. A key may be written with escapes.
+    let mentions = bytes.len() <= MANIFEST_LIMIT
+        && (bytes.contains(&b'\\') || bytes.windows(9).any(|window| window == b"\"subject\""));
     let document = mentions.then(|| Document::read(bytes).ok()).flatten()?;
     let subject = document.subject()?.digest.clone();
     let artifact_type = document.artifact_type().ok().flatten();
@@ -131,6 +132,13 @@ mod tests {
         untyped.as_object_mut().unwrap().remove("mediaType");
         assert_eq!(of(&untyped, None).unwrap().1["mediaType"], OCI_MANIFEST);
         assert_eq!(of(&untyped, Some("application/x")).unwrap().1["mediaType"], "application/x");
+    }
+
+    #[test]
+    fn a_subject_whose_key_is_written_with_escapes_is_one_too() {
+        let text = image().to_string().replace("subject", "subj\\u0065ct");
+        let found = referrer(text.as_bytes(), &B.parse().unwrap(), None).unwrap();
+        assert_eq!(found.subject.as_str(), A);
     }
 
     #[test]

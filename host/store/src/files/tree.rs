@@ -51,24 +51,24 @@ pub(super) fn list(fd: OwnedFd, after: Option<&str>, limit: usize) -> Result<(Ve
     Ok((first.into_sorted_vec(), more))
 }
 
-/// Whether `wanted` says so of the name of any directory in a directory. Names that are no UTF-8 are none of ours.
-pub(super) fn any<E>(
-    fd: OwnedFd,
-    mut wanted: impl FnMut(&str) -> Result<bool, E>,
-) -> Result<Result<bool, E>, Errno> {
+/// Whether any directory in a directory is `wanted` by its name and has something called `file` in it. Names that are no
+/// UTF-8 are none of ours.
+pub(super) fn any(fd: OwnedFd, file: &str, wanted: &dyn Fn(&str) -> bool) -> Result<bool, Errno> {
     let mut directory = Dir::new(fd)?;
     while let Some(entry) = directory.read() {
         let entry = entry?;
         let Ok(name) = entry.file_name().to_str() else { continue };
-        if matches!(name, "." | "..") || !is_directory(&directory, &entry) {
+        if !wanted(name) || !is_directory(&directory, &entry) {
             continue;
         }
-        match wanted(name) {
-            Ok(false) => {}
-            answer => return Ok(answer),
+        let path = layout::in_directory(name, file);
+        match rustix::fs::statat(directory.fd()?, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => return Ok(true),
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(Ok(false))
+    Ok(false)
 }
 
 fn is_directory(parent: &Dir, entry: &rustix::fs::DirEntry) -> bool {

@@ -1,0 +1,164 @@
+//! The files that `http.tls` names, and what is wrong with them.
+
+use super::client::Unverified;
+use crate::config::{ClientAuth, Tls};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// What is wrong with a file that `http.tls` names.
+#[derive(Debug, thiserror::Error)]
+#[error("{file} ({setting}): {problem}")]
+pub struct TlsError {
+    file: String,
+    setting: &'static str,
+    problem: String,
+}
+
+const CERTIFICATE: &str = "http.tls.certificate";
+const KEY: &str = "http.tls.key";
+const CLIENTCAS: &str = "http.tls.clientcas";
+
+impl TlsError {
+    pub(super) fn new(file: &Path, setting: &'static str, problem: impl Into<String>) -> TlsError {
+        TlsError { file: file.display().to_string(), setting, problem: problem.into() }
+    }
+}
+
+fn read(file: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
+    fs::read(file).map_err(|error| {
+        TlsError::new(file, setting, format!("cannot be read ({error}); name a file that this user may read"))
+    })
+}
+
+fn certificates(file: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = read(file, setting)?;
+    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) if bytes.first() == Some(&0x30) => {
+            let remedy = "binary (DER) where PEM is needed; make it with `openssl x509 -inform der -in FILE -out FILE.pem`";
+            Err(TlsError::new(file, setting, remedy))
+        }
+        Ok(_) => {
+            Err(TlsError::new(file, setting, "there is no certificate in it; write certificates in PEM"))
+        }
+        Err(error) => {
+            Err(TlsError::new(file, setting, format!("not whole PEM ({error}); write the file anew")))
+        }
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let bytes = read(file, KEY)?;
+    let marks = |mark: &str| bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
+    if marks("ENCRYPTED PRIVATE KEY") || marks("Proc-Type: 4,ENCRYPTED") {
+        let remedy = "the key is encrypted, and nobody is there to ask for its password; \
+                      decrypt it with `openssl pkey -in FILE -out FILE.plain`, and let only this user read it";
+        return Err(TlsError::new(file, KEY, remedy));
+    }
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        let problem = match error {
+            pem::Error::NoItemsFound => "there is no private key in it; write the key in PEM".to_owned(),
+            error => format!("not whole PEM ({error}); write the file anew"),
+        };
+        TlsError::new(file, KEY, problem)
+    })
+}
+
+/// The certificate with its chain and its key. Warns of a certificate that clients will refuse.
+pub(super) fn pair(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    let chain = certificates(certificate, CERTIFICATE)?;
+    let signer = provider.key_provider.load_private_key(private_key(key)?).map_err(|error| {
+        let wanted = "make one of RSA (2048 bits or more), of the curves P-256 or P-384, or Ed25519";
+        TlsError::new(key, KEY, format!("not a key that this server can use ({error}); {wanted}"))
+    })?;
+    let pair = CertifiedKey::new(chain, signer);
+    match pair.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+        Err(Error::InconsistentKeys(_)) => {
+            let problem = format!(
+                "not the key of the certificate that {} begins with; name the two that were made together",
+                certificate.display()
+            );
+            return Err(TlsError::new(key, KEY, problem));
+        }
+        Err(error) => return Err(TlsError::new(certificate, CERTIFICATE, unusable(&error))),
+    }
+    if let Some(doubt) = pair.end_entity_cert().ok().and_then(|leaf| doubt(leaf, provider)) {
+        tracing::warn!("{}", TlsError::new(certificate, CERTIFICATE, doubt));
+    }
+    Ok(pair)
+}
+
+fn unusable(error: &Error) -> String {
+    let wanted = "make one of version 3, which names its hosts (subjectAltName)";
+    format!("not a certificate that this server can use ({error}); {wanted}")
+}
+
+/// Why clients will not take a certificate, from its dates. Who signed it is theirs to judge.
+fn doubt(leaf: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<String> {
+    let day = |at: UnixTime| match OffsetDateTime::from_unix_timestamp(at.as_secs() as i64) {
+        Ok(at) => at.date().to_string(),
+        Err(_) => "an unknown day".to_owned(),
+    };
+    let leaf = ParsedCertificate::try_from(leaf).ok()?;
+    // Without a trusted signer the verification always fails; only how is of interest.
+    let verified = verify_server_cert_signed_by_trust_anchor(
+        &leaf,
+        &RootCertStore::empty(),
+        &[],
+        UnixTime::now(),
+        provider.signature_verification_algorithms.all,
+    );
+    match verified {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            Some(format!("expired on {}, and clients will refuse it; renew it", day(not_after)))
+        }
+        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
+            let before = day(not_before);
+            Some(format!(
+                "not valid before {before}, and clients will refuse it; look at this machine's clock"
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// What asks clients for certificates, and verifies them against `http.tls.clientcas`.
+pub(super) fn client_verifier(
+    tls: &Tls,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for file in &tls.clientcas {
+        for certificate in certificates(file, CLIENTCAS)? {
+            roots.add(certificate).map_err(|error| TlsError::new(file, CLIENTCAS, unusable(&error)))?;
+        }
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let builder = match tls.clientauth {
+        ClientAuth::RequireAndVerify => builder,
+        _ => builder.allow_unauthenticated(),
+    };
+    let verifier =
+        builder.build().map_err(|error| TlsError::new(&tls.clientcas[0], CLIENTCAS, error.to_string()))?;
+    Ok(match tls.clientauth {
+        ClientAuth::RequireAndVerify | ClientAuth::VerifyIfGiven => verifier,
+        ClientAuth::Request => Arc::new(Unverified { verifier, required: false }),
+        ClientAuth::RequireAny => Arc::new(Unverified { verifier, required: true }),
+    })
+}

@@ -1,0 +1,84 @@
+//! Certificates change while the server runs: their files are looked at, and read again when they have.
+
+use super::Source;
+use rustls::ServerConfig;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the files are looked at. They are read when they have stayed as they are from one look to the next:
+/// a certificate and its key are rarely replaced in the same moment.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What tells one state of a file from another, links followed: a Kubernetes secret is replaced by turning a
+/// link round, other tools rename, and some write in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    place: (u64, u64),
+    size: u64,
+    changed: [(i64, i64); 2],
+}
+
+impl Mark {
+    fn of(file: &Path) -> Option<Mark> {
+        let metadata = fs::metadata(file).ok()?;
+        Some(Mark {
+            place: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            changed: [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())],
+        })
+    }
+}
+
+/// Files, and the state in which they were last read.
+pub(super) struct Watched {
+    files: Vec<PathBuf>,
+    read: Vec<Option<Mark>>,
+}
+
+impl Watched {
+    /// The files as they are now: to be made before they are read.
+    pub(super) fn new(files: impl IntoIterator<Item = PathBuf>) -> Watched {
+        let files: Vec<PathBuf> = files.into_iter().collect();
+        let read = marks(&files);
+        Watched { files, read }
+    }
+}
+
+fn marks(files: &[PathBuf]) -> Vec<Option<Mark>> {
+    files.iter().map(|file| Mark::of(file)).collect()
+}
+
+/// Looks at the files for as long as the process runs. Connections that there are stay as they are.
+pub(super) fn start(
+    source: Source,
+    mut watched: Watched,
+    sender: watch::Sender<Arc<ServerConfig>>,
+) -> std::io::Result<()> {
+    let look = move || {
+        let mut last = watched.read.clone();
+        loop {
+            std::thread::sleep(INTERVAL);
+            let now = marks(&watched.files);
+            let settled = now == last;
+            last.clone_from(&now);
+            if !settled || now == watched.read {
+                continue;
+            }
+            watched.read = now;
+            match source.load() {
+                Ok(config) => {
+                    sender.send_replace(Arc::new(config));
+                    tracing::info!(
+                        "the certificate was read again: new connections get what is in its files now"
+                    );
+                }
+                Err(error) => tracing::error!("{error}; the certificate that was read before stays in use"),
+            }
+        }
+    };
+    std::thread::Builder::new().name("certificates".into()).spawn(look).map(drop)
+}
