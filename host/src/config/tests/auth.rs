@@ -92,3 +92,51 @@ fn rules_that_name_users_without_auth_warn() {
     let config = load("access: [{who: alice, repositories: a, actions: pull}]\n", &[]).unwrap();
     assert_says(&warnings(&config)[0], &["access.0", "nobody says who they are"]);
 }
+
+#[test]
+fn tokens_of_our_own_are_made_where_a_rule_is_for_everyone_unless_the_configuration_says_otherwise() {
+    let everyone = "access: [{who: anonymous, repositories: a, actions: pull}]\n";
+    let known = "access: [{who: authenticated, repositories: a, actions: pull}]\n";
+    for (rules, issuer, made) in [
+        (everyone, "", true),
+        (everyone, ", issuer: {enabled: false}", false),
+        (known, "", false),
+        (known, ", issuer: {enabled: true}", true),
+        ("", "", false),
+    ] {
+        let config = load(&format!("auth: {{htpasswd: {{path: /p}}{issuer}}}\n{rules}"), &[]).unwrap();
+        let settings = config.settings();
+        assert_eq!(settings.get("auth.issuer.enabled").is_some(), made, "{rules} {issuer}");
+        assert_eq!(settings.contains_key("auth.issuer.service"), made);
+    }
+    assert_eq!(load(everyone, &[]).unwrap().auth.issuer.enabled, Some(false), "nobody has a password");
+    assert_says(
+        &refusal("auth:\n  issuer:\n    enabled: true\n", &[]),
+        &["FILE, line 4", "use it with auth.htpasswd"],
+    );
+    let short = refusal("auth: {htpasswd: {path: /p}, issuer: {expiration: 10s}}\n", &[]);
+    assert_says(&short, &["auth.issuer.expiration", "too short"]);
+}
+
+#[test]
+fn tokens_of_others_reach_the_component_with_all_that_distributions_users_write() {
+    let whole = "realm: https://a/token, service: s, issuer: i, rootcertbundle: /bundle";
+    let config = load(&format!("auth: {{token: {{{whole}}}}}\n"), &[]).unwrap();
+    assert_eq!(config.auth.kind, AuthKind::Token);
+    let settings = config.settings();
+    assert_eq!(settings["auth"], "token");
+    assert_eq!(settings["auth.token.realm"], "https://a/token");
+    assert_eq!(settings["auth.token.signingalgorithms"], "RS256 ES256 EdDSA");
+    assert!(!settings.contains_key("auth.token.autoredirectpath"));
+    let more = "signingalgorithms: [ES256, RS256], autoredirect: true";
+    let settings = load(&format!("auth: {{token: {{{whole}, {more}}}}}\n"), &[]).unwrap().settings();
+    assert_eq!(settings["auth.token.signingalgorithms"], "ES256 RS256");
+    assert_eq!(settings["auth.token.autoredirectpath"], "/auth/token");
+    let rules =
+        format!("auth: {{token: {{{whole}}}}}\naccess: [{{who: a, repositories: a, actions: pull}}]\n");
+    assert_says(&refusal(&rules, &[]), &["access: with auth.token the tokens say", "remove access"]);
+    assert_says(
+        &refusal(&format!("auth: {{token: {{{whole}, signingalgorithms: HS256}}}}\n"), &[]),
+        &["RS256, ES256"],
+    );
+}
