@@ -106,7 +106,7 @@ fn tokens_of_our_own_are_made_where_a_rule_is_for_everyone_unless_the_configurat
     ] {
         let config = load(&format!("auth: {{htpasswd: {{path: /p}}{issuer}}}\n{rules}"), &[]).unwrap();
         let settings = config.settings();
-        assert_eq!(settings.get("auth.issuer.enabled").is_some(), made, "{rules} {issuer}");
+        assert_eq!(settings.contains_key("auth.issuer.enabled"), made, "{rules} {issuer}");
         assert_eq!(settings.contains_key("auth.issuer.service"), made);
     }
     assert_eq!(load(everyone, &[]).unwrap().auth.issuer.enabled, Some(false), "nobody has a password");
