@@ -30,6 +30,7 @@ fn leads_back(route: &Route) {
         Route::Root => "/".to_owned(),
         Route::Version => "/v2/".to_owned(),
         Route::Catalog => location::CATALOG.to_owned(),
+        Route::Token => location::TOKEN.to_owned(),
         Route::Tags(name) => location::tags(name),
         Route::Manifest(name, Reference::Digest(digest)) => location::manifest(name, digest),
         Route::Manifest(name, Reference::Tag(tag)) => format!("/v2/{name}/manifests/{tag}"),
