@@ -11,11 +11,13 @@ from block import Block
 
 CROWDED = "bench/crowded"
 MANY, PUSHES, REQUESTS = 1_000, 20, 20
+# Seconds after which a change is so long ago that what was read since may be remembered.
+SETTLED = 3
 EMPTY, EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
 
 
 class Referrers(Block):
-    """1,000 referrers of a subject: first page and all, by one client; PUT of 20 more, and of 20 first ones"""
+    """1,000 referrers of a subject: first page just after a push, and three seconds later; all; PUT of 20 more, and of 20 first ones"""
 
     name, servers, fresh = "referrers", ("pierhead", "zot", "olareg"), True
 
@@ -24,7 +26,10 @@ class Referrers(Block):
         subject = push_subject(registry, CROWDED, 0)
         for number in range(MANY):
             push_referrer(registry, CROWDED, subject, number)
-        figures = self.list(server, registry, subject[0])
+        path = f"/v2/{CROWDED}/referrers/{subject[0]}"
+        figures = load.again(server, "just pushed", lambda: registry.request("GET", path, 200), REQUESTS)
+        time.sleep(SETTLED)
+        figures |= self.list(server, registry, path)
         subjects = [push_subject(registry, "bench/few", number) for number in range(PUSHES)]
         procfs.settle_disk()
         first, later = [], []
@@ -34,8 +39,7 @@ class Referrers(Block):
         return figures | {"1st push ms": median(first), "1,001st push ms": median(later)}
 
     @staticmethod
-    def list(server, registry, subject):
-        path = f"/v2/{CROWDED}/referrers/{subject}"
+    def list(server, registry, path):
         pages, contents = lists.follow(registry, path)
         found = {entry["digest"] for content in contents for entry in json.loads(content)["manifests"]}
         if len(found) != MANY:

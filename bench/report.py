@@ -53,6 +53,7 @@ FIGURES = (
     Figure("tags, middle 100 of 10,000, ms", "tags10k", "middle ms", 0.2, BOTH, lower=True),
     Figure("tags, last 100 of 10,000, ms", "tags10k", "last ms", 0.2, BOTH, lower=True),
     Figure("tags, peak at 10,000, MiB", "tags10k", "peak at 10,000 MiB", SAME, lower=True, than="peak at 100 MiB"),
+    Figure("referrers, first page just after a push, ms", "referrers", "just pushed ms", 0.5, WITH_REFERRERS, lower=True),
     Figure("referrers, first page of 1,000, ms", "referrers", "first ms", 0.5, WITH_REFERRERS, lower=True),
     Figure("referrers, all 1,000, ms", "referrers", "all ms", None, WITH_REFERRERS, lower=True),
     Figure("referrers, push of the 1,001st, ms", "referrers", "1,001st push ms", 1.5, lower=True, than="1st push ms"),
