@@ -78,8 +78,7 @@ pub async fn catalog(asked: &Asked<'_>, readable: &Readable) -> Result<Answer, R
 }
 
 /// GET of a manifest's referrers: an index, which is empty where there are none, whether or not there is such a
-/// manifest or such a repository. It is no larger than a manifest may be, unless a
-/// single referrer's annotations are.
+/// manifest or such a repository. It is no larger than a manifest may be, unless a single referrer's annotations are.
 pub async fn referrers(
     asked: &Asked<'_>,
     name: &RepositoryName,

@@ -14,18 +14,19 @@ use protocol::range::{parse_chunk_range, received_range};
 
 /// The URL of a path here, as this client has to write it: relative, where the configuration says so.
 pub fn url(asked: &Asked<'_>, path: &str) -> String {
-    match config::get("http.relativeurls").as_deref() {
-        Some("true") if config::get("http.host").is_none() => path.to_owned(),
-        _ => origin(asked) + path,
-    }
+    base(asked, config::get("http.relativeurls").as_deref() == Some("true")) + path
 }
 
 /// What stands before a path in an absolute URL of this registry.
 pub fn origin(asked: &Asked<'_>) -> String {
+    base(asked, false)
+}
+
+fn base(asked: &Asked<'_>, relative: bool) -> String {
     let head = asked.head;
     location::base(&Origin {
         configured: config::get("http.host").as_deref(),
-        relative: false,
+        relative,
         forwarded: head.forwarded.as_deref(),
         x_forwarded_proto: head.x_forwarded_proto.as_deref(),
         x_forwarded_host: head.x_forwarded_host.as_deref(),

@@ -1,8 +1,9 @@
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
+use crate::links::digest_of_name;
 use crate::lists::Names;
 use crate::{Inner, Store, now, waited};
-use names::{Algorithm, Digest, RepositoryName, Tag};
+use names::{Algorithm, RepositoryName, Tag};
 
 /// How many names of one directory are looked into at a time.
 const BATCH: usize = 1000;
@@ -85,7 +86,7 @@ impl Inner {
     /// left of one that was emptied means nothing.
     fn is_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
         for algorithm in Algorithm::ALL {
-            let is_digest = |hex: &str| [algorithm.as_str(), ":", hex].concat().parse::<Digest>().is_ok();
+            let is_digest = |hex: &str| digest_of_name(algorithm, hex).is_some();
             if self.backend.any(&layout::revisions(name, algorithm), layout::LINK, &is_digest)? {
                 return Ok(true);
             }

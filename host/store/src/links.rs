@@ -1,7 +1,7 @@
 use crate::Inner;
 use crate::backend::{Fault, Stamp, Wait};
 use crate::error::Error;
-use names::{Digest, RepositoryName};
+use names::{Algorithm, Digest, RepositoryName};
 use std::sync::Arc;
 
 /// Links longer than this are none.
@@ -86,6 +86,11 @@ impl Inner {
         let small = self.backend.read(&key, MAX_LINK, wait)?;
         Ok(small.and_then(|small| std::str::from_utf8(&small.bytes).ok().map(Arc::from)))
     }
+}
+
+/// The digest that a directory named by its hexadecimal part stands for; `None` where that is none.
+pub(crate) fn digest_of_name(algorithm: Algorithm, hex: &str) -> Option<Digest> {
+    [algorithm.as_str(), ":", hex].concat().parse().ok()
 }
 
 /// Whether a link to `content` can be a hold on `digest`: distribution keeps what it got under a SHA-512 digest by its

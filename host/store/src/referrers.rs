@@ -7,6 +7,7 @@
 
 use crate::backend::{Fault, Source, Stamp, Unit, Wait};
 use crate::error::Error;
+use crate::links::digest_of_name;
 use crate::lists::{After, after};
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
@@ -208,7 +209,7 @@ impl Inner {
         for algorithm in Algorithm::ALL {
             let listing = self.backend.list(&layout::revisions(repository, algorithm), None, usize::MAX)?;
             for hex in listing.into_iter().flat_map(|listing| listing.names) {
-                if let Ok(digest) = [algorithm.as_str(), ":", &hex].concat().parse::<Digest>() {
+                if let Some(digest) = digest_of_name(algorithm, &hex) {
                     there.push_str(digest.as_str());
                     there.push('\n');
                 }
@@ -338,7 +339,7 @@ impl Inner {
         algorithm: Algorithm,
         hex: &str,
     ) -> Result<Option<String>, Error> {
-        let Ok(digest) = [algorithm.as_str(), ":", hex].concat().parse::<Digest>() else { return Ok(None) };
+        let Some(digest) = digest_of_name(algorithm, hex) else { return Ok(None) };
         if waited(self.revision(repository, &digest, Wait::May))?.is_none() {
             return Ok(None);
         }
