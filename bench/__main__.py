@@ -90,6 +90,7 @@ def main():
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)
+    settings.calm = procfs.Calm(settings.work)
     path = os.path.join(settings.out, "results.json")
     results = {"blocks": {}, "versions": {}}
     if os.path.exists(path):
@@ -101,7 +102,7 @@ def main():
         if kind.name not in only:
             continue
         log(f"{kind.name}: {kind.__doc__}")
-        procfs.settle_disk()
+        settings.calm.settle()
         result = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "what": kind.__doc__,
                   "seconds": settings.seconds, "samples": {}}
         run(kind(settings), present, settings,

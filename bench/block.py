@@ -4,7 +4,7 @@ REGISTRIES = ("pierhead", "zot", "distribution", "docker-registry")
 
 
 class Block:
-    """One thing to measure. `settings` holds seconds, work (a scratch folder), minute (seconds of a minute)."""
+    """One thing to measure. `settings` holds seconds, work (a scratch folder), calm (`procfs.Calm`), minute (seconds of a minute)."""
 
     name = ""
     servers = REGISTRIES

@@ -154,20 +154,22 @@ class Upload(Block):
 
     def measure(self, server):
         if server.name == "disk":
-            procfs.settle_disk()
+            self.settings.calm.settle()
             self.file.renew()
+            self.settings.calm.let_go()
             return {"s": server.write(self.file.path)}
         figures = {}
         for chunked, word in ((True, ""), (False, "POST+PUT ")):
-            procfs.settle_disk()
+            self.settings.calm.settle()
             self.file.renew()
             procfs.reset_peak(server.pid)
+            self.settings.calm.let_go()
             before, begin = server.cpu(), time.perf_counter()
             client.push_file(server.url, "bench/push", self.file, chunked)
             figures[word + "s"] = time.perf_counter() - begin
             figures[word + "CPU-s/GB"] = (server.cpu() - before) / (self.file.size / GB)
             figures[word + "peak MiB"] = server.peak()
-        procfs.settle_disk()
+        self.settings.calm.settle()
         return figures
 
 
@@ -185,10 +187,11 @@ class Images(Block):
 
     def measure(self, server):
         seconds = self.settings.seconds
-        procfs.settle_disk()
+        self.settings.calm.settle()
         batch = images.Batch(self.folder("push", server), 700 * seconds)
+        self.settings.calm.let_go()
         push = load.images(server, "push.lua", [batch.list, batch.common], seconds)
-        procfs.settle_disk()
+        self.settings.calm.settle()
         pull_list = os.path.join(self.folder("pull", server), images.PULL)
         load.images(server, "pull.lua", [pull_list], 1)  # into the page cache
         pull = load.images(server, "pull.lua", [pull_list], seconds)
@@ -209,7 +212,7 @@ class Latency(Block):
         push_app(server)
 
     def measure(self, server):
-        procfs.settle_disk()
+        self.settings.calm.settle()
         self.file.renew()
         alone = load.wrk(server, Manifest.path, self.settings.seconds, connections=8)
         stop, pushes, failures = threading.Event(), [], []
@@ -266,7 +269,7 @@ class Memory(Block):
         server.start()
 
     def push_together(self, server):
-        procfs.settle_disk()
+        self.settings.calm.settle()
         files = [client.BigFile(os.path.join(self.settings.work, f"push-{number}"), 64) for number in range(32)]
         pushes = [lambda file=file, number=number: client.push_file(server.url, f"bench/{number % 8}", file, True)
                   for number, file in enumerate(files)]

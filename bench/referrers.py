@@ -31,7 +31,7 @@ class Referrers(Block):
         time.sleep(SETTLED)
         figures |= self.list(server, registry, path)
         subjects = [push_subject(registry, "bench/few", number) for number in range(PUSHES)]
-        procfs.settle_disk()
+        self.settings.calm.settle()
         first, later = [], []
         for number, fresh in enumerate(subjects):  # in turn, so that the disk's moods fall on both
             first.append(push_referrer(registry, "bench/few", fresh, number))

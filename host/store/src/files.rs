@@ -7,6 +7,7 @@ mod commit;
 mod draft;
 mod marks;
 mod staging;
+mod stamp;
 mod tree;
 mod write_behind;
 
@@ -15,17 +16,14 @@ pub(crate) use staging::random_id;
 use crate::backend::{Backend, Draft, DraftError, Fault, Listing, Object, Small, Stamp, Unit, Wait};
 use crate::error::{Error, OpenError};
 use bytes::Bytes;
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
+use stamp::{STAMP, Stamper};
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// How long a file must have been left alone before its times are believed to tell its next change. Generous: clocks
-/// tick every few milliseconds, but some file systems keep times in seconds.
-const SETTLED_AFTER: Duration = Duration::from_secs(2);
+use std::time::SystemTime;
 
 /// How often an open is tried again that the kernel gave up because names were moved meanwhile.
 const OPEN_ATTEMPTS: usize = 100;
@@ -41,6 +39,7 @@ pub(crate) struct Files {
     /// Whether a durable commit syncs.
     fsync: bool,
     staging: staging::Staging,
+    stamps: Stamper,
     unsynced: marks::Unsynced,
 }
 
@@ -53,6 +52,7 @@ impl Files {
             .map_err(|error| OpenError::Open { root: root.to_owned(), source: error.into() })?;
         let probe = rustix::fs::openat2(&fd, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
         Ok(Files {
+            stamps: Stamper::new(&fd),
             root: fd,
             openat2: probe.is_ok(),
             fsync,
@@ -115,28 +115,8 @@ impl Files {
     /// A file open for reading, with its stamp.
     fn file(&self, key: &str, wait: Wait) -> Result<Option<(OwnedFd, Stamp)>, Fault> {
         let Some(fd) = self.open_at(key, OFlags::RDONLY, wait)? else { return Ok(None) };
-        let stamp = stamp_of(&fd).map_err(|error| Error::new("stat", key, error))?;
+        let stamp = self.stamps.of(&fd).map_err(|error| Error::new("stat", key, error))?;
         Ok(Some((fd, stamp)))
-    }
-}
-
-const STAMP: StatxFlags =
-    StatxFlags::INO.union(StatxFlags::SIZE).union(StatxFlags::CTIME).union(StatxFlags::MTIME);
-
-fn stamp_of(fd: impl AsFd) -> Result<Stamp, Errno> {
-    let before = SystemTime::now();
-    Ok(stamp(&rustix::fs::statx(fd, "", AtFlags::EMPTY_PATH, STAMP)?, before))
-}
-
-/// `before`: the time before the question. Asked after it, a delay would pass a file off as settled.
-fn stamp(stat: &rustix::fs::Statx, before: SystemTime) -> Stamp {
-    let changed = (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec);
-    let line = before.checked_sub(SETTLED_AFTER).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    Stamp {
-        size: stat.stx_size,
-        object: (u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor), stat.stx_ino),
-        changed: [changed, (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)],
-        settled: line.is_some_and(|line| changed < (line.as_secs() as i64, line.subsec_nanos())),
     }
 }
 
@@ -179,7 +159,7 @@ impl Backend for Files {
             let before = SystemTime::now();
             match rustix::fs::statx(&self.root, key, AtFlags::empty(), STAMP) {
                 Ok(stat) => {
-                    let stamp = stamp(&stat, before);
+                    let stamp = self.stamps.stamp(&stat, before);
                     if stamp.object == known.object {
                         return Ok(Some(stamp));
                     }
@@ -189,7 +169,7 @@ impl Backend for Files {
             }
         }
         let Some(fd) = self.open_at(key, OFlags::PATH, wait)? else { return Ok(None) };
-        Ok(Some(stamp_of(&fd).map_err(|error| Error::new("stat", key, error))?))
+        Ok(Some(self.stamps.of(&fd).map_err(|error| Error::new("stat", key, error))?))
     }
 
     fn read(&self, key: &str, limit: u64, wait: Wait) -> Result<Option<Small>, Fault> {
@@ -220,7 +200,7 @@ impl Backend for Files {
 
     fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Option<Listing>, Error> {
         let Some(fd) = self.directory(directory)? else { return Ok(None) };
-        let stamp = stamp_of(&fd).map_err(|error| Error::new("stat", directory, error))?;
+        let stamp = self.stamps.of(&fd).map_err(|error| Error::new("stat", directory, error))?;
         let (names, more) =
             tree::list(fd, after, limit).map_err(|error| Error::new("list", directory, error))?;
         Ok(Some(Listing { names, more, stamp }))
@@ -257,10 +237,10 @@ mod tests {
     use super::*;
     use crate::backend::Source;
 
-    struct Directory(std::path::PathBuf);
+    pub(super) struct Directory(pub std::path::PathBuf);
 
     impl Directory {
-        fn new(name: &str) -> Directory {
+        pub fn new(name: &str) -> Directory {
             let path = std::env::temp_dir().join(format!("pierhead-files-{}-{name}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             Directory(path)
@@ -298,25 +278,6 @@ mod tests {
         assert!(read("a/passwd").is_err());
         assert!(files.remove("a/b").unwrap());
         assert!(!files.remove("a/b").unwrap());
-    }
-
-    #[test]
-    fn a_file_is_settled_two_seconds_after_its_last_change() {
-        let directory = Directory::new("settled");
-        let path = directory.0.join("file");
-        std::fs::write(&path, "").unwrap();
-        // An old modification time does not make it so: anyone can set that.
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
-        let stat = rustix::fs::statx(rustix::fs::CWD, &path, AtFlags::empty(), STAMP).unwrap();
-        let changed = UNIX_EPOCH + Duration::new(stat.stx_ctime.tv_sec as u64, stat.stx_ctime.tv_nsec);
-        for (before, settled) in [
-            (changed - Duration::from_secs(3600), false),
-            (changed, false),
-            (changed + Duration::from_millis(1999), false),
-            (changed + Duration::from_millis(2001), true),
-        ] {
-            assert_eq!(stamp(&stat, before).settled, settled, "{:?}", before.duration_since(changed));
-        }
     }
 
     #[test]

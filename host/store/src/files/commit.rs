@@ -5,7 +5,7 @@
 
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, stamp_of, tree};
+use super::{Files, tree};
 use crate::backend::{Backend, Source, Stamp, Unit, Wait};
 use crate::error::Error;
 use bytes::Bytes;
@@ -222,7 +222,7 @@ impl Commit<'_, '_> {
     fn present(&self, key: &str, source: &Source) -> Result<Option<(OwnedFd, Stamp)>, Error> {
         let Some(fd) = self.open(key)? else { return Ok(None) };
         let failed = |error| Error::new("compare", key, error);
-        let stamp = stamp_of(&fd).map_err(failed)?;
+        let stamp = self.files.stamps.of(&fd).map_err(failed)?;
         let bytes = match source {
             Source::Bytes(bytes) => bytes,
             Source::Upload(session) => {

@@ -3,7 +3,7 @@
 use super::commit::FILE_MODE;
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, stamp_of, tree};
+use super::{Files, tree};
 use crate::backend::{Draft, DraftError};
 use crate::error::Error;
 use bytes::Bytes;
@@ -117,14 +117,14 @@ pub(super) fn open(files: &Files, directory: &str) -> Result<Option<Box<dyn Draf
         Err(error) => return Err(Error::new("lock", &key, error).into()),
     }
     let stat = rustix::fs::fstat(&data).map_err(|error| Error::new("stat", &key, error))?;
-    let there = stamp_of(&data).map_err(|error| Error::new("stat", &key, error))?;
     // Finished or cancelled by the one who held the lock before us?
     let now = rustix::fs::statx(&fd, layout::DATA, rustix::fs::AtFlags::SYMLINK_NOFOLLOW, super::STAMP);
-    if stat.st_nlink == 0 || !now.is_ok_and(|now| now.stx_ino == there.object.1) {
+    if stat.st_nlink == 0 || !now.is_ok_and(|now| now.stx_ino == stat.st_ino) {
         return Ok(None);
     }
-    let written_behind = files.fsync.then_some(there.size);
-    Ok(Some(Box::new(FileDraft { data, directory: fd, key, len: there.size, written_behind })))
+    let len = stat.st_size as u64;
+    let written_behind = files.fsync.then_some(len);
+    Ok(Some(Box::new(FileDraft { data, directory: fd, key, len, written_behind })))
 }
 
 impl FileDraft {
@@ -174,7 +174,7 @@ impl Draft for FileDraft {
     fn truncate(&mut self, len: u64) -> Result<(), Error> {
         let failed = |error| Error::new("cut off", &self.key, error);
         // Never longer: a sync that failed has emptied it.
-        let len = len.min(stamp_of(&self.data).map_err(failed)?.size);
+        let len = len.min(rustix::fs::fstat(&self.data).map_err(failed)?.st_size as u64);
         rustix::fs::ftruncate(&self.data, len).map_err(failed)?;
         self.len = len;
         self.written_behind = self.written_behind.map(|at| at.min(len));
