@@ -53,17 +53,29 @@ impl Check {
     /// What a registry with this configuration does with the request.
     ///
     /// # Errors
-    /// When the request names no repository and needs one.
+    /// When the request lacks a repository, or names someone whom such a registry could never know.
     pub fn explain(&self, config: &Config) -> Result<Explained, String> {
         if self.repository.is_none() && self.action != Action::Catalog {
             return Err(format!("--action {} needs a --repository", self.action.as_str()));
         }
+        if config.auth.kind == AuthKind::Token {
+            return Err("with auth.token the token says what may be done, and there are no rules".into());
+        }
+        if self.user.is_some() && config.auth.kind == AuthKind::None {
+            return Err("--user: without auth nobody says who they are".into());
+        }
+        if self.certificate.is_some() && !config.http.tls.verifies_clients() {
+            return Err(
+                "--certificate: clients' certificates are not verified here (http.tls.clientcas)".into()
+            );
+        }
+        let rules = (!config.access.0.is_empty()).then(|| config.access.clone());
         let asker = Asker {
             user: self.user.as_deref(),
             groups: &self.group,
-            certificate: self.certificate.as_deref(),
+            // Without rules a certificate opens the connection and no more.
+            certificate: self.certificate.as_deref().filter(|_| rules.is_some()),
         };
-        let rules = (!config.access.0.is_empty()).then(|| config.access.clone());
         let policy = Policy { login: config.auth.kind != AuthKind::None, rules };
         let repository = self.repository.as_ref().map(RepositoryName::as_str);
         let granted = policy.grants(&asker, Some(self.action), repository);

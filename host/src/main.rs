@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
-use pierhead::{certificate, explain, log, serve};
+use pierhead::{certificate, explain, log, serve, signing};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,6 +39,9 @@ enum Command {
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
+    /// Tell others what they need to verify the tokens of this registry.
+    #[command(subcommand, arg_required_else_help = true)]
+    Issuer(Issuer),
     /// Make certificates for TLS.
     #[command(subcommand, arg_required_else_help = true)]
     Cert(Cert),
@@ -48,6 +51,16 @@ enum Command {
 enum Access {
     /// Say which rule of a configuration grants a request. The exit status is 1 when none does.
     Check(explain::Check),
+}
+
+#[derive(Subcommand)]
+enum Issuer {
+    /// Print the public half of auth.issuer.key as a JSON Web Key Set, which another registry takes as auth.token.jwks.
+    Keys {
+        /// The configuration file, in YAML.
+        #[arg(long, value_name = "FILE", env = config::FILE_VARIABLE)]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -103,6 +116,12 @@ fn explain_access(config: &Config, check: &explain::Check) -> Result<ExitCode, S
     Ok(if explained.granted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn print_keys(config: Option<&Path>) -> Result<ExitCode, String> {
+    let config = configured(config).map_err(|error| error.to_string())?;
+    println!("{}", signing::public_keys(&config.auth.issuer).map_err(|error| error.to_string())?);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn main() -> ExitCode {
     // With RUST_BACKTRACE in the environment every error that wasmtime passes on, those of everyday
     // requests too, would capture a backtrace. This variable outranks it for errors; panics keep theirs.
@@ -116,6 +135,7 @@ fn main() -> ExitCode {
         Command::Serve { config, component } => {
             serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
+        Command::Issuer(Issuer::Keys { config }) => print_keys(config.as_deref()),
         Command::Cert(Cert::SelfSigned { host, out, days }) => {
             let made = make_certificate(&host, &out, days);
             made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())

@@ -1,5 +1,6 @@
 //! The key with which tokens of our own are signed.
 
+use crate::config::Issuer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
@@ -25,6 +26,20 @@ pub enum SigningError {
         /// What the system says.
         source: io::Error,
     },
+    /// No tokens are made.
+    #[error("auth.issuer.enabled: no tokens are made with this configuration; switch it on")]
+    Off,
+    /// There is no key that lasts.
+    #[error("auth.issuer.key: not given, so that each start makes another key; name a file")]
+    Unnamed,
+    /// There is no file yet.
+    #[error(
+        "{path}: is not there yet; the server makes it when it starts for the first time (auth.issuer.key)"
+    )]
+    Missing {
+        /// The file.
+        path: String,
+    },
     /// The file is not such a key.
     #[error(
         "{path}: not an Ed25519 key in PEM; make it with openssl genpkey -algorithm ed25519 (auth.issuer.key)"
@@ -39,6 +54,18 @@ pub enum SigningError {
 pub struct Signer {
     key: SigningKey,
     id: String,
+}
+
+/// What others verify our tokens with, as a JSON Web Key Set.
+///
+/// # Errors
+/// When no tokens are made, or with a key that does not last, or the key cannot be read.
+pub fn public_keys(issuer: &Issuer) -> Result<String, SigningError> {
+    if issuer.enabled != Some(true) {
+        return Err(SigningError::Off);
+    }
+    let path = issuer.key.as_deref().ok_or(SigningError::Unnamed)?;
+    Ok(Signer::read(path)?.public().to_string())
 }
 
 fn made() -> SigningKey {
@@ -67,14 +94,31 @@ impl Signer {
     /// When the file can be neither read nor made, or is no such key.
     pub fn open(path: Option<&Path>) -> Result<Signer, SigningError> {
         let Some(path) = path else { return Ok(Signer::new(made())) };
-        let name = || path.display().to_string();
-        let pem = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+        match Signer::read(path) {
+            Err(SigningError::Missing { path: name }) => {
+                let pem = make(path).map_err(|source| SigningError::File { path: name, source })?;
+                Signer::decode(path, &pem)
+            }
             read => read,
-        };
-        let pem = pem.map_err(|source| SigningError::File { path: name(), source })?;
-        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| SigningError::Key { path: name() })?;
-        Ok(Signer::new(key))
+        }
+    }
+
+    /// The key in this file.
+    ///
+    /// # Errors
+    /// When the file is not there, cannot be read, or is no such key.
+    pub fn read(path: &Path) -> Result<Signer, SigningError> {
+        let name = || path.display().to_string();
+        let pem = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => SigningError::Missing { path: name() },
+            _ => SigningError::File { path: name(), source },
+        })?;
+        Signer::decode(path, &pem)
+    }
+
+    fn decode(path: &Path, pem: &str) -> Result<Signer, SigningError> {
+        let key = SigningKey::from_pkcs8_pem(pem);
+        key.map(Signer::new).map_err(|_| SigningError::Key { path: path.display().to_string() })
     }
 
     fn new(key: SigningKey) -> Signer {

@@ -3,6 +3,8 @@
 use crate::config::Auth;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -34,6 +36,16 @@ pub enum TrustError {
         /// Where it is named.
         setting: &'static str,
     },
+    /// There are more keys than each instance of the component could hold.
+    #[error("{path}: there are {keys} keys in it, and at most {MOST} are taken ({setting})")]
+    TooMany {
+        /// The file.
+        path: String,
+        /// How many.
+        keys: usize,
+        /// Where it is named.
+        setting: &'static str,
+    },
     /// There is not one key that can be used.
     #[error("{path}: no key in it is of a kind for RS256, ES256 or EdDSA ({setting})")]
     Unusable {
@@ -43,6 +55,12 @@ pub enum TrustError {
         setting: &'static str,
     },
 }
+
+/// How many keys are taken of a file. Every instance of the component reads them all.
+const MOST: usize = 1000;
+
+/// What a key has beside its public half (RFC 7518, 6): no component is to see it.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const JWKS: &str = "auth.token.jwks";
 const BUNDLE: &str = "auth.token.rootcertbundle";
@@ -77,7 +95,14 @@ pub fn keys(auth: &Auth) -> Result<String, TrustError> {
             wanted: "certificates in PEM",
             setting: BUNDLE,
         };
-        let chain = Certificate::load_pem_chain(&read(path, BUNDLE)?).map_err(|_| malformed())?;
+        let text = read(path, BUNDLE)?;
+        let chain: Result<Vec<Certificate>, _> = CertificateDer::pem_slice_iter(&text)
+            .map(|der| Certificate::from_der(&der.map_err(|_| malformed())?).map_err(|_| malformed()))
+            .collect();
+        let chain = chain?;
+        if chain.is_empty() {
+            return Err(malformed());
+        }
         let given =
             chain.iter().filter_map(|certificate| jwks(certificate).ok().flatten()).flatten().collect();
         keys.extend(usable(path, BUNDLE, given)?);
@@ -86,7 +111,20 @@ pub fn keys(auth: &Auth) -> Result<String, TrustError> {
 }
 
 /// Those keys that can be used; what is said of the others.
-fn usable(path: &Path, setting: &'static str, keys: Vec<Value>) -> Result<Vec<Value>, TrustError> {
+fn usable(path: &Path, setting: &'static str, mut keys: Vec<Value>) -> Result<Vec<Value>, TrustError> {
+    if keys.len() > MOST {
+        return Err(TrustError::TooMany { path: path.display().to_string(), keys: keys.len(), setting });
+    }
+    let mut secrets = 0;
+    for key in keys.iter_mut().filter_map(Value::as_object_mut) {
+        let members = key.len();
+        key.retain(|name, _| !PRIVATE.contains(&name.as_str()));
+        secrets += usize::from(key.len() < members);
+    }
+    if secrets > 0 {
+        let (path, keys) = (path.display(), secrets);
+        tracing::warn!(%path, keys, "keys with a private part, which nobody needs here and must not get; write the public parts alone ({setting})");
+    }
     let (usable, others): (Vec<Value>, Vec<Value>) = keys
         .into_iter()
         .partition(|key| json!({ "keys": [key] }).to_string().parse::<tokens::Keys>().is_ok());

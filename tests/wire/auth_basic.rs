@@ -37,35 +37,69 @@ fn a_right_password_opens_everything_and_the_log_knows_who_it_was() {
 }
 
 #[test]
-fn a_wrong_password_an_unknown_user_and_a_header_that_cannot_be_read_are_401() {
+fn a_wrong_password_an_unknown_user_and_a_header_that_cannot_be_read_are_401_and_say_what_is_wrong() {
     let server = guarded("");
-    for authorization in [
-        basic("alice", "wrong"),
-        basic("alice", ""),
-        basic("nobody", "wonderland"),
-        basic("Alice", "wonderland"),
-        basic("alice\0", "wonderland"),
-        basic("", "wonderland"),
-        basic("mallory", "wonderland"),
-        "Basic".into(),
-        "Basic ".into(),
-        "Basic ***".into(),
-        "Basic YWxpY2U=".into(),
-        "Basic /////w==".into(),
-        "Bearer".into(),
-        "Bearer abc".into(),
-        "Digest username=\"alice\"".into(),
-        format!("{}, {}", basic("alice", "wonderland"), basic("alice", "wonderland")),
-        "\u{e9}".into(),
+    let right = basic("alice", "wonderland");
+    for (authorization, says) in [
+        (basic("alice", "wrong"), "the name or the password is wrong"),
+        (basic("alice", ""), "the name or the password is wrong"),
+        (basic("nobody", "wonderland"), "the name or the password is wrong"),
+        (basic("Alice", "wonderland"), "the name or the password is wrong"),
+        (basic("alice\0", "wonderland"), "the name or the password is wrong"),
+        (basic("alice", "wonderland\0"), "the name or the password is wrong"),
+        (basic("mallory", "wonderland"), "the name or the password is wrong"),
+        (basic("", "wonderland"), "no name"),
+        ("".into(), "neither Basic nor Bearer"),
+        ("Basic".into(), "no colon"),
+        ("Basic ".into(), "no colon"),
+        ("Basic ***".into(), "not base64"),
+        ("Basic YWxpY2U=".into(), "no colon"),
+        ("Basic /////w==".into(), "not UTF-8"),
+        ("Bearer".into(), "no token"),
+        ("Bearer abc".into(), "takes no tokens"),
+        ("Digest username=\"alice\"".into(), "neither Basic nor Bearer"),
+        ("Negotiate YWxpY2U6d29uZGVybGFuZA==".into(), "neither Basic nor Bearer"),
+        (right[6..].into(), "neither Basic nor Bearer"),
+        (format!("{right}, {right}"), "not base64"),
+        (format!("Bearer abc, {right}"), "takes no tokens"),
+        ("\u{e9}".into(), "neither Basic nor Bearer"),
     ] {
         let response = ask(&server, &authorization);
         assert_error(&response, 401, "UNAUTHORIZED");
-        assert!(
-            response.required("Www-Authenticate").starts_with("Basic realm="),
-            "{authorization}: {response}"
-        );
+        assert_eq!(response.required("Www-Authenticate"), "Basic realm=\"Registry\"", "{authorization}");
+        assert!(response.text().contains(says), "{authorization}: {says} is not in {response}");
     }
-    ask(&server, &basic("alice", "wonderland")).expect(200);
+    let twice =
+        Request::get("/v2/").header("Authorization", right.clone()).header("Authorization", right.clone());
+    assert_error(&server.request(&twice), 401, "UNAUTHORIZED");
+    ask(&server, &right.replace("Basic", "bASIC")).expect(200);
+}
+
+#[test]
+fn headers_in_which_a_proxy_might_name_someone_name_nobody() {
+    let rules = "access: [{who: [alice, \"certificate:alice\", authenticated], repositories: \"**\", actions: \"*\"}]\n";
+    for rules in ["", rules] {
+        let server = guarded(rules);
+        for (name, value) in [
+            ("Pierhead-User", "alice"),
+            ("Pierhead-Identity", "{\"user\":\"alice\"}"),
+            ("Pierhead-Readable", "**"),
+            ("Client-Cert", ":YWxpY2U=:"),
+            ("Client-Cert-Chain", ":YWxpY2U=:"),
+            ("X-Client-Cert", "alice"),
+            ("X-SSL-Client-S-DN", "CN=alice"),
+            ("Remote-User", "alice"),
+            ("X-Remote-User", "alice"),
+            ("X-Forwarded-User", "alice"),
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("Forwarded", "for=127.0.0.1;by=alice;proto=https"),
+            ("Proxy-Authorization", "Basic YWxpY2U6d29uZGVybGFuZA=="),
+            ("Cookie", "user=alice"),
+        ] {
+            let request = Request::get("/v2/a/tags/list").header(name, value);
+            assert_error(&server.request(&request), 401, "UNAUTHORIZED");
+        }
+    }
 }
 
 #[test]

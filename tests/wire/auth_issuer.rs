@@ -2,7 +2,8 @@
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use tests::{
-    ALICE, BOB, Image, Request, Response, Server, assert_error, basic, guard, guarded, run, with_login,
+    ALICE, BOB, Image, Request, Response, Server, assert_error, basic, guard, guarded, push_blob, run,
+    with_login,
 };
 
 const RULES: &str = "access:
@@ -22,6 +23,18 @@ fn text(response: &Response) -> String {
     let body = response.json();
     assert_eq!(body["token"], body["access_token"]);
     body["token"].as_str().unwrap_or_else(|| panic!("no token: {response}")).to_owned()
+}
+
+/// A part of a token.
+fn part(token: &str, at: usize) -> Value {
+    use base64::Engine;
+    let part = token.split('.').nth(at).expect("a part");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+fn claims(token: &str) -> Value {
+    part(token, 1)
 }
 
 fn ask(server: &Server, request: Request, token: &str) -> Response {
@@ -95,7 +108,116 @@ fn a_form_with_a_password_is_as_good_as_a_header_and_other_forms_are_refused() {
         assert_error(&post(form), 400, "UNSUPPORTED");
     }
     assert_error(&post("grant_type=password&username=alice&password=wrong"), 401, "UNAUTHORIZED");
-    assert!(post(&"x".repeat(100_000)).status >= 400);
+    let long = post(&"x".repeat(100_000));
+    assert_error(&long, 413, "UNSUPPORTED");
+    assert!(long.text().contains("the form is longer than 64 KiB"), "{long}");
+}
+
+#[test]
+fn scopes_are_taken_as_clients_write_them_and_what_is_none_grants_nothing() {
+    let server = guarded(RULES);
+    let granted = |query: &str| {
+        let issued = text(&token(&server, query, Some(ALICE)).expect(200));
+        let access = claims(&issued)["access"].as_array().expect("a list").clone();
+        let entry = |access: &Value| {
+            let actions: Vec<&str> =
+                access["actions"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+            format!("{}:{}", access["name"].as_str().expect("a name"), actions.join(","))
+        };
+        access.iter().map(entry).collect::<Vec<_>>().join(" ")
+    };
+    for (query, access) in [
+        ("", ""),
+        ("scope=", ""),
+        ("scope=%20%20repository:team/a:pull%20%20repository:team/b:push%20", "team/a:pull team/b:push"),
+        ("scope=repository:team/a:pull&scope=repository:team/a:pull,push", "team/a:pull team/a:pull,push"),
+        ("scope=repository(plugin):team/a:pull", "team/a:pull"),
+        ("scope=repository:team/a:*", "team/a:pull,push"),
+        ("scope=repository:team/a:delete,*,admin,,pull", "team/a:pull,push"),
+        ("scope=registry:catalog:*", "catalog:*"),
+        ("scope=registry:other:*&scope=registry:catalog", ""),
+        ("scope=repository:*:pull&scope=repository:**:pull&scope=repository:team/*:pull", ""),
+        ("scope=repository:team/../other:pull&scope=repository:TEAM/a:pull", ""),
+        ("scope=repository:team/a%252Fb:pull&scope=repository:team/a%00:pull", ""),
+        ("scope=Repository:team/a:pull&scope=repository:team/a:Pull", ""),
+        ("scope=repository:other/a:pull,push,delete,*", ""),
+    ] {
+        assert_eq!(granted(query), access, "{query}");
+    }
+    let many = |count: usize| {
+        let scopes: Vec<String> =
+            (0..count).map(|number| format!("repository:team/a{number}:pull")).collect();
+        token(&server, &format!("scope={}", scopes.join("%20")), Some(ALICE))
+    };
+    ask(&server, Request::get("/v2/team/a99/tags/list"), &text(&many(100).expect(200))).expect(404);
+    assert_error(&many(101), 400, "UNSUPPORTED");
+    // No token is given that would be refused when it comes back.
+    let long: Vec<String> =
+        (0..100).map(|number| format!("repository:team/{}{number}:pull", "a".repeat(200))).collect();
+    let long = token(&server, &format!("scope={}", long.join("%20")), Some(ALICE));
+    assert_error(&long, 403, "DENIED");
+    assert!(long.text().contains("longer than 16 KiB"), "{long}");
+}
+
+#[test]
+fn a_mount_with_a_token_that_does_not_open_the_source_becomes_an_upload() {
+    let mut server = Server::start();
+    let digest = push_blob(&server, "other/app", b"secret bytes");
+    server.restart_with(|setup| guard(setup, RULES));
+    let scopes = "scope=repository:team/app:pull,push&scope=repository:other/app:pull";
+    let alice = text(&token(&server, scopes, Some(ALICE)).expect(200));
+    for from in ["&from=other/app", "&from=other%2Fapp", ""] {
+        let target = format!("/v2/team/app/blobs/uploads/?mount={digest}{from}");
+        ask(&server, Request::post(&target), &alice).expect(202).required("Docker-Upload-UUID");
+        ask(&server, Request::head(&format!("/v2/team/app/blobs/{digest}")), &alice).expect(404);
+    }
+    for from in ["other%2F..%2Fother/app", "OTHER/app", "/other/app", "other/app%00"] {
+        let target = format!("/v2/team/app/blobs/uploads/?mount={digest}&from={from}");
+        assert_error(&ask(&server, Request::post(&target), &alice), 400, "NAME_INVALID");
+    }
+}
+
+#[test]
+fn another_registry_verifies_tokens_with_the_public_key_alone() {
+    let key = "REGISTRY_AUTH_ISSUER_KEY";
+    let central = Server::with(|setup| guard(setup, RULES).env(key, "{scratch}/issuer.pem"));
+    let config = central.scratch().join("config.yml");
+    let keys = |path: &std::path::Path| {
+        let path = path.to_str().expect("UTF-8").to_owned();
+        run(&["issuer", "keys", "--config", config.to_str().expect("UTF-8")], |setup| setup.env(key, path))
+    };
+    let printed = keys(&central.scratch().join("issuer.pem"));
+    assert_eq!(printed.code, Some(0), "{}", printed.output);
+    assert!(!printed.output.contains("\"d\""), "{}", printed.output);
+    let edge_config = "version: 0.1
+auth:
+  token: {realm: \"https://central.example.com/auth/token\", service: registry, issuer: pierhead, jwks: '{scratch}/keys.json'}
+";
+    let mut edge = Server::start();
+    for name in ["public/app", "other/app"] {
+        Image::oci(1).push(&edge, name, "latest");
+    }
+    edge.restart_with(|setup| setup.file("keys.json", &printed.output).config(edge_config));
+    let scopes = "scope=repository:public/app:pull&scope=registry:catalog:*";
+    let alice = text(&token(&central, scopes, Some(ALICE)).expect(200));
+    ask(&edge, Request::get("/v2/public/app/manifests/latest"), &alice).expect(200);
+    assert_error(&ask(&edge, Request::get("/v2/other/app/manifests/latest"), &alice), 401, "UNAUTHORIZED");
+    let listed = ask(&edge, Request::get("/v2/_catalog"), &alice).expect(200).json();
+    assert_eq!(listed["repositories"], serde_json::json!(["public/app"]));
+    edge.get("/auth/token").expect(404);
+
+    let missing = keys(&central.scratch().join("nowhere.pem"));
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.output.contains("nowhere.pem: is not there yet"), "{}", missing.output);
+    assert!(!central.scratch().join("nowhere.pem").exists());
+    let unnamed = run(&["issuer", "keys", "--config", config.to_str().expect("UTF-8")], |setup| setup);
+    assert!(
+        unnamed.code == Some(1) && unnamed.output.contains("auth.issuer.key: not given"),
+        "{}",
+        unnamed.output
+    );
+    let off = run(&["issuer", "keys"], |setup| setup);
+    assert!(off.code == Some(1) && off.output.contains("no tokens are made"), "{}", off.output);
 }
 
 #[test]
@@ -119,14 +241,9 @@ fn who_is_not_known_gets_no_token_and_is_asked_for_a_password() {
 fn a_token_of_this_registry_is_one_that_others_can_verify() {
     let server = guarded(RULES);
     let issued = text(&token(&server, "scope=repository:public/a:pull", None));
-    let part = |at: usize| -> Value {
-        use base64::Engine;
-        let part = issued.split('.').nth(at).expect("a part");
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64");
-        serde_json::from_slice(&bytes).expect("JSON")
-    };
-    assert_eq!((part(0)["alg"].as_str(), part(0)["typ"].as_str()), (Some("EdDSA"), Some("JWT")));
-    let claims = part(1);
+    let header = part(&issued, 0);
+    assert_eq!((header["alg"].as_str(), header["typ"].as_str()), (Some("EdDSA"), Some("JWT")));
+    let claims = claims(&issued);
     assert!(claims["exp"].is_i64() && claims["nbf"].is_i64(), "{claims}");
     assert_eq!(claims["exp"].as_i64().expect("a time") - claims["iat"].as_i64().expect("a time"), 300);
     assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some("pierhead"), Some("registry")));

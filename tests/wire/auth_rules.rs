@@ -111,6 +111,78 @@ fn a_mount_from_where_one_may_not_pull_becomes_an_upload() {
 }
 
 #[test]
+fn no_method_spelling_or_session_gets_around_the_rules() {
+    let rules = "access:
+  - {who: alice, repositories: \"**\", actions: \"*\"}
+  - {who: bob, repositories: mine, actions: [pull, push, delete]}
+  - {who: anonymous, repositories: public, actions: [pull, push]}
+";
+    let mut server = Server::start();
+    let image = Image::oci(1);
+    image.push(&server, "team/app", "latest");
+    let digest = push_blob(&server, "team/app", b"secret bytes");
+    server.restart_with(|setup| guard(setup, rules).delete_enabled());
+    let begun = server.request(&with_login(Request::post("/v2/team/app/blobs/uploads/"), ALICE)).expect(202);
+    let session = begun.required("Docker-Upload-UUID").to_owned();
+    let upload = format!("/v2/team/app/blobs/uploads/{session}");
+    let (tag, blob) = ("/v2/team/app/manifests/latest", format!("/v2/team/app/blobs/{digest}"));
+    let manifest = format!("/v2/team/app/manifests/{}", image.digest());
+    let mount = format!("/v2/team/app/blobs/uploads/?mount={digest}&from=mine");
+    let whole = format!("/v2/team/app/blobs/uploads/?digest={}", sha256(b"other"));
+    let finish = closing(&upload, &sha256(b"other"));
+    let requests = [
+        ("GET", tag),
+        ("HEAD", tag),
+        ("PUT", tag),
+        ("DELETE", tag),
+        ("GET", &manifest),
+        ("HEAD", &manifest),
+        ("DELETE", &manifest),
+        ("GET", &blob),
+        ("HEAD", &blob),
+        ("DELETE", &blob),
+        ("GET", "/v2/team/app/tags/list"),
+        ("HEAD", "/v2/team/app/tags/list"),
+        ("GET", &format!("/v2/team/app/referrers/{digest}")),
+        ("HEAD", &format!("/v2/team/app/referrers/{digest}")),
+        ("POST", "/v2/team/app/blobs/uploads"),
+        ("POST", &mount),
+        ("POST", &whole),
+        ("GET", &upload),
+        ("HEAD", &upload),
+        ("PATCH", &upload),
+        ("PUT", &finish),
+        ("DELETE", &upload),
+        ("GET", "/v2/%74eam/app/tags/list"),
+        ("GET", "/v2/team/%61pp/blobs/../manifests/latest"),
+        ("GET", "http://localhost/v2/team/app/tags/list"),
+        ("GET", "/v2/team/app/tags/list?repository=mine&n=1"),
+        ("GET", "/v2/_catalog"),
+        ("HEAD", "/v2/_catalog?n=1"),
+    ];
+    for (method, target) in requests {
+        let request = Request::new(method, target).body("other");
+        let known = server.request(&with_login(request.clone(), BOB));
+        assert!([400, 403].contains(&known.status), "{method} {target}: {known}");
+        let anyone = server.request(&request);
+        assert!([400, 401].contains(&anyone.status), "{method} {target}: {anyone}");
+    }
+    // A session belongs to its repository, whoever knows its name.
+    for method in ["GET", "PATCH", "PUT", "DELETE"] {
+        let target = closing(&format!("/v2/mine/blobs/uploads/{session}"), &sha256(b"other"));
+        let response = server.request(&with_login(Request::new(method, &target).body("other"), BOB));
+        assert_error(&response, 404, "BLOB_UPLOAD_UNKNOWN");
+    }
+    server.request(&with_login(Request::put(&finish, "other"), ALICE)).expect(201);
+    for target in [tag, &manifest, &blob] {
+        server.request(&with_login(Request::get(target), ALICE)).expect(200);
+    }
+    // What is asked without a login tells what the path itself does.
+    let options = server.request(&Request::new("OPTIONS", &blob)).expect(200);
+    assert_eq!((options.body.len(), options.required("Allow")), (0, "DELETE, GET, HEAD, OPTIONS"));
+}
+
+#[test]
 fn rules_without_auth_let_everyone_do_what_they_grant_to_everyone_and_nothing_else() {
     let server = Server::with(|setup| {
         setup
@@ -177,6 +249,34 @@ fn the_command_says_which_rule_decides_and_exits_1_when_none_does() {
         let (got, output) = check(arguments);
         assert_eq!(got, Some(code), "{arguments}: {output}");
         assert!(output.contains(says), "{arguments}: {output}");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn the_command_grants_nobody_what_the_server_could_not_know_of_them() {
+    let folder = std::env::temp_dir().join(format!("pierhead-known-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let htpasswd = "auth: {htpasswd: {path: /nowhere}}\n";
+    let token = "auth: {token: {realm: r, service: s, issuer: i, jwks: /nowhere}}\n";
+    let clientcas = "http: {tls: {certificate: /c, key: /k, clientcas: [/ca]}}\n";
+    let rules = "access: [{who: [alice, \"certificate:edge\"], repositories: \"**\", actions: pull}]\n";
+    for (config, who, code, says) in [
+        (format!("{htpasswd}{rules}"), "--certificate edge", 1, "not verified here"),
+        (format!("{htpasswd}{clientcas}{rules}"), "--certificate edge", 0, "granted by access.0"),
+        (format!("{htpasswd}{clientcas}"), "--certificate edge", 1, "refused: it is not known who asks"),
+        (rules.into(), "--user alice", 1, "without auth nobody says who they are"),
+        (htpasswd.into(), "--user alice", 0, "granted: there are no rules"),
+        (token.into(), "--user alice", 1, "with auth.token the token says"),
+    ] {
+        let file = folder.join("config.yml");
+        std::fs::write(&file, format!("version: 0.1\n{config}")).expect("written");
+        let mut arguments = vec!["access", "check", "--config", file.to_str().expect("UTF-8")];
+        arguments.extend(["--repository", "a", "--action", "pull"]);
+        arguments.extend(who.split(' '));
+        let finished = run(&arguments, |setup| setup);
+        assert_eq!(finished.code, Some(code), "{config}: {}", finished.output);
+        assert!(finished.output.contains(says), "{config}: {}", finished.output);
     }
     std::fs::remove_dir_all(&folder).expect("removed");
 }

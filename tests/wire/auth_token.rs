@@ -136,6 +136,8 @@ fn a_token_that_does_not_hold_is_401_invalid_token_and_says_why() {
         (key.token(&changed("exp", json!(now() - 120))), "expired"),
         (key.token(&changed("nbf", json!(now() + 120))), "not valid yet"),
         (key.token(&changed("access", json!("everything"))), "cannot be read"),
+        (key.token_with(&json!({"alg": "EdDSA", "kid": "EdDSA", "crit": ["exp"]}), &good), "cannot be read"),
+        (format!("{0}, Bearer {0}", key.token(&good)), "signature"),
         ("abc".into(), "cannot be read"),
         ("a.b.c".into(), "cannot be read"),
         (key.token(&changed("more", json!("x".repeat(20_000)))), "longer than 16 KiB"),
@@ -146,6 +148,9 @@ fn a_token_that_does_not_hold_is_401_invalid_token_and_says_why() {
         assert!(challenge.ends_with(",scope=\"repository:a:pull\",error=\"invalid_token\""), "{challenge}");
         assert!(response.text().contains(why), "{why}: {response}");
     }
+    let lower =
+        Request::get("/v2/a/tags/list").header("authorization", format!("bEARER  {}", key.token(&good)));
+    server.request(&lower).expect(404);
     let huge = ask(&server, Request::get("/v2/"), &"x".repeat(1 << 20));
     assert!((400..500).contains(&huge.status), "{huge}");
     let list = key.token(&changed("aud", json!(["other.example.com", "registry.example.com"])));
@@ -161,7 +166,10 @@ fn a_bundle_of_certificates_is_trusted_by_every_name_that_issuers_use() {
         let (pem, der) = key.certificate();
         let pem = std::fs::read_to_string(pem).expect("PEM");
         let config = CONFIG.replace("jwks: '{scratch}/keys.json'", "rootcertbundle: '{scratch}/bundle.pem'");
-        let server = Server::with(|setup| setup.file("bundle.pem", &pem).config(&config));
+        // As people put them together: a private key in the same file, and words before and after.
+        let private = std::fs::read_to_string(keys.0.join(format!("{algorithm}.pem"))).expect("PEM");
+        let bundle = format!("The issuer:\n{private}\nsubject=CN = issuer\n{pem}\n\n# the end\n");
+        let server = Server::with(|setup| setup.file("bundle.pem", &bundle).config(&config));
         let header = json!({"alg": algorithm, "x5c": [STANDARD.encode(der)]});
         let token = key.token_with(&header, &claims(pull("a")));
         ask(&server, Request::get("/v2/a/tags/list"), &token).expect(404);
@@ -169,6 +177,55 @@ fn a_bundle_of_certificates_is_trusted_by_every_name_that_issuers_use() {
         let token = key.token_with(&other, &claims(pull("a")));
         assert_error(&ask(&server, Request::get("/v2/a/tags/list"), &token), 401, "UNAUTHORIZED");
     }
+}
+
+#[test]
+fn of_a_set_of_keys_the_public_parts_are_taken_and_a_secret_is_none_of_them() {
+    let keys = Keys::new("mixed");
+    let (first, second) = (keys.key("EdDSA"), keys.key("RS256"));
+    let mut private = first.public();
+    private["d"] = json!("c2VjcmV0IHNlY3JldCBzZWNyZXQ");
+    let secret = json!({"kty": "oct", "kid": "secret", "alg": "HS256", "k": "c2VjcmV0"});
+    let junk = json!({"kty": "EC", "crv": "P-521", "kid": "other", "x5c": ["junk"]});
+    let set = json!({"keys": [private, secret, junk, "junk", null, second.public()]}).to_string();
+    let server = Server::with(|setup| setup.file("keys.json", &set).config(CONFIG));
+    for key in [&first, &second] {
+        ask(&server, Request::get("/v2/a/tags/list"), &key.token(&claims(pull("a")))).expect(404);
+    }
+    for header in [
+        json!({"alg": "HS256", "kid": "secret"}),
+        json!({"alg": "HS256", "kid": "RS256"}),
+        json!({"alg": "RS256", "kid": "secret"}),
+        json!({"alg": "RS256", "kid": "EdDSA"}),
+        json!({"alg": "RS256", "x5c": ["junk"]}),
+    ] {
+        let token = second.token_with(&header, &claims(pull("a")));
+        assert_error(&ask(&server, Request::get("/v2/a/tags/list"), &token), 401, "UNAUTHORIZED");
+    }
+    let log = server.log();
+    assert!(log.contains("keys with a private part") && log.contains("are passed over"), "{log}");
+    assert!(!log.contains("c2VjcmV0"), "{log}");
+}
+
+#[test]
+fn a_thousand_keys_are_taken_and_cost_no_request_its_answer() {
+    let keys = Keys::new("many");
+    let (key, other) = (keys.key("RS256"), keys.key("EdDSA"));
+    let mut many: Vec<Value> = vec![key.public(); 999];
+    many.push(other.public());
+    let set = |keys: &[Value]| json!({ "keys": keys }).to_string();
+    let text = set(&many);
+    let server = Server::with(|setup| setup.file("keys.json", &text).config(CONFIG));
+    ask(&server, Request::get("/v2/a/tags/list"), &other.token(&claims(pull("a")))).expect(404);
+    many.push(key.public());
+    let text = set(&many);
+    let finished = run(&[], |setup| setup.file("keys.json", &text).config(CONFIG));
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished.output.contains("keys.json: there are 1001 keys in it, and at most 1000"),
+        "{}",
+        finished.output
+    );
 }
 
 #[test]
@@ -195,6 +252,9 @@ fn a_configuration_of_tokens_that_lacks_something_does_not_start() {
         ("realm: r, service: s, issuer: i", "auth.token.jwks: not given"),
         (whole, "/nowhere/keys.json: cannot be read"),
         (&format!("{whole}, signingalgorithms: [HS256]"), "write RS256, ES256, EdDSA"),
+        (&format!("{whole}, signingalgorithms: [none]"), "write RS256, ES256, EdDSA"),
+        (&format!("{whole}, autoredirect: true, autoredirectpath: x/token"), "autoredirectpath: not a path"),
+        (&format!("{whole}, autoredirect: true, autoredirectpath: '/\"'"), "autoredirectpath: not a path"),
         ("realm: r, service: s, issuer: i, jwks: /etc/hostname", "not a JSON Web Key Set"),
         ("realm: r, service: s, issuer: i, rootcertbundle: /etc/hostname", "/etc/hostname: "),
     ] {

@@ -13,7 +13,7 @@ mod token;
 pub use claims::{Access, Audience, Claims};
 pub use keys::{Algorithm, Keys, KeysError};
 pub use scope::Scope;
-pub use token::{LEEWAY, TokenError, Trust};
+pub use token::{LEEWAY, LONGEST, TokenError, Trust};
 
 #[cfg(test)]
 mod tests;

@@ -107,6 +107,13 @@ fn a_key_is_found_by_its_name_or_its_certificate_and_by_nothing_that_the_token_b
         (json!({"alg": "None"}), TokenError::Algorithm),
         (json!({"alg": "HS256", "kid": "ed"}), TokenError::Algorithm),
         (json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"]}), TokenError::Malformed),
+        (json!({"alg": "EdDSA", "kid": "ed", "crit": []}), TokenError::Malformed),
+        (json!({"alg": "EdDSA", "kid": 7}), TokenError::Malformed),
+        (json!({"alg": "EdDSA", "kid": "ed\0"}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "kid": "../../dev/null"}), TokenError::UnknownKey),
+        (json!({"alg": "EdDSA", "kid": ""}), TokenError::UnknownKey),
+        (json!({"alg": "eddsa", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "EdDSA", "jku": "https://example.com/keys.json"}), TokenError::UnknownKey),
         (json!({"kid": "ed"}), TokenError::Malformed),
         (json!([]), TokenError::Malformed),
     ] {
@@ -130,6 +137,16 @@ fn issuer_audience_and_times_have_to_fit() {
         ("exp", json!("soon"), TokenError::Malformed),
         ("sub", json!(7), TokenError::Malformed),
         ("access", json!("all"), TokenError::Malformed),
+        ("exp", json!(null), TokenError::Expired),
+        ("exp", json!(-1e308), TokenError::Expired),
+        ("exp", json!("1e999"), TokenError::Malformed),
+        ("nbf", json!(1e308), TokenError::Early),
+        ("nbf", json!([NOW]), TokenError::Malformed),
+        ("iss", json!(null), TokenError::Issuer),
+        ("aud", json!(null), TokenError::Audience),
+        ("aud", json!({"registry": "registry"}), TokenError::Malformed),
+        ("aud", json!(["registry", 7]), TokenError::Malformed),
+        ("aud", json!("registry "), TokenError::Audience),
     ] {
         assert_eq!(trust().verify(&ed(&changed(name, value.clone())), NOW), Err(error), "{name}: {value}");
     }
@@ -139,6 +156,11 @@ fn issuer_audience_and_times_have_to_fit() {
         ("exp", json!(NOW as i64 + 1)),
         ("nbf", json!(NOW + 59.0)),
         ("sub", json!("")),
+        ("sub", json!(null)),
+        ("nbf", json!(null)),
+        ("iat", json!(null)),
+        ("iat", json!(NOW + 1e6)),
+        ("access", json!([{"type": null, "name": null, "actions": null}, {}])),
         ("more", json!({"of": "this"})),
     ] {
         assert!(trust().verify(&ed(&changed(name, value.clone())), NOW).is_ok(), "{name}: {value}");
@@ -149,6 +171,7 @@ fn issuer_audience_and_times_have_to_fit() {
 fn what_is_no_token_is_refused() {
     let whole = ed(&claims());
     let parts: Vec<&str> = whole.split('.').collect();
+    let twice = r#"{"iss":"issuer","aud":"registry","exp":0,"exp":2e9}"#;
     for (text, error) in [
         (String::new(), TokenError::Malformed),
         ("a.b.c".into(), TokenError::Malformed),
@@ -156,12 +179,89 @@ fn what_is_no_token_is_refused() {
         (format!("{}.{}.", parts[0], parts[1]), TokenError::Signature),
         (format!("{whole}.x"), TokenError::Malformed),
         (format!("{whole}="), TokenError::Malformed),
+        (format!(" {whole}"), TokenError::Malformed),
+        (format!("{whole}, Bearer {whole}"), TokenError::Signature),
+        (format!("{}=.{}.{}", parts[0], parts[1], parts[2]), TokenError::Malformed),
+        (format!("{}.{}.+{}", parts[0], parts[1], &parts[2][1..]), TokenError::Malformed),
+        (format!("{}.{}.{}", parts[0], encoded(twice), parts[2]), TokenError::Signature),
         (format!("{}.{}.{}", parts[0], encoded(b"{}"), parts[2]), TokenError::Signature),
         ("x".repeat(1 << 20), TokenError::TooLong),
         (format!("{}.{}", "[".repeat(5000), "."), TokenError::Malformed),
         (format!("{}..", encoded("[".repeat(10_000))), TokenError::Malformed),
     ] {
         assert_eq!(trust().verify(&text, NOW), Err(error), "{:.60}", text);
+    }
+}
+
+/// A token whose claims are this text, signed with Ed25519.
+fn raw(claims: &str) -> String {
+    let header = encoded(json!({"alg": "EdDSA", "kid": "ed"}).to_string());
+    let signed = format!("{header}.{}", encoded(claims));
+    let signature = ed25519().sign(signed.as_bytes());
+    format!("{signed}.{}", encoded(signature.to_bytes()))
+}
+
+#[test]
+fn claims_that_are_there_twice_or_are_no_numbers_are_refused() {
+    for claims in [
+        r#"{"iss":"issuer","aud":"registry","exp":0,"exp":2e9}"#,
+        r#"{"iss":"issuer","aud":"other","aud":"registry","exp":2e9}"#,
+        r#"{"iss":"issuer","aud":"registry","exp":1e999}"#,
+        r#"{"iss":"issuer","aud":"registry","exp":NaN}"#,
+        r#"{"iss":"issuer","aud":"registry","exp":2e9} {}"#,
+        "\u{feff}{}",
+    ] {
+        assert_eq!(trust().verify(&raw(claims), NOW), Err(TokenError::Malformed), "{claims}");
+    }
+    assert!(trust().verify(&raw(r#"{"iss":"issuer","aud":"registry","exp":2e9}"#), NOW).is_ok());
+}
+
+#[test]
+fn a_public_key_is_no_secret_for_hmac_and_the_key_in_a_token_is_not_looked_at() {
+    use hmac::{Hmac, KeyInit, Mac};
+    let public = ed25519().verifying_key();
+    for (algorithm, secret) in
+        [("HS256", public.as_bytes().to_vec()), ("HS256", encoded(public.as_bytes()).into())]
+    {
+        let signed = format!(
+            "{}.{}",
+            encoded(json!({"alg": algorithm, "kid": "ed"}).to_string()),
+            encoded(claims().to_string())
+        );
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&secret).expect("a key");
+        mac.update(signed.as_bytes());
+        let token = format!("{signed}.{}", encoded(mac.finalize().into_bytes()));
+        assert_eq!(trust().verify(&token, NOW), Err(TokenError::Algorithm));
+    }
+    // The key that a stranger brings along and signs with is taken for nothing but a name.
+    let stranger = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
+    let jwk = json!({"kid": "ed", "kty": "OKP", "crv": "Ed25519", "x": encoded(stranger.verifying_key().as_bytes())});
+    let header = json!({"alg": "EdDSA", "jwk": jwk}).to_string();
+    let signed = format!("{}.{}", encoded(header), encoded(claims().to_string()));
+    let token = format!("{signed}.{}", encoded(stranger.sign(signed.as_bytes()).to_bytes()));
+    assert_eq!(trust().verify(&token, NOW), Err(TokenError::Signature));
+}
+
+#[test]
+fn keys_and_signatures_that_hold_for_anything_hold_for_nothing() {
+    // Points of small order: under such a key a signature of zeros would hold for every message.
+    let identity = [&[1_u8][..], &[0; 31]].concat();
+    let order_two = [&[0xec_u8][..], &[0xff; 30], &[0x7f]].concat();
+    for point in [identity, order_two, vec![0; 32]] {
+        let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": encoded(&point)}]});
+        let Ok(keys) = keys.to_string().parse() else { continue };
+        let trust = Trust { keys, ..trust() };
+        let header = encoded(json!({"alg": "EdDSA", "kid": "ed"}).to_string());
+        for r in [&point, &[&[1_u8][..], &[0; 31]].concat()] {
+            let signature = [r.as_slice(), &[0; 32]].concat();
+            let token = format!("{header}.{}.{}", encoded(claims().to_string()), encoded(signature));
+            assert_eq!(trust.verify(&token, NOW), Err(TokenError::Signature));
+        }
+    }
+    let header = encoded(json!({"alg": "ES256", "kid": "p"}).to_string());
+    for signature in [vec![], vec![0; 64], vec![0xff; 64], vec![1; 63], vec![1; 65], vec![0x30; 70]] {
+        let token = format!("{header}.{}.{}", encoded(claims().to_string()), encoded(signature));
+        assert_eq!(trust().verify(&token, NOW), Err(TokenError::Signature));
     }
 }
 

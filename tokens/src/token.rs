@@ -10,8 +10,8 @@ use std::fmt;
 /// By how many seconds clocks may differ: distribution's.
 pub const LEEWAY: f64 = 60.0;
 
-/// The longest token that is looked at.
-const LONGEST: usize = 16 << 10;
+/// The longest token that is looked at, in bytes.
+pub const LONGEST: usize = 16 << 10;
 
 /// Why a token does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

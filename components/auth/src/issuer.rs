@@ -9,10 +9,7 @@ use crate::policy::Policy;
 use crate::refusal;
 use access::{Action, Asker, Authorization};
 use names::RepositoryName;
-use tokens::{Access, Audience, Claims, Scope};
-
-/// How many scopes a token may have.
-const SCOPES: usize = 100;
+use tokens::{Access, Audience, Claims, LONGEST, Scope};
 
 /// How long a token holds where nothing says it.
 const EXPIRATION: u32 = 300;
@@ -55,8 +52,7 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
 fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]) -> Result<Token, Refusal> {
     let expires_in = config::get("auth.issuer.expiration").and_then(|seconds| seconds.parse().ok());
     let expires_in = expires_in.unwrap_or(EXPIRATION);
-    let access: Vec<Access> =
-        scopes.iter().take(SCOPES).filter_map(|scope| granted(policy, asker, scope)).collect();
+    let access: Vec<Access> = scopes.iter().filter_map(|scope| granted(policy, asker, scope)).collect();
     let lists = access.iter().any(|access| access.kind == "registry");
     let now = now();
     let claims = Claims {
@@ -71,6 +67,11 @@ fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]
     };
     let claims = serde_json::to_string(&claims).expect("claims are JSON");
     match signer::sign(&claims) {
+        // It would be refused when it comes back.
+        Some(text) if text.len() > LONGEST => Err(refusal::denied(
+            asker.name(),
+            "a token for all of this would be longer than 16 KiB: ask for less",
+        )),
         Some(text) => Ok(Token { text, expires_in }),
         None => Err(refusal::denied(None, "no tokens are made here")),
     }

@@ -41,8 +41,9 @@ pub enum OpenError {
 /// How often it is looked at whether the file has changed, in milliseconds.
 const EVERY: u64 = 1000;
 
-/// What changes when a file does, or when another takes its place.
-type Version = (u64, u64, i64, i64);
+/// What changes when a file does, or when another takes its place. Its size tells apart what is written within one tick of
+/// the clock.
+type Version = (u64, u64, u64, i64, i64);
 
 pub struct File {
     path: PathBuf,
@@ -127,7 +128,7 @@ impl File {
 }
 
 fn version(file: Metadata) -> Version {
-    (file.dev(), file.ino(), file.ctime(), file.ctime_nsec())
+    (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec())
 }
 
 fn parse(path: &Path, text: &[u8]) -> Users {

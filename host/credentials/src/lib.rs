@@ -21,7 +21,7 @@ use htpasswd::Entry;
 use remembered::Remembered;
 use sha2::Sha256;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -137,6 +137,36 @@ impl Credentials {
     }
 }
 
+/// What those are told who wait for one password, in any case: also when it was never hashed.
+struct Answer {
+    inner: Arc<Inner>,
+    mark: Mark,
+    verdict: Verdict,
+}
+
+impl Answer {
+    fn is(mut self, verdict: Verdict) {
+        self.verdict = verdict;
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        for waiting in lock(&self.inner.waiting).remove(&self.mark).unwrap_or_default() {
+            // Who no longer waits has gone away.
+            let _ = waiting.send(self.verdict.clone());
+        }
+    }
+}
+
+/// As much of an address as a client cannot choose: whoever has one of IPv6 has 2^64 of them (RFC 6177).
+fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        four => four,
+    }
+}
+
 impl Inner {
     fn mark(&self, user: &str, password: &str) -> Mark {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length fits");
@@ -160,7 +190,7 @@ impl Inner {
 
     /// Under what the failures of a user from an address are counted: as long as a name may be, as short is this.
     fn failing(&self, user: &str, from: IpAddr) -> Mark {
-        self.mark(user, &format!("\0{from}"))
+        self.mark(user, &format!("\0{}", network(from)))
     }
 
     /// Has the password hashed, or waits with those for whom it is being hashed.
@@ -183,18 +213,13 @@ impl Inner {
             lock(&self.failures).add(&failing, Instant::now()).map_err(Unanswered::TooMany)?;
             waiting.insert(mark, vec![sender]);
         }
-        let inner = self.clone();
-        let queued = self.hashing.queue(move || {
-            let verdict = inner.hash(&mark, &failing, &user, &password, from);
-            for waiting in lock(&inner.waiting).remove(&mark).unwrap_or_default() {
-                // Who no longer waits has gone away.
-                let _ = waiting.send(verdict.clone());
-            }
+        let answer = Answer { inner: self.clone(), mark, verdict: Err(Unanswered::Unavailable) };
+        let queued = self.hashing.queue(network(from), move || {
+            let verdict = answer.inner.hash(&mark, &failing, &user, &password, from);
+            answer.is(verdict);
         });
         if !queued {
-            lock(&self.waiting).remove(&mark);
             lock(&self.failures).forgive(&failing);
-            return Err(Unanswered::Unavailable);
         }
         Ok(receiver)
     }

@@ -120,6 +120,40 @@ fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
 }
 
 #[test]
+fn an_address_of_ipv6_counts_with_its_network_and_one_of_ipv4_for_itself_however_it_is_written() {
+    let parse = |text: &str| text.parse::<IpAddr>().expect("an address");
+    for (address, counts_as) in [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+    ] {
+        assert_eq!(network(parse(address)), parse(counts_as));
+    }
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let credentials = folder.open();
+    let from = |last: usize| parse(&format!("2001:db8::{last}"));
+    for number in 1..=3 {
+        assert_eq!(wait(credentials.verify("alice".into(), number.to_string(), from(number))), Ok(None));
+    }
+    let fourth = wait(credentials.verify("alice".into(), "secret".into(), from(4)));
+    assert!(matches!(fourth, Err(Unanswered::TooMany(_))), "{fourth:?}");
+}
+
+#[test]
+fn whoever_waits_for_a_password_that_is_never_hashed_is_told_so() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let Credentials(inner) = folder.open();
+    let (sender, receiver) = oneshot::channel();
+    let mark = [7; 32];
+    lock(&inner.waiting).insert(mark, vec![sender]);
+    drop(Answer { inner: inner.clone(), mark, verdict: Err(Unanswered::Unavailable) });
+    assert_eq!(wait(receiver), Ok(Err(Unanswered::Unavailable)));
+    assert!(lock(&inner.waiting).is_empty());
+}
+
+#[test]
 fn one_password_asked_for_many_times_at_once_counts_as_one() {
     let folder = Folder::new();
     folder.write(&[("alice", "secret")]);

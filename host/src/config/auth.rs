@@ -172,6 +172,11 @@ pub(super) fn action(rules: &mut Rules, at: usize, text: &str) -> Result<(), Str
     Ok(())
 }
 
+/// Whether a text may stand after the name of this registry in a URL, and in the quotes of a challenge.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>^`{|}".contains(&b))
+}
+
 /// What the chosen kind needs and is not given, or is given and goes with no rules.
 fn lacking(config: &Config) -> Option<(&'static str, &'static str)> {
     let (auth, token) = (&config.auth, &config.auth.token);
@@ -194,6 +199,10 @@ fn lacking(config: &Config) -> Option<(&'static str, &'static str)> {
         AuthKind::Token if token.jwks.is_none() && token.rootcertbundle.is_none() => {
             Some(("auth.token.jwks", "not given, nor is auth.token.rootcertbundle; write a file of keys"))
         }
+        AuthKind::Token if token.autoredirect && !is_path(&token.autoredirectpath) => Some((
+            "auth.token.autoredirectpath",
+            "not a path of a URL; write one as /auth/token, from its slash on",
+        )),
         AuthKind::Token if !config.access.0.is_empty() => {
             Some(("access", "with auth.token the tokens say what may be done; remove access"))
         }

@@ -149,6 +149,16 @@ fn chosen_by(key: &'static keys::Key, setting: &Setting) -> Result<Option<Chosen
 /// all others are unknown.
 fn judge_unknown(setting: &Setting) -> Result<Option<String>, ConfigError> {
     let nothing = matches!(setting.value, Value::Null | Value::Empty);
+    let rules = match setting.path.as_slice() {
+        [access] => access == "access" && setting.value == Value::Empty,
+        [access, _] => access == "access" && nothing,
+        _ => false,
+    };
+    if rules {
+        // Without rules whoever is known may do everything: nobody says that with a list in which there are none.
+        let problem = "no rule; write who, repositories and actions, or leave access out to let whoever is logged in do everything";
+        return Err(ConfigError::setting(&setting.origin, setting.name(), problem));
+    }
     if !nothing {
         refuse_group(setting)?;
     } else if !keys::group(&setting.path).is_empty() {

@@ -18,7 +18,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use auth::{Auth, AuthKind};
+pub use auth::{Auth, AuthKind, Issuer};
 pub use error::ConfigError;
 pub use tls::{ClientAuth, Tls, TlsVersion};
 

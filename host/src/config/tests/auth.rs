@@ -63,7 +63,7 @@ fn rules_are_a_list_by_file_and_by_variables() {
         ("REGISTRY_ACCESS_1_ACTIONS", "*"),
     ]);
     assert_eq!(by_variables.unwrap().access, by_file.access);
-    assert!(!load("access: []\n", &[]).unwrap().settings().contains_key("access"));
+    assert!(!load("access:\n", &[]).unwrap().settings().contains_key("access"));
 }
 
 #[test]
@@ -85,6 +85,20 @@ fn a_rule_that_is_not_whole_or_says_more_than_rules_do_is_refused_with_its_line(
     }
     let message = refusal("", &[("REGISTRY_ACCESS_1_WHO", "a"), ("REGISTRY_ACCESS_1_ACTIONS", "pull")]);
     assert_says(&message, &["access.0: not a whole rule"]);
+}
+
+#[test]
+fn a_list_in_which_there_are_no_rules_does_not_open_everything() {
+    for access in ["[]", "{}", "[{}]", "[[]]", "\n-", "[~]", "[{who: a, repositories: a, actions: pull}, {}]"]
+    {
+        let message = refusal(&format!("auth: {{htpasswd: {{path: /p}}}}\naccess: {access}\n"), &[]);
+        assert_says(&message, &["FILE, line ", "access", "no rule; write who"]);
+    }
+    let narrowed = load(
+        "access: [{who: [alice, bob], repositories: \"**\", actions: \"*\"}]\n",
+        &[("REGISTRY_ACCESS_0_WHO", "carol"), ("REGISTRY_ACCESS_0_REPOSITORIES", "a")],
+    );
+    assert_eq!(narrowed.unwrap().access.to_string(), "carol\ta\tpull,push,delete,catalog\n");
 }
 
 #[test]
