@@ -1,7 +1,8 @@
 //! One connection: HTTP/1.1 or HTTP/2, request by request.
 
 use crate::body::{AnswerBody, AnswerError, RequestBody};
-use crate::config::Limits;
+use crate::config::{Headers, Limits, Proxies};
+use crate::forwarded;
 use crate::io::{Io, Patience, Transport};
 use crate::log::{AccessLine, RequestId};
 use crate::pool::{Answer, Pool};
@@ -73,6 +74,10 @@ pub struct Core {
     pub tls: Option<Acceptor>,
     /// Whether HTTP/2 is spoken without TLS with who begins with it.
     pub h2c: bool,
+    /// Who may say for whom it asks.
+    pub proxies: Proxies,
+    /// What every answer has.
+    pub headers: Headers,
     /// The number of the next request: distinct over cores, and most likely over restarts.
     pub next_request: Cell<u64>,
 }
@@ -92,6 +97,8 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 /// What is known of whoever sends the requests of a connection.
 struct Client {
     peer: Peer,
+    /// Whether it may say for whom it asks.
+    proxy: bool,
     tls: bool,
     /// The value of Client-Cert.
     certificate: Option<HeaderValue>,
@@ -106,9 +113,10 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = &core.limits;
+    let proxy = forwarded::believes(&core.proxies, &peer);
     let (transport, http2, client) = match &core.tls {
         None => {
-            let client = Client { peer, tls: false, certificate: None };
+            let client = Client { peer, proxy, tls: false, certificate: None };
             (Transport::Plain(socket), core.h2c, client)
         }
         Some(tls) => {
@@ -117,7 +125,8 @@ pub async fn serve(
                 _ = stop.wait_for(|stop| *stop) => None,
             };
             let Some(Accepted { stream, http2, client }) = accepted else { return };
-            (Transport::Tls(Box::new(stream)), http2, Client { peer, tls: true, certificate: client })
+            let client = Client { peer, proxy, tls: true, certificate: client };
+            (Transport::Tls(Box::new(stream)), http2, client)
         }
     };
     let patience = Patience { opening: limits.headertimeout, linger: limits.lingertime };
@@ -172,10 +181,15 @@ impl Core {
         let id = RequestId(id);
         let (mut head, incoming) = request.into_parts();
         let body = (!incoming.is_end_stream()).then(|| RequestBody::new(incoming, self.limits.idletimeout));
+        let asker = match client.proxy {
+            true => forwarded::client(&self.proxies, &head.headers),
+            false => None,
+        };
         let line = AccessLine::wanted().then(|| {
             Box::new(AccessLine {
                 id,
                 remote: client.peer,
+                client: asker,
                 begun: Instant::now(),
                 method: head.method.clone(),
                 note: None,
@@ -195,7 +209,8 @@ impl Core {
             Some(_) => {
                 certify(&mut head.headers, client.certificate.as_ref());
                 let head = http::Request::from_parts(head, ());
-                self.pool.handle(id.0, client.peer.ip(), client.tls, head, body.clone()).await
+                let from = asker.unwrap_or_else(|| client.peer.ip());
+                self.pool.handle(id.0, from, client.tls, head, body.clone()).await
             }
         };
         let Answer { response, note } = answer.unwrap_or_else(|error| {
@@ -206,6 +221,7 @@ impl Core {
         if head.status.is_server_error() {
             head.headers.insert("x-request-id", HeaderValue::try_from(id.to_string()).expect("hexadecimal"));
         }
+        self.headers.add_to(&mut head.headers);
         if let Some(rest) = body.as_ref().and_then(RequestBody::take_rest) {
             // The client may still be sending what nobody reads. It gets its answer all the same: the
             // connection is closed in halves then (see `Io`).

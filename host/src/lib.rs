@@ -10,6 +10,7 @@ pub mod config;
 pub mod connection;
 pub mod engine;
 pub mod explain;
+mod forwarded;
 mod imports;
 pub mod io;
 pub mod listener;

@@ -5,6 +5,7 @@ use crate::socket::Peer;
 use crate::state::Note;
 use std::fmt;
 use std::io::IsTerminal;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -47,6 +48,8 @@ pub struct AccessLine {
     pub id: RequestId,
     /// Who asked.
     pub remote: Peer,
+    /// The address of the client for which a trusted proxy asked.
+    pub client: Option<IpAddr>,
     /// When.
     pub begun: Instant,
     /// How.
@@ -74,6 +77,10 @@ impl AccessLine {
     /// Writes the line.
     pub fn write(&self) {
         let note = self.note.as_ref();
+        let (remote, proxy): (&dyn fmt::Display, _) = match &self.client {
+            Some(client) => (client, Some(tracing::field::display(&self.remote))),
+            None => (&self.remote, None),
+        };
         let duration: Duration = self.begun.elapsed();
         tracing::info!(
             target: ACCESS,
@@ -88,7 +95,8 @@ impl AccessLine {
             received = self.received,
             duration_ms = duration.as_micros() as f64 / 1000.0,
             request = %self.id,
-            remote = %self.remote,
+            remote = %remote,
+            proxy,
             complete = self.complete,
             "request"
         );

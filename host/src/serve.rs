@@ -126,7 +126,9 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
             patience: limits.headertimeout,
             linger: limits.lingertime,
         });
-        let h2c = config.http.h2c && !config.http.http2_disabled;
+        let http = &config.http;
+        let h2c = http.h2c && !http.http2_disabled;
+        let (proxies, headers) = (http.trustedproxies.clone(), http.headers.clone());
         std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
             let core = Core {
                 pool: Rc::new(Pool::new(blueprint)),
@@ -134,6 +136,8 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
                 admission,
                 tls,
                 h2c,
+                proxies,
+                headers,
                 next_request: Cell::new(first_request(number)),
             };
             run_core(core, accepted, stopped);

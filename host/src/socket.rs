@@ -24,7 +24,7 @@ impl Peer {
     /// The address, for what counts by addresses; all of this machine are one.
     pub fn ip(&self) -> IpAddr {
         match self {
-            Peer::Internet(address) => address.ip(),
+            Peer::Internet(address) => address.ip().to_canonical(),
             Peer::Local => Ipv4Addr::UNSPECIFIED.into(),
         }
     }

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 /// All that decides under which name the client knows this registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin<'a> {
-    /// The setting `http.host`, an absolute URL: wins over all else.
+    /// The setting `http.host`, an absolute URL: wins over all else. With the prefix in it, where clients write one.
     pub configured: Option<&'a str>,
+    /// The setting `http.prefix`: a path without a slash at its end, or nothing.
+    pub prefix: &'a str,
     /// The setting `http.relativeurls`: no origin, only paths.
     pub relative: bool,
     /// The header `Forwarded` (RFC 7239), of which the first element counts. Where it is there,
@@ -24,17 +26,38 @@ pub struct Origin<'a> {
     pub scheme: &'a str,
 }
 
-/// The absolute URL to put before a path, such as `https://registry.example:5000`, without a slash at its
-/// end; empty where paths are to stand alone.
+impl<'a> Origin<'a> {
+    /// Scheme and host of the configured URL, and its path without a slash at the end.
+    fn configured(&self) -> Option<(&'a str, &'a str)> {
+        let url = self.configured?;
+        let host = url.find("://")? + "://".len();
+        let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+        Some((&url[..path], url[path..].trim_end_matches('/')))
+    }
+}
+
+/// What stands before `/v2/` in a path that this client uses: nothing, or a path without a slash at its end.
+pub fn root<'a>(origin: &Origin<'a>) -> &'a str {
+    origin.configured().map_or(origin.prefix, |(_, path)| path)
+}
+
+/// What to put before `/v2/` in a URL for this client, such as `https://registry.example:5000/prefix`: without a slash at
+/// its end, and only the path where URLs are to be relative.
+pub fn base(origin: &Origin<'_>) -> String {
+    match origin.configured() {
+        None if origin.relative => root(origin).to_owned(),
+        _ => site(origin) + root(origin),
+    }
+}
+
+/// Scheme and host under which the client knows this server, such as `https://registry.example:5000`; nothing where
+/// nobody says it.
 ///
 /// Anyone can send these headers, so they shape this answer only, and a value that is no scheme or no
 /// `host[:port]` is passed over: it could otherwise smuggle something into the header it ends up in.
-pub fn base(origin: &Origin<'_>) -> String {
-    if let Some(url) = origin.configured.filter(|url| url.contains("://")) {
-        return url.trim_end_matches('/').to_owned();
-    }
-    if origin.relative {
-        return String::new();
+pub fn site(origin: &Origin<'_>) -> String {
+    if let Some((site, _)) = origin.configured() {
+        return site.to_owned();
     }
     let (proto, host) = match origin.forwarded {
         Some(header) => forwarded(header).unwrap_or_default(),
@@ -146,6 +169,7 @@ mod tests {
 
     const DIRECT: Origin<'_> = Origin {
         configured: None,
+        prefix: "",
         relative: false,
         forwarded: None,
         x_forwarded_proto: None,
@@ -176,6 +200,26 @@ mod tests {
             (Origin { host: None, ..DIRECT }, ""),
         ] {
             assert_eq!(base(&origin), expected, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_stands_before_every_path_unless_the_configured_url_has_one() {
+        let here = Origin { prefix: "/a/b", ..DIRECT };
+        let at = |url| Origin { configured: Some(url), relative: true, ..here };
+        for (origin, base_, root_, site_) in [
+            (here, "http://localhost:5000/a/b", "/a/b", "http://localhost:5000"),
+            (Origin { relative: true, ..here }, "/a/b", "/a/b", "http://localhost:5000"),
+            (Origin { host: None, ..here }, "/a/b", "/a/b", ""),
+            (at("https://r.example"), "https://r.example", "", "https://r.example"),
+            (at("https://r.example/"), "https://r.example", "", "https://r.example"),
+            (at("https://r.example:1/c/d/"), "https://r.example:1/c/d", "/c/d", "https://r.example:1"),
+        ] {
+            assert_eq!(
+                (&*base(&origin), root(&origin), &*site(&origin)),
+                (base_, root_, site_),
+                "{origin:?}"
+            );
         }
     }
 

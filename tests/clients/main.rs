@@ -13,6 +13,7 @@ mod engine;
 mod helm;
 mod layout;
 mod login;
+mod nginx;
 mod oras;
 mod podman;
 mod referrers_drill;

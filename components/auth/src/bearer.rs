@@ -25,8 +25,10 @@ pub enum Flaw {
 
 /// Where tokens are to be had.
 enum Realm {
+    /// At a URL.
     There(String),
-    Here(String),
+    /// Under the name of this registry: at a path, or where it makes them itself.
+    Here(Option<String>),
 }
 
 /// How tokens are checked.
@@ -49,7 +51,7 @@ impl Bearer {
     /// Tokens of our own, where they are made.
     pub fn own() -> Option<Bearer> {
         (config::get("auth.issuer.enabled").as_deref() == Some("true")).then(|| Bearer {
-            realm: Realm::Here("/auth/token".into()),
+            realm: Realm::Here(None),
             trust: trust(setting("auth.issuer.name"), setting("auth.issuer.service")),
         })
     }
@@ -57,7 +59,7 @@ impl Bearer {
     /// Tokens that someone else makes.
     pub fn foreign() -> Bearer {
         let realm = match config::get("auth.token.autoredirectpath") {
-            Some(path) => Realm::Here(path),
+            Some(path) => Realm::Here(Some(path)),
             None => Realm::There(setting("auth.token.realm")),
         };
         Bearer { realm, trust: trust(setting("auth.token.issuer"), setting("auth.token.service")) }

@@ -6,7 +6,7 @@ use crate::bindings::pierhead::host::http::BodyError;
 use crate::bindings::pierhead::registry::auth::{Challenge, RealmHere, Reason, Refusal};
 use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
 use crate::bindings::pierhead::storage::types::Error;
-use crate::uploads::origin;
+use crate::place;
 use protocol::error::{Code, ErrorResponse};
 use protocol::manifest;
 use protocol::route::Route;
@@ -112,7 +112,7 @@ impl Refused {
         refused = match refusal.challenge {
             Some(Challenge::Whole(challenge)) => refused.header("www-authenticate", challenge),
             Some(Challenge::Here(RealmHere { path, parameters })) => {
-                let realm = origin(asked) + &path;
+                let realm = place::realm(asked, path.as_deref());
                 refused.header("www-authenticate", format!("Bearer realm=\"{realm}\",{parameters}"))
             }
             None => refused,

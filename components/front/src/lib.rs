@@ -11,6 +11,7 @@ mod blobs;
 mod failure;
 mod lists;
 mod manifests;
+mod place;
 mod token;
 mod uploads;
 
@@ -23,7 +24,7 @@ use bindings::wasi::http::types::{ErrorCode, Request, Response};
 use failure::Refused;
 use names::RepositoryName;
 use protocol::error::{Code, ErrorResponse};
-use protocol::route::Route;
+use protocol::route::{Route, nothing_here};
 
 struct Front;
 bindings::export!(Front with_types_in bindings);
@@ -39,7 +40,7 @@ impl Guest for Front {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let head = http::head(&request);
         let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
-        let route = match Route::parse(path) {
+        let route = match place::within(path).ok_or_else(nothing_here).and_then(Route::parse) {
             Ok(route) => route,
             Err(error) => return Ok(Refused::from(error).answer().send(None)),
         };

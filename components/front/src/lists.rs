@@ -7,6 +7,7 @@ use crate::bindings::pierhead::registry::manifests;
 use crate::bindings::pierhead::registry::types::Readable;
 use crate::bindings::pierhead::storage::types::ReferrersQuery;
 use crate::failure::Refused;
+use crate::place;
 use names::{Digest, RepositoryName, RepositoryNameError};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
@@ -37,10 +38,20 @@ fn write_names(out: &mut String, names: &[String]) {
 }
 
 /// The answer, with a Link to the next page where there is one and the client wants pages.
-fn page(path: &str, paging: &Paging, names: &[String], more: bool, body: String) -> Answer {
+fn page(
+    asked: &Asked<'_>,
+    path: &str,
+    paging: &Paging,
+    names: &[String],
+    more: bool,
+    body: String,
+) -> Answer {
     let answer = Answer::new(200).json(body);
     match names.last().filter(|_| more) {
-        Some(last) => answer.header("link", next_link(path, paging.n.unwrap_or(UNBOUNDED), last)),
+        Some(last) => {
+            let path = place::path(asked, path);
+            answer.header("link", next_link(&path, paging.n.unwrap_or(UNBOUNDED), last))
+        }
         None => answer,
     }
 }
@@ -59,7 +70,7 @@ pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Re
     body.push_str("\",\"tags\":");
     write_names(&mut body, &found.names);
     body.push('}');
-    Ok(page(&location::tags(name), &paging, &found.names, found.more, body))
+    Ok(page(asked, &location::tags(name), &paging, &found.names, found.more, body))
 }
 
 /// GET of the catalogue, as far as whoever asks may read it.
@@ -74,7 +85,7 @@ pub async fn catalog(asked: &Asked<'_>, readable: &Readable) -> Result<Answer, R
     let mut body = String::from("{\"repositories\":");
     write_names(&mut body, &found.names);
     body.push('}');
-    Ok(page(location::CATALOG, &paging, &found.names, found.more, body))
+    Ok(page(asked, location::CATALOG, &paging, &found.names, found.more, body))
 }
 
 /// GET of a manifest's referrers: an index, which is empty where there are none, whether or not there is such a
@@ -104,7 +115,7 @@ pub async fn referrers(
         answer = answer.header("oci-filters-applied", "artifactType");
     }
     if let (Some(last), Some(n @ 1..)) = (found.more, paging.n) {
-        let path = location::referrers(name, subject, artifact_type.as_deref());
+        let path = place::path(asked, &location::referrers(name, subject, artifact_type.as_deref()));
         answer = answer.header("link", next_link(&path, n, &last));
     }
     Ok(answer)

@@ -7,7 +7,7 @@ use crate::bindings::pierhead::registry::manifests::{self, Pushed};
 use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
 use crate::lists::setting;
-use crate::uploads::url;
+use crate::place::url;
 use names::{Digest, Reference, RepositoryName, Tag, TagError};
 use protocol::conditional::none_match;
 use protocol::error::{Code, ErrorResponse};

@@ -5,35 +5,13 @@ use crate::bindings::pierhead::host::{config, http};
 use crate::bindings::pierhead::registry::blobs::{self, Begun, Chunk, Source, UploadFailure};
 use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
+use crate::place::url;
 use crate::{Asked, may_pull};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use protocol::error::{Code, ErrorResponse};
-use protocol::location::{self, Origin};
+use protocol::location;
 use protocol::query;
 use protocol::range::{parse_chunk_range, received_range};
-
-/// The URL of a path here, as this client has to write it: relative, where the configuration says so.
-pub fn url(asked: &Asked<'_>, path: &str) -> String {
-    base(asked, config::get("http.relativeurls").as_deref() == Some("true")) + path
-}
-
-/// What stands before a path in an absolute URL of this registry.
-pub fn origin(asked: &Asked<'_>) -> String {
-    base(asked, false)
-}
-
-fn base(asked: &Asked<'_>, relative: bool) -> String {
-    let head = asked.head;
-    location::base(&Origin {
-        configured: config::get("http.host").as_deref(),
-        relative,
-        forwarded: head.forwarded.as_deref(),
-        x_forwarded_proto: head.x_forwarded_proto.as_deref(),
-        x_forwarded_host: head.x_forwarded_host.as_deref(),
-        host: head.host.as_deref(),
-        scheme: &head.scheme,
-    })
-}
 
 /// The digest that a query parameter names.
 fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused> {

@@ -74,7 +74,10 @@ fn value_of(name: &'static str, kind: &'static Kind, setting: Setting) -> Result
     let origin = setting.origin;
     match setting.value {
         Value::Text(mut text) => {
-            text.entry = setting.path.iter().find_map(|part| part.parse().ok());
+            match kind {
+                Kind::Header(_) => text.under = keys::header(&setting.path).map(Into::into),
+                _ => text.entry = setting.path.iter().find_map(|part| part.parse().ok()),
+            }
             Ok(Some(Given { name, kind, text, origin }))
         }
         // To fall back to the default here would show an empty registry.
@@ -82,6 +85,7 @@ fn value_of(name: &'static str, kind: &'static Kind, setting: Setting) -> Result
             Err(ConfigError::setting(origin, name, "empty; write a directory, or leave the setting out"))
         }
         Value::Null => Ok(None),
+        Value::Empty if matches!(kind, Kind::Header(_)) => Ok(None),
         Value::Empty | Value::List => {
             Err(ConfigError::setting(origin, name, format!("takes one value; write {}", kind.unit())))
         }

@@ -6,10 +6,10 @@ mod key;
 mod lookup;
 
 pub(super) use key::{Key, Standing};
-pub(super) use lookup::{choice, find, group, is_list, spells};
+pub(super) use lookup::{choice, find, group, header, is_list, spells};
 
 use super::value::Kind;
-use super::{ClientAuth, Net, tls};
+use super::{ClientAuth, Net, Proxies, http, tls};
 use key::{ignored, joined, key, refused, time, unneeded};
 use std::time::Duration;
 
@@ -46,10 +46,31 @@ const SERVER: &[Key] = &[
         "the URL at which clients see the server; it wins over what a request says of itself",
     ),
     key(
+        "http.prefix",
+        Kind::Word {
+            put: |c, text| http::prefix(text).map(|prefix| c.http.prefix = prefix),
+            words: http::PREFIX,
+        },
+        "",
+        "what stands before `/v2/` in the paths of requests and of URLs; `http.host` says itself what does",
+    ),
+    key(
         "http.relativeurls",
         Kind::Switch(|c| &mut c.http.relativeurls),
         "false",
         "whether Location is relative",
+    ),
+    key(
+        "http.headers.*",
+        Kind::Header(|c| &mut c.http.headers),
+        "",
+        "headers of every answer, each under its name with a list of values; what an answer says itself stays",
+    ),
+    key(
+        "http.trustedproxies",
+        Kind::Words { put: |c, _, text| c.http.trustedproxies.put(text), words: Proxies::WORDS },
+        "",
+        "from whom `Forwarded` and `X-Forwarded-For` say who the client is, for the log and for wrong passwords",
     ),
     key(
         "http.draintimeout",
@@ -298,12 +319,6 @@ const SERVER: &[Key] = &[
         "certificates that are made by an authority at the start",
         "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
     ),
-    refused(
-        "http.prefix",
-        &["/"],
-        "a path in front of /v2/",
-        "remove it, and let the proxy in front take the path away and send X-Forwarded headers",
-    ),
     refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
     refused(
         "storage.maintenance.readonly.enabled",
@@ -331,7 +346,6 @@ const SERVER: &[Key] = &[
         "remove it; every URL is then taken",
     ),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
-    ignored("http.headers", &[], "headers for every answer: none are added"),
     ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
     ignored("log.accesslog.disabled", &["false"], "every request is logged"),
     ignored("log.formatter", &[], "the log is for people on a terminal, JSON elsewhere"),

@@ -7,6 +7,7 @@
 mod address;
 pub(crate) mod auth;
 mod error;
+mod http;
 mod judge;
 mod keys;
 mod source;
@@ -18,6 +19,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
 pub use error::ConfigError;
 pub use tls::{ClientAuth, Tls, TlsVersion};
@@ -56,47 +58,6 @@ pub struct Config {
     /// What the operator should know of the configuration, to be logged once logging is up. Without values,
     /// as they may be secret.
     pub warnings: Vec<String>,
-}
-
-/// `http`: where and how to listen, and how clients see the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
-    /// `http.net`: what `http.addr` is.
-    pub net: Net,
-    /// `http.addr` as given: a path with [`Net::Unix`], else what [`Config::listen_addresses`] resolves.
-    pub addr: String,
-    /// `http.host`: the URL that clients use, without a slash at the end. It wins over what a request says.
-    pub host: Option<String>,
-    /// `http.relativeurls`: whether Location is relative.
-    pub relativeurls: bool,
-    /// `http.draintimeout`: how long a stopping server waits for requests in flight. Zero: not at all.
-    pub draintimeout: Duration,
-    /// `http.http2.disabled`: whether HTTP/2 is not spoken.
-    pub http2_disabled: bool,
-    /// `http.h2c.enabled`: whether it is spoken without TLS, unless it is not spoken at all.
-    pub h2c: bool,
-    /// `http.tls`: certificates.
-    pub tls: Tls,
-}
-
-/// What `http.addr` is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Net {
-    /// A host and a port.
-    #[default]
-    Tcp,
-    /// A path, of a socket in the file system.
-    Unix,
-}
-
-impl Net {
-    fn parse(text: &str) -> Option<Net> {
-        match text.to_ascii_lowercase().as_str() {
-            "tcp" => Some(Net::Tcp),
-            "unix" => Some(Net::Unix),
-            _ => None,
-        }
-    }
 }
 
 /// `log`: what is logged.
@@ -254,6 +215,7 @@ impl Config {
         config.warnings = warnings;
         auth::complete(&mut config, &chosen, &given)?;
         config.http.tls.check(&given)?;
+        config.warnings.extend(config.http.doubts());
         if let Some(net) = given.iter().find(|given| given.name == "http.net")
             && config.http.net == Net::Unix
             && !given.iter().any(|given| given.name == "http.addr")
@@ -335,22 +297,16 @@ impl Config {
         if let Some(host) = &self.http.host {
             settings.insert("http.host", host.clone());
         }
+        if !self.http.prefix.is_empty() {
+            settings.insert("http.prefix", self.http.prefix.clone());
+        }
         settings
     }
 
     /// A configuration with nothing in it, to be filled from the table of settings.
     fn blank() -> Config {
         Config {
-            http: Http {
-                net: Net::default(),
-                addr: String::new(),
-                host: None,
-                relativeurls: false,
-                draintimeout: Duration::ZERO,
-                http2_disabled: false,
-                h2c: false,
-                tls: Tls::default(),
-            },
+            http: Http::default(),
             log: Log { level: Level::Info },
             storage: Storage {
                 filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },

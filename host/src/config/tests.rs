@@ -10,6 +10,7 @@ use std::time::Duration;
 mod auth;
 mod environment;
 mod file;
+mod http;
 mod tls;
 mod values;
 
@@ -118,9 +119,7 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Platforms(_) => "none",
         Kind::Text(_) => "some words",
         Kind::Maybe(_) => "true",
-        Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. } => {
-            unreachable!("they stand together with others")
-        }
+        _ => unreachable!("they stand together with others"),
     }
 }
 
@@ -132,7 +131,12 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
         // What is nothing without another setting has tests of its own.
         if matches!(
             kind,
-            Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. }
+            Kind::Entry { .. }
+                | Kind::File(_)
+                | Kind::Files(_)
+                | Kind::Header(_)
+                | Kind::Word { .. }
+                | Kind::Words { .. }
         ) || ["auth.htpasswd.", "auth.token.", "auth.issuer."]
             .iter()
             .any(|kind| key.name.starts_with(kind))

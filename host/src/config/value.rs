@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Level, Net, Platform, Platforms, address};
+use super::{Config, Headers, Level, Net, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub(super) struct Text {
     pub quoted: bool,
     /// In which entry of a list it stands, counted from 0.
     pub entry: Option<usize>,
+    /// Under which name in a map of free names it stands.
+    pub under: Option<String>,
 }
 
 /// The longest list.
@@ -20,7 +22,7 @@ const MAX_ENTRIES: usize = 1000;
 
 impl Text {
     pub(super) fn plain(text: impl Into<String>) -> Text {
-        Text { text: text.into(), quoted: false, entry: None }
+        Text { text: text.into(), quoted: false, entry: None, under: None }
     }
 }
 
@@ -42,6 +44,8 @@ pub(super) enum Kind {
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// An entry of a list of files.
     Files(Slot<Vec<PathBuf>>),
+    /// A value of a header, which is called what the value stands under.
+    Header(Slot<Headers>),
     /// One of a few words; what it does, or what is wrong with it.
     Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
@@ -102,6 +106,17 @@ impl Kind {
                     .filter(|at| *at < MAX_ENTRIES)
                     .ok_or("there are too many entries")?;
                 put(config, at, text)?;
+            }
+            Kind::Header(slot) => {
+                let name = value.under.as_deref().unwrap_or_default();
+                // A list that is not YAML is taken for text, and would become a header that nobody meant.
+                if text.starts_with('[') && !value.quoted {
+                    let name = name.escape_debug();
+                    return Err(format!(
+                        "{name} has no list of values; write text with * or : in quotes, as in [\"*\"]"
+                    ));
+                }
+                slot(config).put(name, text)?;
             }
             Kind::Directory(slot) => *slot(config) = path(text)?,
             Kind::Level(slot) => *slot(config) = level(text)?,
@@ -170,6 +185,7 @@ impl Kind {
             Kind::Words { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
             Kind::Word { words, .. } => (*words).into(),
+            Kind::Header(_) => "a list of texts".into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
             Kind::Level(_) => "error, warn, info or debug".into(),

@@ -10,6 +10,7 @@ pub(crate) fn hold(input: &[u8]) {
     let mut line = || lines.next().flatten();
     let origin = Origin {
         configured: None,
+        prefix: "",
         relative: false,
         forwarded: line(),
         x_forwarded_proto: line(),

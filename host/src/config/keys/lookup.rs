@@ -7,6 +7,7 @@ use crate::config::value::Kind;
 pub(in crate::config) fn find(path: &[String]) -> Option<&'static Key> {
     let speaks = |key: &&Key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) => spells(path, key.name) || entry_of(path, key.name),
+        Standing::Honoured(Kind::Header(_)) => header(path).is_some(),
         Standing::Honoured(_) => spells(path, key.name),
         Standing::Choice { .. } => false,
         _ => beneath(path, key.name),
@@ -36,6 +37,15 @@ fn same(name: &str, part: &str) -> bool {
     }
 }
 
+/// The header that a path gives values: `http`, `headers`, its name, and the number of a value where it has several.
+pub(in crate::config) fn header(path: &[String]) -> Option<&str> {
+    match path {
+        [http, headers, name] if http == "http" && headers == "headers" => Some(name),
+        [list @ .., last] if same("*", last) => header(list).filter(|_| list.len() == 3),
+        _ => None,
+    }
+}
+
 /// Whether a path is this very name.
 pub(in crate::config) fn spells(path: &[String], name: &str) -> bool {
     name.split('.').count() == path.len() && name.split('.').zip(path).all(|(name, part)| same(name, part))
@@ -50,6 +60,7 @@ fn entry_of(path: &[String], name: &str) -> bool {
 pub(in crate::config) fn is_list(path: &[String]) -> bool {
     KEYS.iter().any(|key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) if spells(path, key.name) => true,
+        Standing::Honoured(Kind::Header(_)) => path.len() == 3 && header(path).is_some(),
         _ => key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)),
     })
 }
