@@ -9,7 +9,9 @@ use std::time::Duration;
 
 mod auth;
 mod environment;
+mod examined;
 mod file;
+mod log;
 mod tls;
 mod values;
 
@@ -118,7 +120,12 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Platforms(_) => "none",
         Kind::Text(_) => "some words",
         Kind::Maybe(_) => "true",
-        Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. } => {
+        Kind::Entry { .. }
+        | Kind::Field(_)
+        | Kind::File(_)
+        | Kind::Files(_)
+        | Kind::Word { .. }
+        | Kind::Words { .. } => {
             unreachable!("they stand together with others")
         }
     }
@@ -132,7 +139,12 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
         // What is nothing without another setting has tests of its own.
         if matches!(
             kind,
-            Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. }
+            Kind::Entry { .. }
+                | Kind::Field(_)
+                | Kind::File(_)
+                | Kind::Files(_)
+                | Kind::Word { .. }
+                | Kind::Words { .. }
         ) || ["auth.htpasswd.", "auth.token.", "auth.issuer."]
             .iter()
             .any(|kind| key.name.starts_with(kind))
@@ -166,7 +178,7 @@ fn no_name_stands_in_the_table_twice_and_none_has_an_underscore() {
 #[test]
 fn components_may_ask_for_settings_and_what_is_not_set_is_not_there() {
     let settings = load_environment(&[]).unwrap().settings();
-    assert_eq!(settings.len(), 9);
+    assert_eq!(settings.len(), 11);
     assert_eq!(settings["storage.delete.enabled"], "false");
     assert_eq!(settings["catalog.maxentries"], "1000");
     assert_eq!(settings["tags.maxtags"], "1000");

@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Level, Net, Platform, Platforms, address};
+use super::{Config, Level, Log, Net, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub(super) struct Text {
     pub quoted: bool,
     /// In which entry of a list it stands, counted from 0.
     pub entry: Option<usize>,
+    /// Under which name in a map of free names it stands.
+    pub under: Option<String>,
 }
 
 /// The longest list.
@@ -20,7 +22,7 @@ const MAX_ENTRIES: usize = 1000;
 
 impl Text {
     pub(super) fn plain(text: impl Into<String>) -> Text {
-        Text { text: text.into(), quoted: false, entry: None }
+        Text { text: text.into(), quoted: false, entry: None, under: None }
     }
 }
 
@@ -42,6 +44,8 @@ pub(super) enum Kind {
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// An entry of a list of files.
     Files(Slot<Vec<PathBuf>>),
+    /// A field of every line of the log, which is called what the value stands under.
+    Field(Slot<Log>),
     /// One of a few words; what it does, or what is wrong with it.
     Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
@@ -103,6 +107,7 @@ impl Kind {
                     .ok_or("there are too many entries")?;
                 put(config, at, text)?;
             }
+            Kind::Field(slot) => slot(config).put_field(value.under.as_deref().unwrap_or_default(), text)?,
             Kind::Directory(slot) => *slot(config) = path(text)?,
             Kind::Level(slot) => *slot(config) = level(text)?,
             Kind::Switch(slot) => {
@@ -166,7 +171,7 @@ impl Kind {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
             Kind::Maybe(_) => "true or false".into(),
-            Kind::Text(_) => "a text".into(),
+            Kind::Text(_) | Kind::Field(_) => "a text".into(),
             Kind::Words { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
             Kind::Word { words, .. } => (*words).into(),
