@@ -198,6 +198,7 @@ impl Core {
                 sent: 0,
                 received: 0,
                 complete: false,
+                combined: AccessLine::combined(head.version, &head.headers),
             })
         });
         let admitted = self.admission.enter();

@@ -1,14 +1,22 @@
-//! The log: human-readable on a terminal, JSON otherwise, one access line for each request.
+//! The log: what the program has to say, and one access line for each request, in two places. Standard error gets all of
+//! it, in the form of `log.formatter`; standard output gets the requests alone, in Apache's combined format.
 
-use crate::config;
+mod combined;
+mod lines;
+
+use crate::config::{self, Formatter};
 use crate::socket::Peer;
 use crate::state::Note;
+use combined::Combined;
+use http::HeaderMap;
+use lines::Lines;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 /// A request's number as it stands in the log and in X-Request-Id.
 #[derive(Clone, Copy)]
@@ -23,23 +31,56 @@ impl fmt::Display for RequestId {
 /// Where the access lines go among the targets.
 pub const ACCESS: &str = "access";
 
-/// Sends the log to standard error, from a thread of its own. The log is complete once the guard is
-/// dropped.
-pub fn start(level: config::Level) -> WorkerGuard {
-    // Lines wait for a slow reader rather than get lost: what was refused or failed is worth knowing.
-    let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(std::io::stderr());
-    let level = match level {
+/// What becomes of access lines.
+struct Access {
+    /// Whether they are part of the log.
+    logged: bool,
+    /// Where they go in Apache's format.
+    combined: Option<NonBlocking>,
+}
+
+impl Access {
+    /// Whether the log takes them, with its level.
+    fn logged(&self) -> bool {
+        self.logged && tracing::enabled!(target: ACCESS, tracing::Level::INFO)
+    }
+}
+
+static ACCESS_LOG: OnceLock<Access> = OnceLock::new();
+
+/// How much is written at a time where lines come faster than they are taken: what a pipe takes in one piece (PIPE_BUF),
+/// so that lines of several writers to one pipe do not mix.
+const BATCH: usize = 4096;
+
+/// Writes from a thread of its own, whole lines. They wait for a slow reader rather than get lost: what was refused or
+/// failed is worth knowing.
+fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().lossy(false).finish(BufWriter::with_capacity(BATCH, to))
+}
+
+/// Begins to log, from threads of its own. The log is complete once the guards are dropped.
+pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
+    let (errors, guard) = writer(io::stderr());
+    let mut guards = vec![guard];
+    let combined = (log.combined && !log.accesslog_disabled).then(|| {
+        let (output, guard) = writer(io::stdout());
+        guards.push(guard);
+        output
+    });
+    // A second start, as in tests, changes nothing.
+    let _ = ACCESS_LOG.set(Access { logged: !log.accesslog_disabled, combined });
+    let level = match log.level {
         config::Level::Error => LevelFilter::ERROR,
         config::Level::Warn => LevelFilter::WARN,
         config::Level::Info => LevelFilter::INFO,
         config::Level::Debug => LevelFilter::DEBUG,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(writer);
-    match std::io::stderr().is_terminal() {
-        true => log.with_target(false).init(),
-        false => log.json().flatten_event(true).init(),
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(errors);
+    match log.formatter {
+        Formatter::Auto if io::stderr().is_terminal() => subscriber.with_target(false).init(),
+        _ => subscriber.event_format(Lines::new(log)).init(),
     }
-    guard
+    guards
 }
 
 /// What becomes the access line of a request, once its answer is sent or has broken off.
@@ -66,16 +107,34 @@ pub struct AccessLine {
     pub received: u64,
     /// Whether the answer was sent to its end.
     pub complete: bool,
+    /// What Apache's format wants besides, where that is written.
+    pub combined: Option<Combined>,
 }
 
 impl AccessLine {
     /// Whether anyone wants it.
     pub fn wanted() -> bool {
-        tracing::enabled!(target: ACCESS, tracing::Level::INFO)
+        ACCESS_LOG.get().is_some_and(|access| access.combined.is_some() || access.logged())
+    }
+
+    /// What Apache's format wants to know of a request, where that is written.
+    pub fn combined(version: http::Version, headers: &HeaderMap) -> Option<Combined> {
+        ACCESS_LOG.get()?.combined.as_ref().map(|_| Combined::new(version, headers))
     }
 
     /// Writes the line.
     pub fn write(&self) {
+        let Some(access) = ACCESS_LOG.get() else { return };
+        if let (Some(combined), Some(output)) = (&self.combined, &access.combined) {
+            // It fails when the thread behind it is gone, and so is the server.
+            let _ = output.clone().write_all(&combined.line(self));
+        }
+        if access.logged() {
+            self.log();
+        }
+    }
+
+    fn log(&self) {
         let note = self.note.as_ref();
         let (remote, proxy): (&dyn fmt::Display, _) = match &self.client {
             Some(client) => (client, Some(tracing::field::display(&self.remote))),

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
-use pierhead::{certificate, explain, log, serve, signing};
+use pierhead::{certificate, check, explain, log, serve, signing};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,6 +36,9 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         component: Option<PathBuf>,
     },
+    /// Look at a configuration without serving it.
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
@@ -64,6 +67,16 @@ enum Issuer {
 }
 
 #[derive(Subcommand)]
+enum ConfigCommand {
+    /// Say what a configuration comes to, and everything that is wrong with it.
+    ///
+    /// Standard output gets the configuration that counts, defaults and variables included, with where each value comes
+    /// from and without secrets; standard error gets what became of each setting that was given. The exit status is 1
+    /// when the server would not start. Certificates and keys for tokens are read; no other file is, and none is made.
+    Check(check::Check),
+}
+
+#[derive(Subcommand)]
 enum Cert {
     /// Make an authority of your own and a certificate for your hosts that it signs.
     ///
@@ -87,12 +100,22 @@ enum Cert {
 static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.cwasm"));
 static WASM: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.wasm"));
 
+/// The environment; what is not UTF-8 cannot be a setting.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// The configuration in this file, if there is one, and in the environment.
 fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
-    // What is not UTF-8 cannot be a setting.
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Config::load(file, variables)
+    Config::load(file, variables())
+}
+
+fn check_config(check: &check::Check) -> ExitCode {
+    let checked = check.check(variables());
+    print!("{}", checked.effective);
+    eprint!("{}", checked.report);
+    if checked.passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn make_certificate(hosts: &[String], out: &Path, days: u32) -> Result<(), certificate::CertificateError> {
@@ -102,7 +125,7 @@ fn make_certificate(hosts: &[String], out: &Path, days: u32) -> Result<(), certi
 
 fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
     let config = configured(config.as_deref())?;
-    let _log = log::start(config.log.level);
+    let _log = log::start(&config.log);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -140,6 +163,7 @@ fn main() -> ExitCode {
             let made = make_certificate(&host, &out, days);
             made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
+        Command::Config(ConfigCommand::Check(check)) => Ok(check_config(&check)),
         Command::Access(Access::Check(check)) => {
             let config = configured(check.config.as_deref());
             config.map_err(|error| error.to_string()).and_then(|config| explain_access(&config, &check))

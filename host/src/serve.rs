@@ -98,9 +98,12 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
         upload_age: config.storage.uploadpurging.age,
+        read_only: config.storage.readonly,
         ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
-    purge_uploads(&store, &config.storage.uploadpurging)?;
+    if config.storage.uploadpurging.enabled && !config.storage.readonly {
+        purge_uploads(&store, &config.storage.uploadpurging)?;
+    }
     let shared = shared(&config, store)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get(),
@@ -150,9 +153,6 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
 
 /// Removes abandoned uploads now and then, on a thread of its own, for as long as the process lives.
 fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
-    if !purging.enabled {
-        return Ok(());
-    }
     let (store, purging) = (store.clone(), purging.clone());
     let work = move || {
         std::thread::sleep(purging.interval / 24);

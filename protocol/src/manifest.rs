@@ -41,6 +41,8 @@ pub struct Manifest {
     /// The blobs that must be present, in their order, repetitions included: the config, the layers that the
     /// registry distributes, and what an index lists that is no manifest.
     pub blobs: Vec<Descriptor>,
+    /// The layers that need not be present: they have URLs, or a type that a registry does not distribute.
+    pub elsewhere: Vec<Descriptor>,
     /// The manifests that an index lists, in their order.
     pub manifests: Vec<Descriptor>,
     /// The manifest this one is about, which need not be present (specification, "Pushing Manifests with
@@ -105,6 +107,7 @@ impl Manifest {
             media_type,
             says_type,
             blobs: needs.blobs,
+            elsewhere: needs.elsewhere,
             manifests: needs.manifests,
             subject: needs.subject,
         })

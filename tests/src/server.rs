@@ -188,9 +188,14 @@ impl Server {
         }
     }
 
-    /// What it has written to standard output and standard error so far, over all its starts.
+    /// What it has written to standard error so far, over all its starts: the log.
     pub fn log(&self) -> String {
         self.place.log()
+    }
+
+    /// What it has written to standard output so far, over all its starts: Apache's access lines.
+    pub fn output(&self) -> String {
+        self.place.output()
     }
 
     /// The access lines of the log so far.

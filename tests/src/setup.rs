@@ -124,7 +124,7 @@ impl Setup {
         SocketAddr::new(ip, port)
     }
 
-    /// The command that serves, its output going to `place/log`.
+    /// The command that serves, its output going to `place/output`, its errors to `place/log`.
     pub(crate) fn command(&self, place: &Place, port: u16) -> Command {
         let root = self.root.clone().unwrap_or_else(|| place.root());
         for (name, text) in &self.files {
@@ -187,8 +187,10 @@ impl Setup {
 pub struct Finished {
     /// The exit status; none when a signal ended it.
     pub code: Option<i32>,
-    /// Standard output and standard error.
+    /// Standard output and after it standard error.
     pub output: String,
+    /// Standard output alone.
+    pub stdout: String,
 }
 
 /// Runs the binary with these arguments until it ends by itself; `configure` as in
@@ -214,7 +216,8 @@ pub fn run(arguments: &[&str], configure: impl for<'a> FnOnce(&'a mut Setup) -> 
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return Finished { code: status.code(), output: place.log() };
+            let stdout = place.output();
+            return Finished { code: status.code(), output: stdout.clone() + &place.log(), stdout };
         }
         if Instant::now() > deadline {
             let _ = child.kill();
@@ -244,16 +247,26 @@ impl Place {
         self.folder.join("data")
     }
 
+    fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// Standard error.
     pub(crate) fn log(&self) -> String {
-        let bytes = fs::read(self.folder.join("log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.read("log")
+    }
+
+    /// Standard output.
+    pub(crate) fn output(&self) -> String {
+        self.read("output")
     }
 
     fn catch_output(&self, command: &mut Command) {
-        let log = File::options().create(true).append(true).open(self.folder.join("log"));
-        let log = log.expect("the log can be opened");
-        let twin = log.try_clone().expect("a file can be cloned");
-        command.stdin(Stdio::null()).stdout(log).stderr(twin);
+        let file = |name: &str| {
+            let file = File::options().create(true).append(true).open(self.folder.join(name));
+            file.expect("a file can be opened")
+        };
+        command.stdin(Stdio::null()).stdout(file("output")).stderr(file("log"));
     }
 }
 

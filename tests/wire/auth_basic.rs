@@ -177,7 +177,7 @@ fn without_a_file_one_is_made_and_its_password_is_logged_once() {
         serde_json::from_str::<serde_json::Value>(&found.unwrap_or_else(|| panic!("{log}"))).expect("JSON")
     };
     let line = line();
-    assert_eq!((line["level"].as_str(), line["user"].as_str()), (Some("WARN"), Some("docker")));
+    assert_eq!((line["level"].as_str(), line["user"].as_str()), (Some("warning"), Some("docker")));
     let password = line["password"].as_str().expect("a password").to_owned();
     assert_error(&server.get("/v2/"), 401, "UNAUTHORIZED");
     ask(&server, &basic("docker", &password)).expect(200);

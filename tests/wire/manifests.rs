@@ -169,38 +169,6 @@ fn an_artifact_is_a_manifest_too() {
     assert_served(&server, "a", "v1", OCI_MANIFEST, &bytes);
 }
 
-#[test]
-fn foreign_layers_need_not_be_present() {
-    let server = Server::start();
-    let config = push_blob(&server, "a", b"{}");
-    for (tag, media_type, config_type, layer_type) in [
-        (
-            "docker",
-            DOCKER_MANIFEST,
-            "application/vnd.docker.container.image.v1+json",
-            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        ),
-        (
-            "oci",
-            OCI_MANIFEST,
-            "application/vnd.oci.image.config.v1+json",
-            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        ),
-    ] {
-        let mut layer = descriptor(layer_type, b"somewhere else");
-        layer["urls"] = json!(["https://example.test/layer.tar.gz"]);
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": media_type,
-            "config": {"mediaType": config_type, "digest": config.as_str(), "size": 2},
-            "layers": [layer],
-        });
-        let bytes = manifest.to_string().into_bytes();
-        push_manifest(&server, "a", tag, media_type, &bytes);
-        assert_served(&server, "a", tag, media_type, &bytes);
-    }
-}
-
 /// An image whose manifest has exactly this many bytes.
 fn image_of(server: &Server, length: usize) -> (Vec<u8>, Digest) {
     let config = push_blob(server, "a", b"{}");

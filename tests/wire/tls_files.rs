@@ -164,7 +164,8 @@ fn a_certificate_that_has_expired_is_served_with_a_warning() {
     std::thread::sleep(Duration::from_millis(1100));
     copy(&ours, "expired.key", &ours.file("server.key"));
     copy(&ours, "expired.crt", &ours.file("server.crt"));
-    let warned = || server.log().lines().any(|line| line.contains("WARN") && line.contains("expired on 20"));
+    let warned =
+        || server.log().lines().any(|line| line.contains("warning") && line.contains("expired on 20"));
     assert!(eventually(NOTICED, warned), "{}", server.log());
     assert!(eventually(NOTICED, || !accepts(&server, &ours.trust())), "{}", server.log());
 }

@@ -7,6 +7,7 @@ use crate::bindings::pierhead::registry::auth::{Challenge, RealmHere, Reason, Re
 use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
 use crate::bindings::pierhead::storage::types::Error;
 use crate::place;
+use crate::served;
 use protocol::error::{Code, ErrorResponse};
 use protocol::manifest;
 use protocol::route::Route;
@@ -36,7 +37,8 @@ impl Refused {
         if self.error.status != ErrorResponse::new(Code::Unsupported).status {
             return self;
         }
-        let others: Vec<&str> = route.methods().split(", ").filter(|allowed| *allowed != method).collect();
+        let served = served(route);
+        let others: Vec<&str> = served.split(", ").filter(|allowed| *allowed != method).collect();
         self.header("allow", others.join(", "))
     }
 

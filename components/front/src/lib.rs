@@ -17,6 +17,7 @@ mod uploads;
 
 use answer::Answer;
 use bindings::exports::wasi::http::handler::Guest;
+use bindings::pierhead::host::config;
 use bindings::pierhead::host::http::{self, RequestHead};
 use bindings::pierhead::registry::auth::{self, Action, Grant, Question, Refusal};
 use bindings::pierhead::registry::types::Readable;
@@ -53,11 +54,31 @@ impl Guest for Front {
     }
 }
 
+/// Whether nothing may be written.
+fn read_only() -> bool {
+    config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true")
+}
+
+/// Whether a request with this method writes something. To ask for a token does not.
+fn writes(route: &Route, method: &str) -> bool {
+    *route != Route::Token && matches!(method, "POST" | "PUT" | "PATCH" | "DELETE")
+}
+
+/// The methods of a route, as its `Allow` lists them: where nothing may be written, the others.
+fn served(route: &Route) -> String {
+    let read_only = read_only();
+    let methods = route.methods().split(", ").filter(|method| !(read_only && writes(route, method)));
+    methods.collect::<Vec<_>>().join(", ")
+}
+
 async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> {
-    let allowed = asked.route.methods();
     let method = asked.head.method.as_str();
-    if !allowed.split(", ").any(|allowed| allowed == method) {
-        let message = format!("{method} is not served here: {allowed} are");
+    if !asked.route.methods().split(", ").any(|known| known == method) {
+        let message = format!("{method} is not served here: {} are", served(asked.route));
+        return Err(ErrorResponse::new(Code::Unsupported).message(message).into());
+    }
+    if writes(asked.route, method) && read_only() {
+        let message = "the registry takes no pushes and deletes nothing for the time being (storage.maintenance.readonly)";
         return Err(ErrorResponse::new(Code::Unsupported).message(message).into());
     }
     // Neither tells more than the path itself did: probes and browsers come without a login.
@@ -65,7 +86,7 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
         return Ok(Answer::bare());
     }
     if method == "OPTIONS" {
-        return Ok(Answer::new(200).header("allow", allowed));
+        return Ok(Answer::new(200).header("allow", served(asked.route)));
     }
     if *asked.route == Route::Token {
         return token::answer(asked, request).await;

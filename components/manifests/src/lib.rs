@@ -82,6 +82,7 @@ impl Guest for Manifests {
         let Pushed { reference, mut tags, content_type, bytes } = pushed;
         let reference: Reference = reference.parse().map_err(|_| refused(Code::ManifestInvalid))?;
         let parsed = document::Manifest::parse(&bytes, content_type.as_deref()).map_err(registry)?;
+        rules::check_urls(&parsed).map_err(registry)?;
         let (digest, tag) = identify(&reference, &bytes)?;
         tags.extend(tag);
         let warnings = rules::warnings(&parsed, &tags);

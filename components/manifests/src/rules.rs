@@ -1,7 +1,9 @@
 //! What this registry asks of manifests beyond the specification, and what it thinks of some that it takes.
 
 use crate::bindings::pierhead::host::config;
+use protocol::error::{Code, ErrorResponse};
 use protocol::manifest::{Descriptor, Manifest};
+use regex_lite::Regex;
 
 /// Which manifests that an index lists have to be in the repository: `validation.manifests.indexes`.
 pub enum Children {
@@ -40,6 +42,50 @@ impl Children {
 /// Whether a manifest's blobs have to be in the repository: `validation.manifests.blobs.required`.
 pub fn blobs_required() -> bool {
     config::get("validation.manifests.blobs.required").as_deref() != Some("false")
+}
+
+/// Which URLs layers that lie elsewhere may have: `validation.manifests.urls`.
+struct Urls {
+    /// What each has to match.
+    allow: Option<Regex>,
+    /// What none may match.
+    deny: Option<Regex>,
+}
+
+impl Urls {
+    /// What the configuration says; the host has made sure that they are expressions.
+    fn configured() -> Urls {
+        let expression = |name: &str| {
+            let text = config::get(&format!("validation.manifests.urls.{name}"))?;
+            Some(Regex::new(&text).expect("the host has read it"))
+        };
+        Urls { allow: expression("allow"), deny: expression("deny") }
+    }
+
+    /// As in distribution: what the expressions say, and only what a browser would fetch over HTTP as a whole.
+    fn take(&self, url: &str) -> bool {
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        http && !url.contains(|c: char| c == '#' || c.is_control())
+            && self.allow.as_ref().is_none_or(|allow| allow.is_match(url))
+            && !self.deny.as_ref().is_some_and(|deny| deny.is_match(url))
+    }
+}
+
+/// Refuses a manifest that sends clients to URLs that are not allowed here.
+pub fn check_urls(manifest: &Manifest) -> Result<(), ErrorResponse> {
+    // Hardly any manifest has some, and expressions are not made for nothing.
+    if manifest.elsewhere.iter().all(|layer| layer.urls().next().is_none()) {
+        return Ok(());
+    }
+    let urls = Urls::configured();
+    match manifest.elsewhere.iter().find(|layer| !layer.urls().all(|url| urls.take(url))) {
+        None => Ok(()),
+        Some(layer) => Err(ErrorResponse::new(Code::ManifestInvalid).message(format!(
+            "the layer {} is to be fetched from a URL that is not allowed here (validation.manifests.urls)",
+            layer.digest
+        ))),
+    }
 }
 
 /// What works, but will not for long (specification, "Warnings").

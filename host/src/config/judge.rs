@@ -1,16 +1,21 @@
 //! Which settings work, which have no effect, and which must stop the server from starting.
 
-use super::keys::{self, Standing};
+use super::keys::{self, Key, Standing};
 use super::source::{Origin, Setting, Sources, Value};
 use super::value::{Kind, Text, switch};
 use super::{ConfigError, suggest};
+use std::fmt;
 
 /// A setting that works, and the value for it.
 pub(super) struct Given {
     pub name: &'static str,
     pub kind: &'static Kind,
+    /// The name as it was given: of a list's entry with its number.
+    pub path: Vec<String>,
     pub text: Text,
     pub origin: Origin,
+    /// Which of the findings speaks of it.
+    pub finding: usize,
 }
 
 /// An implementation that was chosen: `htpasswd` of `auth`.
@@ -20,65 +25,178 @@ pub(super) struct Chosen {
     pub origin: Origin,
 }
 
+/// What became of a thing that was given.
+#[derive(Debug)]
+pub struct Finding {
+    /// Where it was given, and its name; nothing of what a fault tells itself.
+    given: Option<(Origin, String)>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// What may become of a thing that is given.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It counts.
+    Honoured,
+    /// It is taken and needed for nothing: why.
+    Unneeded(&'static str),
+    /// It has no effect in this version: for which setting, and what goes without it.
+    NoEffect(&'static str, &'static str),
+    /// It is not known and has no effect: what may have been meant.
+    Unknown(String),
+    /// The server does not start with it.
+    Fault(ConfigError),
+}
+
+impl Finding {
+    pub(super) fn into_fault(self) -> Option<ConfigError> {
+        match self.verdict {
+            Verdict::Fault(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// The warning for the log, of what has no effect.
+    fn warning(&self) -> Option<String> {
+        let (origin, given) = self.given.as_ref()?;
+        match (&self.verdict, origin) {
+            (Verdict::NoEffect(name, why), _) => {
+                Some(format!("{origin}: {name} has no effect in this version: {why}"))
+            }
+            (Verdict::Unknown(hint), Origin::Variable(_)) => {
+                Some(format!("{origin} is unknown and has no effect; {hint}"))
+            }
+            (Verdict::Unknown(hint), _) => {
+                Some(format!("{origin}: {given} is unknown and has no effect; {hint}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<ConfigError> for Finding {
+    fn from(fault: ConfigError) -> Finding {
+        Finding { given: None, verdict: Verdict::Fault(fault) }
+    }
+}
+
+/// A line for people: what became of it, where it was given, its name, and why. Without values.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, why) = match &self.verdict {
+            Verdict::Honoured => ("honoured", ""),
+            Verdict::Unneeded(why) => ("needed for nothing", *why),
+            Verdict::NoEffect(_, why) => ("without effect", *why),
+            Verdict::Unknown(hint) => ("unknown", hint.as_str()),
+            Verdict::Fault(fault) => return write!(f, "wrong: {fault}"),
+        };
+        f.write_str(word)?;
+        if let Some((origin, name)) = &self.given {
+            write!(f, ": {origin}: {name}")?;
+        }
+        if !why.is_empty() { write!(f, ": {why}") } else { Ok(()) }
+    }
+}
+
 /// What came of the settings that were given.
 pub(super) struct Judged {
+    /// What became of each, in the order of the sources.
+    pub findings: Vec<Finding>,
     /// Those that work, in the order of the table.
     pub works: Vec<Given>,
     /// The implementations that were named.
     pub chosen: Vec<Chosen>,
-    /// What to warn of.
+    /// What else to warn of.
     pub warnings: Vec<String>,
 }
 
 /// Tells settings that work from those that do not, and what to warn of.
-pub(super) fn judge(sources: Sources) -> Result<Judged, ConfigError> {
-    let Sources { settings, mut warnings } = sources;
-    let (mut works, mut chosen) = (Vec::new(), Vec::new());
-    let mut without_effect: Vec<&str> = Vec::new();
+pub(super) fn judge(sources: Sources) -> Judged {
+    let Sources { settings, faults, warnings } = sources;
+    let findings = faults.into_iter().map(Finding::from).collect();
+    let mut judged = Judged { findings, works: Vec::new(), chosen: Vec::new(), warnings };
     for setting in settings {
-        if let Some(key) = keys::choice(&setting.path) {
-            chosen.extend(chosen_by(key, &setting)?);
-            if keys::spells(&setting.path, key.name) {
+        let given = Some((setting.origin.clone(), setting.name()));
+        let finding = match judged.verdict(setting) {
+            Ok(None) => continue,
+            Ok(Some(verdict)) => Finding { given, verdict },
+            Err(fault) => fault.into(),
+        };
+        judged.findings.push(finding);
+    }
+    judged.works.sort_by_key(|given| keys::KEYS.iter().position(|key| key.name == given.name));
+    judged
+}
+
+/// The warnings for the log: one for all that goes without the same thing.
+pub(super) fn warnings(findings: &[Finding]) -> Vec<String> {
+    let mut without_effect: Vec<&str> = Vec::new();
+    let mut warnings = Vec::new();
+    for finding in findings {
+        if let Verdict::NoEffect(name, _) = finding.verdict {
+            if without_effect.contains(&name) {
                 continue;
             }
+            without_effect.push(name);
         }
-        let Some(key) = keys::find(&setting.path) else {
-            warnings.extend(judge_unknown(&setting)?);
-            continue;
-        };
+        warnings.extend(finding.warning());
+    }
+    warnings
+}
+
+impl Judged {
+    /// What becomes of a setting; nothing where it is as good as not given.
+    fn verdict(&mut self, setting: Setting) -> Result<Option<Verdict>, ConfigError> {
+        if let Some(key) = keys::choice(&setting.path) {
+            let chosen = chosen_by(key, &setting)?;
+            let any = chosen.is_some();
+            self.chosen.extend(chosen);
+            if keys::spells(&setting.path, key.name) {
+                return Ok(any.then_some(Verdict::Honoured));
+            }
+        }
+        let Some(key) = keys::find(&setting.path) else { return judge_unknown(&setting) };
+        let harmless = |unless| harmless(&setting.value, unless);
         match &key.standing {
-            Standing::Honoured(kind) => works.extend(value_of(key.name, kind, setting)?),
-            Standing::Ignored { unless } => {
-                // One warning for all that goes without the same thing.
-                if !harmless(&setting.value, unless) && !without_effect.contains(&key.meaning) {
-                    without_effect.push(key.meaning);
-                    let (origin, name) = (&setting.origin, key.name);
-                    warnings.push(format!("{origin}: {name} has no effect in this version: {}", key.meaning));
-                }
+            Standing::Honoured(kind) => {
+                let finding = self.findings.len();
+                let works = value_of(key.name, kind, setting, finding)?;
+                let any = works.is_some();
+                self.works.extend(works);
+                Ok(any.then_some(Verdict::Honoured))
             }
-            Standing::Refused { unless, remedy } => {
-                if !harmless(&setting.value, unless) {
-                    let remedy = (*remedy).to_owned();
-                    return Err(ConfigError::unsupported(&setting.origin, setting.name(), remedy));
-                }
+            Standing::Ignored { unless } if !harmless(unless) => {
+                Ok(Some(Verdict::NoEffect(key.name, key.meaning)))
             }
-            Standing::Unneeded | Standing::Choice { .. } => {}
+            Standing::Refused { unless, remedy } if !harmless(unless) => {
+                Err(ConfigError::unsupported(&setting.origin, setting.name(), (*remedy).to_owned()))
+            }
+            Standing::Ignored { .. } | Standing::Refused { .. } => {
+                Ok(Some(Verdict::Unneeded("what it asks for is so anyway")))
+            }
+            Standing::Unneeded => Ok(Some(Verdict::Unneeded(key.meaning))),
+            Standing::Choice { .. } => Ok(None),
         }
     }
-    works.sort_by_key(|given: &Given| keys::KEYS.iter().position(|key| key.name == given.name));
-    Ok(Judged { works, chosen, warnings })
 }
 
 /// The value of a setting that works; nothing where it is as good as not given.
-fn value_of(name: &'static str, kind: &'static Kind, setting: Setting) -> Result<Option<Given>, ConfigError> {
-    let origin = setting.origin;
-    match setting.value {
+fn value_of(
+    name: &'static str,
+    kind: &'static Kind,
+    setting: Setting,
+    finding: usize,
+) -> Result<Option<Given>, ConfigError> {
+    let Setting { path, value, origin } = setting;
+    match value {
         Value::Text(mut text) => {
             match kind {
-                Kind::Header(_) => text.under = keys::header(&setting.path).map(Into::into),
-                _ => text.entry = setting.path.iter().find_map(|part| part.parse().ok()),
+                Kind::Header(_) => text.under = keys::header(&path).map(Into::into),
+                Kind::Field(_) => text.under = path.last().cloned(),
+                _ => text.entry = path.iter().find_map(|part| part.parse().ok()),
             }
-            Ok(Some(Given { name, kind, text, origin }))
+            Ok(Some(Given { name, kind, path, text, origin, finding }))
         }
         // To fall back to the default here would show an empty registry.
         Value::Null if matches!(kind, Kind::Directory(_)) => {
@@ -99,7 +217,7 @@ pub(super) fn refuse_group(setting: &Setting) -> Result<(), ConfigError> {
     if group.is_empty() {
         return Ok(());
     }
-    let works = |key: &&&keys::Key| matches!(key.standing, Standing::Honoured(_));
+    let works = |key: &&&Key| matches!(key.standing, Standing::Honoured(_));
     let mut names: Vec<_> = group.iter().filter(works).map(|key| setting.origin.spell(key.name)).collect();
     if names.is_empty() {
         names = group.iter().map(|key| setting.origin.spell(key.name)).collect();
@@ -124,7 +242,7 @@ fn harmless(value: &Value, unless: &[&str]) -> bool {
 }
 
 /// Which implementation a setting chooses, if any; refuses whatever chooses another than there are.
-fn chosen_by(key: &'static keys::Key, setting: &Setting) -> Result<Option<Chosen>, ConfigError> {
+fn chosen_by(key: &'static Key, setting: &Setting) -> Result<Option<Chosen>, ConfigError> {
     let Standing::Choice { only, beside, remedy } = &key.standing else { return Ok(None) };
     let choice = |word: &str| {
         let kind = only.iter().find(|kind| word.eq_ignore_ascii_case(kind))?;
@@ -151,7 +269,7 @@ fn chosen_by(key: &'static keys::Key, setting: &Setting) -> Result<Option<Chosen
 
 /// What to say of a name that is not in the table: groups take no value, settings take no names beneath them, and
 /// all others are unknown.
-fn judge_unknown(setting: &Setting) -> Result<Option<String>, ConfigError> {
+fn judge_unknown(setting: &Setting) -> Result<Option<Verdict>, ConfigError> {
     let nothing = matches!(setting.value, Value::Null | Value::Empty);
     let rules = match setting.path.as_slice() {
         [access] => access == "access" && setting.value == Value::Empty,
@@ -185,10 +303,5 @@ fn judge_unknown(setting: &Setting) -> Result<Option<String>, ConfigError> {
         Some(name) => format!("the nearest is {}", setting.origin.spell(name)),
         None => "docs/configuration.md lists all settings".into(),
     };
-    Ok(Some(match &setting.origin {
-        Origin::Variable(name) => {
-            format!("the variable {} is unknown and has no effect; {hint}", name.escape_debug())
-        }
-        origin => format!("{origin}: {} is unknown and has no effect; {hint}", setting.name()),
-    }))
+    Ok(Some(Verdict::Unknown(hint)))
 }

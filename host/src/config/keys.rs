@@ -3,7 +3,9 @@
 
 mod auth;
 mod key;
+mod log;
 mod lookup;
+mod validation;
 
 pub(super) use key::{Key, Standing};
 pub(super) use lookup::{choice, find, group, header, is_list, spells};
@@ -22,9 +24,11 @@ fn put<T>(slot: &mut T, meaning: Option<T>) -> Result<(), String> {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
-/// that the newer name wins, and `http.net` before `http.addr`, whose form it decides.
-pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + auth::KEYS.len() }>(&[SERVER, auth::KEYS]);
+/// Every setting that is known, in the order of the documentation. `http.net` stands before `http.addr`, whose form
+/// it decides.
+pub(super) static KEYS: &[Key] = &joined::<ROWS>(&[SERVER, log::KEYS, validation::KEYS, auth::KEYS]);
+
+const ROWS: usize = SERVER.len() + log::KEYS.len() + validation::KEYS.len() + auth::KEYS.len();
 
 const SERVER: &[Key] = &[
     key(
@@ -130,8 +134,6 @@ const SERVER: &[Key] = &[
         "require-and-verify-client-cert",
         "with `clientcas`: what is asked of clients; certificates that are not verified mean nothing",
     ),
-    key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
-    key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
     key(
         "storage.filesystem.rootdirectory",
         Kind::Directory(|c| &mut c.storage.filesystem.rootdirectory),
@@ -169,33 +171,6 @@ const SERVER: &[Key] = &[
         "the most referrers of a manifest that one page holds",
     ),
     key(
-        "validation.manifests.blobs.required",
-        Kind::Switch(|c| &mut c.validation.blobs_required),
-        "true",
-        "whether the blobs of a manifest must be there when it is pushed",
-    ),
-    key(
-        "validation.manifests.indexes.platforms",
-        Kind::Platforms(|c| &mut c.validation.platforms),
-        "all",
-        "which manifests of an index must be there when it is pushed: all, none, or those of platformlist",
-    ),
-    key(
-        "validation.manifests.indexes.platformlist.*.architecture",
-        Kind::Entry {
-            slot: |c| &mut c.validation.platformlist,
-            field: |platform| &mut platform.architecture,
-        },
-        "",
-        "with `platforms: list`: the processor of the images that must be there, such as amd64",
-    ),
-    key(
-        "validation.manifests.indexes.platformlist.*.os",
-        Kind::Entry { slot: |c| &mut c.validation.platformlist, field: |platform| &mut platform.os },
-        "",
-        "with `platforms: list`: the operating system of the images that must be there, such as linux",
-    ),
-    key(
         "storage.maintenance.uploadpurging.enabled",
         Kind::Switch(|c| &mut c.storage.uploadpurging.enabled),
         "true",
@@ -218,6 +193,12 @@ const SERVER: &[Key] = &[
         Kind::Switch(|c| &mut c.storage.uploadpurging.dryrun),
         "false",
         "whether they are only counted in the log",
+    ),
+    key(
+        "storage.maintenance.readonly.enabled",
+        Kind::Switch(|c| &mut c.storage.readonly),
+        "false",
+        "whether nothing is written: pushes and deletions are refused, and nothing is cleared away",
     ),
     key(
         "limits.requests",
@@ -320,38 +301,9 @@ const SERVER: &[Key] = &[
         "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
     ),
     refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
-    refused(
-        "storage.maintenance.readonly.enabled",
-        &["false"],
-        "a registry that takes no pushes",
-        "remove it, and let a proxy in front refuse the methods POST, PUT, PATCH and DELETE",
-    ),
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
-    refused(
-        "validation.disabled",
-        &["false"],
-        "manifests that are not checked",
-        "remove it; foreign layers are taken anyway, and validation.manifests.indexes.platforms: none takes indexes whose images are not there",
-    ),
-    refused(
-        "validation.manifests.urls.allow",
-        &[],
-        "which URLs a manifest's foreign layers may have",
-        "remove it; every URL is then taken",
-    ),
-    refused(
-        "validation.manifests.urls.deny",
-        &[],
-        "which URLs a manifest's foreign layers may not have",
-        "remove it; every URL is then taken",
-    ),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
-    ignored("log.accesslog.disabled", &["false"], "every request is logged"),
-    ignored("log.formatter", &[], "the log is for people on a terminal, JSON elsewhere"),
-    ignored("log.fields", &[], "fields for every line of the log: none are added"),
-    ignored("log.hooks", &[], "e-mail from the log: none is sent"),
-    ignored("log.reportcaller", &["false"], "places in the source: they are not logged"),
     ignored(
         "storage.filesystem.maxthreads",
         &[],
@@ -367,5 +319,4 @@ const SERVER: &[Key] = &[
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),
     unneeded("storage.redirect", "content in files is never redirected to"),
-    unneeded("validation.enabled", "manifests are checked"),
 ];

@@ -6,13 +6,16 @@
 
 mod address;
 pub(crate) mod auth;
+mod effective;
 mod error;
 mod http;
 mod judge;
 mod keys;
+mod log;
 mod source;
 mod suggest;
 mod tls;
+mod validation;
 mod value;
 mod yaml;
 
@@ -22,7 +25,10 @@ mod tests;
 pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
 pub use error::ConfigError;
+pub use judge::{Finding, Verdict};
+pub use log::{Formatter, Level, Log};
 pub use tls::{ClientAuth, Tls, TlsVersion};
+pub use validation::{Platform, Platforms, Validation};
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -37,7 +43,7 @@ pub const FILE_VARIABLE: &str = "REGISTRY_CONFIGURATION_PATH";
 pub struct Config {
     /// `http`: where and how to listen, and how clients see the server.
     pub http: Http,
-    /// `log`: what is logged.
+    /// `log`: what is logged, and how.
     pub log: Log,
     /// `storage`: where content lies.
     pub storage: Storage,
@@ -47,7 +53,7 @@ pub struct Config {
     pub tags_maxtags: u32,
     /// `referrers.maxentries`: the largest page of referrers.
     pub referrers_maxentries: u32,
-    /// `validation.manifests`: what must be there before a manifest is taken.
+    /// `validation`: what a manifest must be to be taken.
     pub validation: Validation,
     /// `auth`: who may come in, and how that is known.
     pub auth: Auth,
@@ -60,24 +66,13 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// `log`: what is logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// `log.level`: the least severe level that is logged.
-    pub level: Level,
-}
-
-/// A level of severity, in distribution's spelling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something should be looked at.
-    Warn,
-    /// What happens: starts, stops, requests.
-    Info,
-    /// What helps to find a fault.
-    Debug,
+/// A configuration that was read to its end, whatever is wrong with it.
+pub struct Examined {
+    /// What came of it; of use where there is no fault. Its warnings are those that no finding tells.
+    pub config: Config,
+    /// What became of each thing that was given, in the order of the sources, and after them what does not go together.
+    pub findings: Vec<Finding>,
+    given: Vec<judge::Given>,
 }
 
 /// `storage`: where content lies.
@@ -89,6 +84,8 @@ pub struct Storage {
     pub delete: bool,
     /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
     pub uploadpurging: UploadPurging,
+    /// `storage.maintenance.readonly.enabled`: whether nothing is written.
+    pub readonly: bool,
 }
 
 /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
@@ -111,37 +108,6 @@ pub struct Filesystem {
     pub rootdirectory: PathBuf,
     /// `storage.filesystem.fsync`: whether content is on the disk before it is acknowledged.
     pub fsync: bool,
-}
-
-/// `validation.manifests`: what must be there before a manifest is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Validation {
-    /// `blobs.required`: whether its blobs must be.
-    pub blobs_required: bool,
-    /// `indexes.platforms`: which manifests of an index must be.
-    pub platforms: Platforms,
-    /// `indexes.platformlist`: those that must be there, with [`Platforms::List`].
-    pub platformlist: Vec<Platform>,
-}
-
-/// Which manifests of an index must be there, in distribution's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Platforms {
-    /// All.
-    All,
-    /// None: a sparse index is taken.
-    None,
-    /// Those of the platforms in a list.
-    List,
-}
-
-/// Where an image runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Platform {
-    /// The processor: `amd64`.
-    pub architecture: String,
-    /// The operating system: `linux`.
-    pub os: String,
 }
 
 /// `limits`: what is admitted, and what one request may use.
@@ -185,57 +151,57 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be read or is not a configuration of version 0.1, when a value does not fit its
-    /// setting, and when a setting is given that this version cannot honour and must not ignore.
+    /// setting, and when a setting is given that this version cannot honour and must not ignore: the first fault.
     pub fn load(
         file: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let mut sources = source::Sources::default();
-        if let Some(file) = file {
-            sources.read_file(file)?;
+        let Examined { mut config, findings, .. } = Config::examine(file, env);
+        config.warnings.splice(0..0, judge::warnings(&findings));
+        match findings.into_iter().find_map(Finding::into_fault) {
+            Some(fault) => Err(fault),
+            None => Ok(config),
         }
-        sources.read_environment(env)?;
+    }
 
+    /// Reads as [`load`](Config::load) does, to the end whatever is wrong.
+    pub fn examine(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Examined {
         let mut config = Config::blank();
         for key in keys::KEYS {
             if let keys::Standing::Honoured(kind) = &key.standing
                 && !key.default.is_empty()
             {
-                kind.set(&mut config, &value::Text::plain(key.default))
-                    .map_err(|problem| ConfigError::setting("the built-in default", key.name, problem))?;
+                kind.set(&mut config, &value::Text::plain(key.default)).expect("a test sets every default");
             }
         }
-        let judge::Judged { works: given, chosen, warnings } = judge::judge(sources)?;
-        for given in &given {
-            given
-                .kind
-                .set(&mut config, &given.text)
-                .map_err(|problem| ConfigError::setting(&given.origin, given.name, problem))?;
+        let mut sources = source::Sources::default();
+        if let Some(file) = file
+            && let Err(fault) = sources.read_file(file)
+        {
+            // What else there is to say would be said of half a configuration.
+            return Examined { config, findings: vec![fault.into()], given: Vec::new() };
+        }
+        sources.read_environment(env);
+        let judge::Judged { mut findings, works, chosen, warnings } = judge::judge(sources);
+        let mut given = Vec::new();
+        for one in works {
+            match one.kind.set(&mut config, &one.text) {
+                Ok(()) => given.push(one),
+                Err(problem) => {
+                    let fault = ConfigError::setting(&one.origin, one.name, problem);
+                    findings[one.finding].verdict = Verdict::Fault(fault);
+                }
+            }
         }
         config.warnings = warnings;
-        auth::complete(&mut config, &chosen, &given)?;
-        config.http.tls.check(&given)?;
+        let checks = [
+            auth::complete(&mut config, &chosen, &given),
+            config.http.tls.check(&given),
+            config.check_address(&given),
+            config.validation.check(&given),
+        ];
+        findings.extend(checks.into_iter().filter_map(Result::err).map(Finding::from));
         config.warnings.extend(config.http.doubts());
-        if let Some(net) = given.iter().find(|given| given.name == "http.net")
-            && config.http.net == Net::Unix
-            && !given.iter().any(|given| given.name == "http.addr")
-        {
-            let problem =
-                "a socket in the file system needs a path; give http.addr too, as in /run/pierhead.sock";
-            return Err(ConfigError::setting(&net.origin, net.name, problem));
-        }
-        let halved = |one: &Platform| one.architecture.is_empty() || one.os.is_empty();
-        if let Some(at) = config.validation.platformlist.iter().position(halved) {
-            let list = "validation.manifests.indexes.platformlist";
-            let name = format!("{list}.{at}");
-            let origin = given.iter().find(|given| given.name.starts_with(list)).map(|given| &given.origin);
-            let origin = origin.map(ToString::to_string).unwrap_or_default();
-            return Err(ConfigError::setting(
-                origin,
-                name,
-                "half a platform; write its architecture and its os",
-            ));
-        }
         let directory = "storage.filesystem.rootdirectory";
         if let Some(file) = file
             && !given.iter().any(|given| given.name == directory)
@@ -246,7 +212,20 @@ impl Config {
                 config.storage.filesystem.rootdirectory.display()
             ));
         }
-        Ok(config)
+        Examined { config, findings, given }
+    }
+
+    /// Refuses to listen on a path where none is given.
+    fn check_address(&self, given: &[judge::Given]) -> Result<(), ConfigError> {
+        let find = |name: &str| given.iter().find(|given| given.name == name);
+        match find("http.net") {
+            Some(net) if self.http.net == Net::Unix && find("http.addr").is_none() => {
+                let problem =
+                    "a socket in the file system needs a path; give http.addr too, as in /run/pierhead.sock";
+                Err(ConfigError::setting(&net.origin, net.name, problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where to listen: on the first of these addresses whose address family the machine has.
@@ -263,11 +242,6 @@ impl Config {
 
     /// The settings that components may ask for, as text under their names. What is not set is not there.
     pub fn settings(&self) -> HashMap<&'static str, String> {
-        let platforms = match self.validation.platforms {
-            Platforms::All => "all",
-            Platforms::None => "none",
-            Platforms::List => "list",
-        };
         let mut settings = HashMap::from([
             ("storage.delete.enabled", self.storage.delete.to_string()),
             ("catalog.maxentries", self.catalog_maxentries.to_string()),
@@ -276,14 +250,9 @@ impl Config {
             ("limits.tags", self.limits.tags.to_string()),
             ("limits.chunkminlength", self.limits.chunkminlength.to_string()),
             ("http.relativeurls", self.http.relativeurls.to_string()),
-            ("validation.manifests.blobs.required", self.validation.blobs_required.to_string()),
-            ("validation.manifests.indexes.platforms", platforms.to_owned()),
+            ("storage.maintenance.readonly.enabled", self.storage.readonly.to_string()),
         ]);
-        if self.validation.platforms == Platforms::List {
-            let list = self.validation.platformlist.iter();
-            let list: Vec<String> = list.map(|one| [&one.os, "/", &one.architecture].concat()).collect();
-            settings.insert("validation.manifests.indexes.platformlist", list.join(" "));
-        }
+        self.validation.describe(&mut settings);
         if let Some(kind) = self.auth.kind.name() {
             settings.insert("auth", kind.to_owned());
             self.auth.describe(&mut settings);
@@ -307,7 +276,7 @@ impl Config {
     fn blank() -> Config {
         Config {
             http: Http::default(),
-            log: Log { level: Level::Info },
+            log: Log::default(),
             storage: Storage {
                 filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },
                 delete: false,
@@ -317,15 +286,12 @@ impl Config {
                     interval: Duration::ZERO,
                     dryrun: false,
                 },
+                readonly: false,
             },
             catalog_maxentries: 0,
             tags_maxtags: 0,
             referrers_maxentries: 0,
-            validation: Validation {
-                blobs_required: false,
-                platforms: Platforms::All,
-                platformlist: Vec::new(),
-            },
+            validation: Validation::default(),
             auth: Auth::default(),
             access: access::Rules::default(),
             limits: Limits {

@@ -3,6 +3,8 @@
 use super::value::Text;
 use super::{ConfigError, FILE_VARIABLE, judge, yaml};
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Where a setting was given.
@@ -69,28 +71,45 @@ impl Setting {
 pub(super) struct Sources {
     /// What was given, in the order of the sources.
     pub settings: Vec<Setting>,
+    /// What is wrong with them, as far as they could be read at all.
+    pub faults: Vec<ConfigError>,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
 
+/// The largest configuration file, in bytes: rules for a thousand teams are far smaller.
+const MAX_FILE: u64 = 1 << 20;
+
+/// What a file has in it, if that is not too much.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(io::Error::other("more than 1MiB")),
+        false => Ok(bytes),
+    }
+}
+
 impl Sources {
     /// Reads distribution's file.
+    ///
+    /// # Errors
+    /// When it is no configuration at all; what is wrong with single settings is among the faults.
     pub(super) fn read_file(&mut self, file: &Path) -> Result<(), ConfigError> {
         let name = file.display().to_string();
-        let bytes =
-            std::fs::read(file).map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
-        let source = String::from_utf8(bytes).map_err(|_| {
-            ConfigError::malformed(&name, "not text in UTF-8; write the configuration as YAML")
+        let bytes = read(file).map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
+        let source = String::from_utf8(bytes).map_err(|error| {
+            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
+            let place = Origin::File { file: name.clone(), line };
+            ConfigError::malformed(place, "not text in UTF-8; write the configuration as YAML")
         })?;
-        self.settings = yaml::read_file(&name, &source)?;
+        let (settings, faults) = yaml::read_file(&name, &source)?;
+        (self.settings, self.faults) = (settings, faults);
         Ok(())
     }
 
     /// Lays variables over what is there, in the order of their names.
-    pub(super) fn read_environment(
-        &mut self,
-        env: impl Iterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
+    pub(super) fn read_environment(&mut self, env: impl Iterator<Item = (String, String)>) {
         let mut variables: Vec<_> = env
             .filter(|(name, _)| name.starts_with("REGISTRY_") && name != FILE_VARIABLE)
             .filter(|(name, value)| !is_service_link(name, value))
@@ -103,10 +122,15 @@ impl Sources {
                     .push(format!("the variable {name} has no effect: the file alone has a version"));
                 continue;
             }
-            let given = yaml::read_variable(Origin::Variable(name), &path, &value)?;
+            let (given, faults) = yaml::read_variable(Origin::Variable(name), &path, &value);
+            self.faults.extend(faults);
             if let [one] = given.as_slice() {
-                if path != ["auth"] && matches!(one.value, Value::Null | Value::Empty) {
-                    judge::refuse_group(one)?;
+                if path != ["auth"]
+                    && matches!(one.value, Value::Null | Value::Empty)
+                    && let Err(fault) = judge::refuse_group(one)
+                {
+                    self.faults.push(fault);
+                    continue;
                 }
                 // Distribution throws the file's block away here; but who names the storage that is in use
                 // anyway does not want its directory forgotten.
@@ -117,7 +141,6 @@ impl Sources {
             self.settings.retain(|setting| !setting.path.starts_with(&path));
             self.settings.extend(given);
         }
-        Ok(())
     }
 }
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 mod auth;
 mod environment;
+mod examined;
 mod file;
 mod http;
+mod log;
 mod tls;
 mod values;
 
@@ -132,6 +134,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
         if matches!(
             kind,
             Kind::Entry { .. }
+                | Kind::Field(_)
                 | Kind::File(_)
                 | Kind::Files(_)
                 | Kind::Header(_)
@@ -170,7 +173,7 @@ fn no_name_stands_in_the_table_twice_and_none_has_an_underscore() {
 #[test]
 fn components_may_ask_for_settings_and_what_is_not_set_is_not_there() {
     let settings = load_environment(&[]).unwrap().settings();
-    assert_eq!(settings.len(), 9);
+    assert_eq!(settings.len(), 11);
     assert_eq!(settings["storage.delete.enabled"], "false");
     assert_eq!(settings["catalog.maxentries"], "1000");
     assert_eq!(settings["tags.maxtags"], "1000");

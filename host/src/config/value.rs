@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Headers, Level, Net, Platform, Platforms, address};
+use super::{Config, Headers, Level, Log, Net, Platform, Platforms, address};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) enum Kind {
     Files(Slot<Vec<PathBuf>>),
     /// A value of a header, which is called what the value stands under.
     Header(Slot<Headers>),
+    /// A field of every line of the log, which is called what the value stands under.
+    Field(Slot<Log>),
     /// One of a few words; what it does, or what is wrong with it.
     Word { put: fn(&mut Config, &str) -> Result<(), String>, words: &'static str },
     /// A URL of ours.
@@ -118,6 +120,7 @@ impl Kind {
                 }
                 slot(config).put(name, text)?;
             }
+            Kind::Field(slot) => slot(config).put_field(value.under.as_deref().unwrap_or_default(), text)?,
             Kind::Directory(slot) => *slot(config) = path(text)?,
             Kind::Level(slot) => *slot(config) = level(text)?,
             Kind::Switch(slot) => {
@@ -181,7 +184,7 @@ impl Kind {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
             Kind::Maybe(_) => "true or false".into(),
-            Kind::Text(_) => "a text".into(),
+            Kind::Text(_) | Kind::Field(_) => "a text".into(),
             Kind::Words { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
             Kind::Word { words, .. } => (*words).into(),

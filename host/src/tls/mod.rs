@@ -47,18 +47,20 @@ pub enum StartError {
 /// # Errors
 /// When a file cannot be read or is not what its setting asks for.
 pub fn start(http: &config::Http) -> Result<Option<watch::Receiver<Arc<ServerConfig>>>, StartError> {
-    let Some((certificate, key)) = http.tls.pair() else { return Ok(None) };
-    let source = Source {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-        tls: http.tls.clone(),
-        http2: !http.http2_disabled,
-    };
+    let Some(source) = Source::of(http) else { return Ok(None) };
     let files = [&source.certificate, &source.key].into_iter().chain(&source.tls.clientcas);
     let watched = reload::Watched::new(files.cloned());
     let (sender, receiver) = watch::channel(Arc::new(source.load()?));
     reload::start(source, watched, sender)?;
     Ok(Some(receiver))
+}
+
+/// Reads the files that `http.tls` names, as a start would.
+///
+/// # Errors
+/// When a file cannot be read or is not what its setting asks for.
+pub fn check(http: &config::Http) -> Result<(), StartError> {
+    Source::of(http).map_or(Ok(()), |source| source.load().map(drop))
 }
 
 /// What a [`ServerConfig`] is made from.
@@ -70,6 +72,17 @@ struct Source {
 }
 
 impl Source {
+    /// What the configuration says; nothing where there is no certificate.
+    fn of(http: &config::Http) -> Option<Source> {
+        let (certificate, key) = http.tls.pair()?;
+        Some(Source {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            tls: http.tls.clone(),
+            http2: !http.http2_disabled,
+        })
+    }
+
     /// What the files say now.
     fn load(&self) -> Result<ServerConfig, StartError> {
         let tls = &self.tls;

@@ -23,6 +23,7 @@ mod links;
 mod lists;
 mod manifests;
 mod purge;
+mod read_only;
 mod referrers;
 mod session;
 mod uploads;
@@ -37,6 +38,7 @@ use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;
 use cache::Cache;
 use names::Algorithm;
+use read_only::ReadOnly;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -58,6 +60,9 @@ pub struct Options {
     /// How long an upload under way makes its repository one that is listed; an older one may be
     /// [purged](Store::purge_uploads). `storage.maintenance.uploadpurging.age`.
     pub upload_age: Duration,
+    /// Whether nothing is written: whatever would is refused, as on a disk that is read-only.
+    /// `storage.maintenance.readonly.enabled`.
+    pub read_only: bool,
 }
 
 /// A week, as in distribution.
@@ -72,6 +77,7 @@ impl Options {
             manifest_limit: 4 << 20,
             cache: 20 << 20,
             upload_age: UPLOAD_AGE,
+            read_only: false,
         }
     }
 }
@@ -116,7 +122,7 @@ impl Store {
     pub fn open(options: Options) -> Result<Store, OpenError> {
         let files = files::Files::open(&options.root, options.fsync)?;
         let inner = Inner {
-            backend: Box::new(files),
+            backend: if options.read_only { Box::new(ReadOnly(files)) } else { Box::new(files) },
             manifest_limit: options.manifest_limit,
             upload_age: options.upload_age,
             links: Cache::new(options.cache / 20 * 4, 32),

@@ -227,6 +227,8 @@ impl Inner {
             }
             match self.add(repository, &loose, there) {
                 Ok(()) => loose.clear(),
+                // Of a tree that takes no writes nobody expects any.
+                Err(Error::ReadOnly(_)) => return Ok(loose),
                 Err(error) => {
                     tracing::warn!(%error, %repository, "the index of referrers could not be written");
                     return Ok(loose);

@@ -14,8 +14,9 @@ pub struct Descriptor {
     pub digest: Digest,
     /// How many they are; fits an i64.
     pub size: u64,
-    /// Whether `urls` tells clients to fetch them elsewhere.
-    pub(super) has_urls: bool,
+    /// `urls`, where clients may fetch them instead, a line each. Not a list: an empty text of two bytes would become
+    /// a dozen times as large.
+    pub(super) urls: Option<Box<str>>,
     /// Where an image of an index runs, if the index says so.
     pub platform: Option<Platform>,
 }
@@ -32,9 +33,14 @@ pub struct Platform {
 impl Descriptor {
     /// Whether the bytes need not be here: they have `urls`, or may not be distributed by their type.
     pub(super) fn is_foreign(&self) -> bool {
-        self.has_urls
+        self.urls.is_some()
             || self.media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
             || self.media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")
+    }
+
+    /// Where clients may fetch the bytes instead, in the order of `urls`.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.urls.as_deref().into_iter().flat_map(|urls| urls.split('\n'))
     }
 
     /// Whether an index that lists these bytes means a blob: BuildKit's caches are indexes of layers, and
@@ -84,9 +90,7 @@ pub(super) enum Seen<'de> {
     Text(Cow<'de, str>),
     /// A whole number from 0 to 2^64 - 1.
     Natural(u64),
-    Array {
-        empty: bool,
-    },
+    Array,
     /// An object, a truth value, or another number.
     Other,
     /// An object, where [`Shape::Descriptor`] was looked for.
@@ -95,6 +99,8 @@ pub(super) enum Seen<'de> {
     Texts(Vec<(Cow<'de, str>, Cow<'de, str>)>),
     /// An array, where [`Shape::List`] was looked for.
     List(List),
+    /// The texts of an array that is not empty, a line each, where [`Shape::Lines`] was looked for.
+    Lines(Box<str>),
 }
 
 /// What to look for in a value.
@@ -104,6 +110,7 @@ pub(super) enum Shape {
     Descriptor,
     Texts,
     List,
+    Lines,
 }
 
 /// The keys of every object that is being read, outermost first: one allocation for a whole document.
@@ -189,11 +196,22 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         if shape == Shape::List {
             return read_list(keys, seq).map(Seen::List);
         }
-        let mut empty = true;
-        while seq.next_element_seed(Value { keys: &mut *keys, shape: Shape::Any })?.is_some() {
-            empty = false;
+        let mut lines: Option<String> = None;
+        while let Some(seen) = seq.next_element_seed(Value { keys: &mut *keys, shape: Shape::Any })? {
+            if shape != Shape::Lines {
+                continue;
+            }
+            if let Some(lines) = &mut lines {
+                lines.push('\n');
+            }
+            // What is no text stands there as one that is empty, and so does what would look like two lines.
+            let text = match &seen {
+                Seen::Text(text) if !text.contains('\n') => text,
+                _ => "",
+            };
+            lines.get_or_insert_default().push_str(text);
         }
-        Ok(Seen::Array { empty })
+        Ok(lines.map_or(Seen::Array, |lines| Seen::Lines(lines.into())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
@@ -204,6 +222,7 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         while let Some(key) = map.next_key_seed(Key)? {
             let inner = match shape {
                 Shape::Descriptor if key == "platform" => Shape::Texts,
+                Shape::Descriptor if key == "urls" => Shape::Lines,
                 _ => Shape::Any,
             };
             let seen = map.next_value_seed(Value { keys: &mut *keys, shape: inner })?;
@@ -218,7 +237,7 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         Ok(match shape {
             Shape::Descriptor => Seen::Descriptor(members.descriptor()),
             Shape::Texts => Seen::Texts(texts),
-            Shape::Any | Shape::List => Seen::Other,
+            Shape::Any | Shape::List | Shape::Lines => Seen::Other,
         })
     }
 }
@@ -283,16 +302,16 @@ impl<'de> Members<'de> {
             None | Some(Seen::Null) => String::new(),
             Some(_) => return Err(Problem::new("mediaType", "must be a string")),
         };
-        let has_urls = match self.urls {
-            Some(Seen::Array { empty }) => !empty,
-            None | Some(Seen::Null) => false,
+        let urls = match self.urls {
+            Some(Seen::Lines(urls)) => Some(urls),
+            None | Some(Seen::Null | Seen::Array) => None,
             Some(_) => return Err(Problem::new("urls", "must be an array of URLs")),
         };
         let platform = match self.platform {
             Some(Seen::Texts(texts)) => platform(texts),
             _ => None,
         };
-        Ok(Descriptor { media_type, digest, size, has_urls, platform })
+        Ok(Descriptor { media_type, digest, size, urls, platform })
     }
 }
 

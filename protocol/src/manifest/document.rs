@@ -29,6 +29,7 @@ pub(super) struct Document<'de> {
 #[derive(Default)]
 pub(super) struct Needs {
     pub(super) blobs: Vec<Descriptor>,
+    pub(super) elsewhere: Vec<Descriptor>,
     pub(super) manifests: Vec<Descriptor>,
     pub(super) subject: Option<Descriptor>,
 }
@@ -106,9 +107,9 @@ impl<'de> Document<'de> {
         let config = descriptor("config", self.config)?.ok_or_else(|| invalid("config is missing"))?;
         let layers = list("layers", self.layers)?;
         let subject = descriptor("subject", self.subject)?;
-        let mut blobs = vec![config];
-        blobs.extend(layers.into_iter().filter(|layer| !layer.is_foreign()));
-        Ok(Needs { blobs, manifests: Vec::new(), subject })
+        let mut needs = Needs { blobs: vec![config], subject, ..Needs::default() };
+        needs.sort(layers);
+        Ok(needs)
     }
 
     /// What an index needs.
@@ -120,16 +121,26 @@ impl<'de> Document<'de> {
         }
         let subject = descriptor("subject", self.subject)?;
         let (blobs, manifests) = children(list("manifests", self.manifests)?);
-        Ok(Needs { blobs, manifests, subject })
+        Ok(Needs { blobs, manifests, subject, ..Needs::default() })
     }
 
     /// What a manifest of an unknown type needs: whatever stands in the usual fields and is a descriptor.
     pub(super) fn other(self) -> Needs {
         let (mut blobs, manifests) = children(any_list(self.manifests));
-        let config = descriptor("", self.config).ok().flatten();
-        let listed = [self.layers, self.blobs].into_iter().flat_map(any_list);
-        blobs.extend(config.into_iter().chain(listed.filter(|blob| !blob.is_foreign())));
-        Needs { blobs, manifests, subject: descriptor("", self.subject).ok().flatten() }
+        blobs.extend(descriptor("", self.config).ok().flatten());
+        let subject = descriptor("", self.subject).ok().flatten();
+        let mut needs = Needs { blobs, manifests, subject, ..Needs::default() };
+        [self.layers, self.blobs].into_iter().for_each(|list| needs.sort(any_list(list)));
+        needs
+    }
+}
+
+impl Needs {
+    /// Adds layers: to those that must be here, or to those that lie elsewhere.
+    fn sort(&mut self, layers: Vec<Descriptor>) {
+        for layer in layers {
+            if layer.is_foreign() { &mut self.elsewhere } else { &mut self.blobs }.push(layer);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(in crate::config) fn find(path: &[String]) -> Option<&'static Key> {
     let speaks = |key: &&Key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) => spells(path, key.name) || entry_of(path, key.name),
         Standing::Honoured(Kind::Header(_)) => header(path).is_some(),
+        Standing::Honoured(Kind::Field(_)) => field(path, key.name),
         Standing::Honoured(_) => spells(path, key.name),
         Standing::Choice { .. } => false,
         _ => beneath(path, key.name),
@@ -46,6 +47,11 @@ pub(in crate::config) fn header(path: &[String]) -> Option<&str> {
     }
 }
 
+/// Whether a path is this name, whose last level anyone may choose.
+fn field(path: &[String], name: &str) -> bool {
+    name.strip_suffix(".*").zip(path.split_last()).is_some_and(|(map, (_, above))| spells(above, map))
+}
+
 /// Whether a path is this very name.
 pub(in crate::config) fn spells(path: &[String], name: &str) -> bool {
     name.split('.').count() == path.len() && name.split('.').zip(path).all(|(name, part)| same(name, part))
@@ -61,6 +67,7 @@ pub(in crate::config) fn is_list(path: &[String]) -> bool {
     KEYS.iter().any(|key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) if spells(path, key.name) => true,
         Standing::Honoured(Kind::Header(_)) => path.len() == 3 && header(path).is_some(),
+        Standing::Honoured(Kind::Field(_)) => false,
         _ => key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)),
     })
 }

@@ -1,0 +1,45 @@
+//! Settings about the log. `loglevel` stands before `log.level`, so that the newer name wins.
+
+use super::key::{Key, ignored, key};
+use super::put;
+use crate::config::Formatter;
+use crate::config::value::Kind;
+
+pub(super) const KEYS: &[Key] = &[
+    key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
+    key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
+    key(
+        "log.formatter",
+        Kind::Word {
+            put: |c, text| put(&mut c.log.formatter, Formatter::parse(text)),
+            words: Formatter::WORDS,
+        },
+        "",
+        "what the log is written as; where it is not given, for people on a terminal and as json elsewhere",
+    ),
+    key(
+        "log.fields.*",
+        Kind::Field(|c| &mut c.log),
+        "",
+        "what every line of the log has besides, each under its name, in lower case",
+    ),
+    key(
+        "log.reportcaller",
+        Kind::Switch(|c| &mut c.log.reportcaller),
+        "false",
+        "whether a line of the log tells where in the source it comes from",
+    ),
+    key(
+        "log.accesslog.disabled",
+        Kind::Switch(|c| &mut c.log.accesslog_disabled),
+        "false",
+        "whether requests leave no line, neither in the log nor on standard output",
+    ),
+    key(
+        "log.accesslog.combined",
+        Kind::Switch(|c| &mut c.log.combined),
+        "true",
+        "whether each request leaves a line on standard output too, in Apache's combined format",
+    ),
+    ignored("log.hooks", &[], "e-mail from the log: none is sent"),
+];
