@@ -97,6 +97,8 @@ const IMPORTS: [(&str, &[&str]); 4] = [
             "pierhead:storage/manifest-writer",
             "pierhead:storage/manifests",
             "pierhead:storage/types",
+            // The standard library again, for the maps in regex-lite: it is asked how to hash, and for no secret.
+            "wasi:random/insecure-seed",
         ],
     ),
 ];

@@ -23,11 +23,11 @@ fn push(server: &Server, media_type: &str, layer_type: &str, urls: Value) -> Res
         "layers": [layer],
     });
     let bytes = manifest.to_string().into_bytes();
-    let request = Request::put("/v2/a/manifests/latest", &bytes).header("Content-Type", media_type);
+    let request = Request::put("/v2/a/manifests/latest", &*bytes).header("Content-Type", media_type);
     let response = server.request(&request);
     if response.status == 201 {
         let served = server.get("/v2/a/manifests/latest").expect(200);
-        assert_eq!((served.required("Content-Type"), served.body), (media_type.into(), bytes));
+        assert_eq!((served.required("Content-Type"), &served.body), (media_type, &bytes));
     }
     response
 }

@@ -56,7 +56,7 @@ fn logstash_has_the_names_that_logstash_wants() {
 #[test]
 fn text_is_what_logrus_writes() {
     let server = Server::with(|s| s.config(&format!("{FIELDS}  formatter: text\n")));
-    server.request(&Request::get("/v2/a/manifests/%22%0alevel=error")).status;
+    server.get("/v2/a/manifests/%22%0alevel=error");
     let listening = line(&server, "msg=listening");
     assert!(
         listening.starts_with("time=\"20") && listening.contains("Z\" level=info msg=listening "),

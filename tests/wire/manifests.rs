@@ -2,8 +2,8 @@
 use ::names::Digest;
 use serde_json::json;
 use tests::{
-    DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, Request, Server, descriptor, index, noise,
-    push_blob, push_manifest, sha256,
+    DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, Request, Server, index, noise, push_blob,
+    push_manifest, sha256,
 };
 
 /// Holds the manifest to be served under this reference, by GET and HEAD, as this type.

@@ -172,6 +172,7 @@ impl Judged {
             Standing::Refused { unless, remedy } if !harmless(unless) => {
                 Err(ConfigError::unsupported(&setting.origin, setting.name(), (*remedy).to_owned()))
             }
+            _ if matches!(setting.value, Value::Null | Value::Empty) => Ok(None),
             Standing::Ignored { .. } | Standing::Refused { .. } => {
                 Ok(Some(Verdict::Unneeded("what it asks for is so anyway")))
             }

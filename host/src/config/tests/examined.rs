@@ -100,7 +100,7 @@ fn all_faults_are_told_and_not_the_first_alone() {
     ] {
         assert!(faults.contains(part), "{part} is not told:\n{faults}");
     }
-    assert_eq!(faults.matches("wrong: ").count(), faults.lines().count(), "{faults}");
+    assert_eq!(faults.lines().filter(|line| line.starts_with("wrong: ")).count(), 12, "{faults}");
 }
 
 #[test]
