@@ -87,6 +87,12 @@ pub(super) fn read_variable(
     Ok(reader.settings)
 }
 
+/// Whether a list is read entry by entry. Without entries it takes back what was there, but for the rules: there it is a
+/// value, and refused, because without rules more is granted than with any.
+fn has_entries(list: &[MarkedYaml<'_>], path: &[String]) -> bool {
+    keys::is_list(path) && (path != ["access"] || !list.is_empty())
+}
+
 struct Reader<'a> {
     source: &'a str,
     place: &'a dyn Fn(usize) -> Origin,
@@ -108,7 +114,7 @@ impl Reader<'_> {
                     let line = key.span.start.line();
                     match &value.data {
                         YamlData::Mapping(map) if !map.is_empty() => self.flatten(value, path)?,
-                        YamlData::Sequence(_) if keys::is_list(path) => self.flatten(value, path)?,
+                        YamlData::Sequence(list) if has_entries(list, path) => self.flatten(value, path)?,
                         // The line of the name: the value may begin on a later one.
                         _ => {
                             let value = self.value(value)?;
@@ -118,7 +124,7 @@ impl Reader<'_> {
                     path.pop();
                 }
             }
-            YamlData::Sequence(list) if keys::is_list(path) => {
+            YamlData::Sequence(list) if has_entries(list, path) => {
                 for (at, entry) in list.iter().enumerate() {
                     path.push(at.to_string());
                     self.flatten(entry, path)?;
