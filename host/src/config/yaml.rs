@@ -117,6 +117,12 @@ pub(super) fn read_variable(
     reader.done()
 }
 
+/// Whether a list is read entry by entry. Without entries it takes back what was there, but for the rules: there it is a
+/// value, and refused, because without rules more is granted than with any.
+fn has_entries(list: &[MarkedYaml<'_>], path: &[String]) -> bool {
+    keys::is_list(path) && (path != ["access"] || !list.is_empty())
+}
+
 struct Reader<'a> {
     source: &'a str,
     /// Where each character begins, as nodes say by characters where they stand.
@@ -170,13 +176,13 @@ impl<'a> Reader<'a> {
                     }
                     match &value.data {
                         YamlData::Mapping(map) if !map.is_empty() => self.flatten(value, path),
-                        YamlData::Sequence(_) if keys::is_list(path) => self.flatten(value, path),
+                        YamlData::Sequence(list) if has_entries(list, path) => self.flatten(value, path),
                         _ => self.push_node(path, value, key.span.start.line()),
                     }
                     path.pop();
                 }
             }
-            YamlData::Sequence(list) if keys::is_list(path) => {
+            YamlData::Sequence(list) if has_entries(list, path) => {
                 for (at, entry) in list.iter().enumerate() {
                     path.push(at.to_string());
                     self.flatten(entry, path);

@@ -94,6 +94,10 @@ fn a_list_in_which_there_are_no_rules_does_not_open_everything() {
         let message = refusal(&format!("auth: {{htpasswd: {{path: /p}}}}\naccess: {access}\n"), &[]);
         assert_says(&message, &["FILE, line ", "access", "no rule; write who"]);
     }
+    let rules = "access: [{who: a, repositories: a, actions: pull}]\n";
+    for nothing in ["[]", "{}", "[{}]", ""] {
+        assert_says(&refusal(rules, &[("REGISTRY_ACCESS", nothing)]), &["REGISTRY_ACCESS", "access"]);
+    }
     let narrowed = load(
         "access: [{who: [alice, bob], repositories: \"**\", actions: \"*\"}]\n",
         &[("REGISTRY_ACCESS_0_WHO", "carol"), ("REGISTRY_ACCESS_0_REPOSITORIES", "a")],
