@@ -36,6 +36,23 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         component: Option<PathBuf>,
     },
+    /// Remove content that no manifest needs. This version cannot do so yet, says so, and exits with 1.
+    ///
+    /// The switches are distribution's, which may be given a value: --delete-untagged=true.
+    GarbageCollect {
+        /// Say what would be removed, and remove nothing.
+        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        dry_run: Option<bool>,
+        /// Remove the manifests too that no tag leads to.
+        #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        delete_untagged: Option<bool>,
+        /// Say nothing of what is removed.
+        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        quiet: Option<bool>,
+        /// The configuration file, in YAML.
+        #[arg(env = config::FILE_VARIABLE)]
+        config: Option<PathBuf>,
+    },
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
@@ -73,6 +90,9 @@ enum Cert {
 
 static AOT: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.cwasm"));
 static WASM: &[u8] = include_bytes!(concat!(env!("PIERHEAD_ARTEFACTS"), "/registry.wasm"));
+
+const NO_COLLECTION: &str =
+    "garbage collection is not in this version: nothing was looked at, and nothing removed";
 
 /// The configuration in this file, if there is one, and in the environment.
 fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
@@ -116,6 +136,7 @@ fn main() -> ExitCode {
         Command::Serve { config, component } => {
             serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
+        Command::GarbageCollect { .. } => Err(NO_COLLECTION.to_owned()),
         Command::Cert(Cert::SelfSigned { host, out, days }) => {
             let made = make_certificate(&host, &out, days);
             made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())

@@ -268,7 +268,7 @@ impl Drop for Place {
 
 /// A port nobody listens on, below the range from which the kernel takes the ports of clients: a server that
 /// is down for a moment finds its port free again.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 20_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
