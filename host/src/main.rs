@@ -39,6 +39,23 @@ enum Command {
     /// Look at a configuration without serving it.
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
+    /// Remove content that no manifest needs. This version cannot do so yet, says so, and exits with 1.
+    ///
+    /// The switches are distribution's, which may be given a value: --delete-untagged=true.
+    GarbageCollect {
+        /// Say what would be removed, and remove nothing.
+        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        dry_run: Option<bool>,
+        /// Remove the manifests too that no tag leads to.
+        #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        delete_untagged: Option<bool>,
+        /// Say nothing of what is removed.
+        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        quiet: Option<bool>,
+        /// The configuration file, in YAML.
+        #[arg(env = config::FILE_VARIABLE)]
+        config: Option<PathBuf>,
+    },
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
@@ -105,6 +122,8 @@ fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
+const NO_COLLECTION: &str =
+    "garbage collection is not in this version: nothing was looked at, and nothing removed";
 
 /// The configuration in this file, if there is one, and in the environment.
 fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
@@ -159,6 +178,7 @@ fn main() -> ExitCode {
             serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
         Command::Issuer(Issuer::Keys { config }) => print_keys(config.as_deref()),
+        Command::GarbageCollect { .. } => Err(NO_COLLECTION.to_owned()),
         Command::Cert(Cert::SelfSigned { host, out, days }) => {
             let made = make_certificate(&host, &out, days);
             made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())

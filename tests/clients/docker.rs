@@ -89,6 +89,8 @@ impl Drop for Docker {
             let _ = self.daemon.kill();
             let _ = self.daemon.wait();
         }
+        // Where a container had the network of the machine, something is mounted there still.
+        let _ = Command::new("umount").arg("--quiet").arg(self.folder.join("exec/netns/default")).output();
     }
 }
 

@@ -5,12 +5,15 @@
 #![forbid(unsafe_code)]
 
 mod buildah;
+mod container;
 mod cosign;
 mod crane;
 mod debian;
+mod deploy;
 mod docker;
 mod engine;
 mod helm;
+mod image;
 mod layout;
 mod login;
 mod nginx;

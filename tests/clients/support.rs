@@ -26,8 +26,12 @@ pub fn program(name: &str) -> PathBuf {
 
 fn how_to_install(name: &str) -> String {
     match name {
-        "crane" | "helm" | "oras" | "regctl" => "run `make client-tools` (it needs Go)".into(),
+        "crane" | "helm" | "kubernetes-schema" | "oras" | "regctl" => {
+            "run `make client-tools` (it needs Go)".into()
+        }
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
+        "systemd-analyze" => "run `apt-get install systemd`".into(),
+        "nginx" => "run `apt-get install nginx-light`".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         _ => format!("run `apt-get install {name}`"),
     }

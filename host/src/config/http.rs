@@ -156,7 +156,7 @@ impl Headers {
         if OWN.contains(&name) {
             return Err(format!("{shown} is not the same in every answer; remove it"));
         }
-        let value = HeaderValue::from_str(value.trim()).map_err(|_| {
+        let value = HeaderValue::from_str(value.trim()).ok().filter(|_| value.is_ascii()).ok_or_else(|| {
             format!("a value of {shown} has characters that no header may have; write one line of ASCII")
         })?;
         if self.0.len() == MAX_HEADERS {
