@@ -33,8 +33,8 @@ export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
-.PHONY: help run build test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean toolchain \
-	client-tools slow-client-tools fuzz-tools FORCE
+.PHONY: help run build image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
+	toolchain client-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ test-all: ## what `test` runs, and what takes too long or needs more of the netw
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
+
+image: $(PIERHEAD) ## the container image, TAG=pierhead:latest; ENGINE=docker, podman or buildah (docs/deploy.md)
+	deploy/image/build
 
 conformance: $(if $(SERVER_URL),,build) ## the published conformance program, CONFORMANCE=path (docs/conformance.md)
 	python3 tests/conformance

@@ -1,0 +1,10 @@
+#!/bin/sh
+# As registry:2 does: a configuration file is served, a word of the registry's is given to it, and the rest is run.
+set -e
+
+case "$1" in
+    *.yaml|*.yml) set -- registry serve "$@" ;;
+    serve|garbage-collect|access|cert|config|help|-*) set -- registry "$@" ;;
+esac
+
+exec "$@"
