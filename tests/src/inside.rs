@@ -1,6 +1,6 @@
 //! A test in a network, a tree and a set of processes of its own, so that it can have ports, names and places as
 //! people have them. Needs to be root.
-use crate::program::run;
+use crate::program::Folder;
 use std::fs;
 use std::process::Command;
 
@@ -27,15 +27,19 @@ pub fn inside(test: &str, folders: &[&str]) -> bool {
     prepared += &format!(" && exec \"$0\" --exact {test} --nocapture");
     let made: Vec<_> = folders.iter().filter(|folder| fs::create_dir(folder).is_ok()).collect();
     let program = std::env::current_exe().expect("this program has a path");
+    // Processes have the same numbers in all of them, and what is named by a number would meet.
+    let temporary = Folder::new();
     // Whatever the test leaves running ends with it, and it ends with the one that waits for it.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]);
-    command.args(["--mount-proc", "--", "sh", "-c", &prepared]).arg(program).env(INSIDE, "1");
-    let said = run(&mut command);
+    command.args(["--mount-proc", "--", "sh", "-c", &prepared]).arg(program);
+    let done = command.env(INSIDE, "1").env("TMPDIR", temporary.path()).output();
+    let done = done.expect("the tests need setpriv");
     // Another test may be using docker's: to remove it would take it away there too.
     for folder in made.into_iter().filter(|folder| **folder != "/etc/docker") {
         let _ = fs::remove_dir(folder);
     }
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
     assert!(said.contains("1 passed"), "{said}");
     false
 }
