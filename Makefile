@@ -30,7 +30,7 @@ FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 
 # Where the clients that are built from their sources go, and where the tests look for them.
 export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
-# Of the crate registry; the versions of the others are in tests/clients/go.mod and tests/clients/slow/go.mod.
+# Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
 .PHONY: help run build image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
@@ -132,8 +132,11 @@ slow-clients: $(PIERHEAD) client-tools slow-client-tools
 	$(CARGO) test --locked --release -p tests --test clients -- --ignored
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras and helm are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
+	cd tests/clients/plugins && export CGO_ENABLED=0 && \
+		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-buildx github.com/docker/buildx/cmd/buildx && \
+		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-compose github.com/docker/compose/v2/cmd
 
 # wkg runs for a second: a plain build of it is quicker than a good one. cargo leaves alone what is there already.
 slow-client-tools: | toolchain

@@ -6,6 +6,7 @@ use crate::support::{Folder, client, reference, run_with};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tests::inside::{ADDRESS, inside};
 use tests::{Certificates, Server, eventually};
 
 /// A folder as docker, podman and skopeo have for each registry: the authority, and a client's certificate.
@@ -101,28 +102,10 @@ fn crane_pushes_and_pulls_where_the_system_trusts_the_authority() {
     assert_fails(client("crane", folder.path()), &["digest", &name], "x509");
 }
 
-/// An address for documentation (RFC 5737), which this machine has in a network of the test's own. docker verifies
-/// no certificate of a registry on the loopback.
-const ADDRESS: &str = "192.0.2.1";
-const INSIDE: &str = "PIERHEAD_TEST_INSIDE";
-
-/// Runs a test of this program again, in a network with [`ADDRESS`] and with an empty /etc/docker/certs.d.
-fn run_inside(test: &str) {
-    let prepared = format!(
-        "ip link set lo up && ip address add {ADDRESS}/32 dev lo && mkdir -p /etc/docker/certs.d && \
-         mount -t tmpfs none /etc/docker/certs.d && exec \"$0\" --exact {test} --nocapture"
-    );
-    let program = std::env::current_exe().expect("this program has a path");
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--", "sh", "-c", &prepared]).arg(program).env(INSIDE, "1");
-    let said = crate::support::run(&mut command);
-    assert!(said.contains("1 passed"), "{said}");
-}
-
 #[test]
 fn docker_pushes_and_pulls_with_what_certs_d_holds() {
-    if std::env::var_os(INSIDE).is_none() {
-        return run_inside("tls::docker_pushes_and_pulls_with_what_certs_d_holds");
+    if !inside("tls::docker_pushes_and_pulls_with_what_certs_d_holds", &["/etc/docker"]) {
+        return;
     }
     let certificates = Certificates::with(&[ADDRESS]);
     let trust = certificates.client("alice", "");
