@@ -22,6 +22,8 @@ def wrk(server, path, seconds, connections=16):
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"{server.name} {path}: {said}")
     requests = int(re.search(r"(\d+) requests in", said)[1])
+    if not requests:
+        raise RuntimeError(f"{server.name} {path}: no answer within {seconds} s")
     return {"req/s": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), "CPU us": used / requests * 1e6,
             "p50 ms": percentile(said, 50), "p99 ms": percentile(said, 99)}
 

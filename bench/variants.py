@@ -52,7 +52,8 @@ class Passwords:
 class PasswordsOfZot(Passwords):
     def settings(self):
         settings = super().settings()
-        settings["http"]["auth"] = settings.pop("auth")
+        del settings["auth"]
+        settings["http"]["auth"] = {"htpasswd": {"path": self.htpasswd}}
         return settings
 
 

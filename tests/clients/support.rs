@@ -1,5 +1,6 @@
 //! Programs, folders, and what the clients have in common.
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,6 +29,7 @@ fn how_to_install(name: &str) -> String {
     match name {
         "crane" | "helm" | "oras" | "regctl" => "run `make client-tools` (it needs Go)".into(),
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
+        "htpasswd" => "run `apt-get install apache2-utils`".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         _ => format!("run `apt-get install {name}`"),
     }
@@ -64,6 +66,30 @@ pub fn run(command: &mut Command) -> String {
 #[track_caller]
 pub fn run_with<A: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<Item = A>) -> String {
     run(command.args(arguments))
+}
+
+/// Runs a command that has to fail, and returns what it said.
+#[track_caller]
+pub fn failing(command: &mut Command) -> String {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [done.stdout, done.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(!done.status.success(), "{command:?} was to fail:\n{said}");
+    said
+}
+
+/// Runs a command that reads a password. Returns whether it succeeded, and what it said.
+#[track_caller]
+pub fn with_password(command: &mut Command, password: &str) -> (bool, String) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("a password is read");
+    let done = child.wait_with_output().expect("it ends");
+    (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
 }
 
 /// A folder that goes when the test succeeds.

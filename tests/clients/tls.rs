@@ -6,10 +6,10 @@ use crate::support::{Folder, client, reference, run_with};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::{Certificates, Server, eventually};
+use tests::{Certificates, Server, eventually, guard};
 
 /// A folder as docker, podman and skopeo have for each registry: the authority, and a client's certificate.
-fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
+pub fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
     fs::create_dir_all(folder).expect("a folder can be made");
     let put = |from: &str, to: &str| {
         fs::copy(certificates.file(from), folder.join(to)).expect("a file can be copied");
@@ -21,7 +21,8 @@ fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
     }
 }
 
-fn text(path: &Path) -> &str {
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("a temporary folder is UTF-8")
 }
 
@@ -103,11 +104,15 @@ fn crane_pushes_and_pulls_where_the_system_trusts_the_authority() {
 
 /// An address for documentation (RFC 5737), which this machine has in a network of the test's own. docker verifies
 /// no certificate of a registry on the loopback.
-const ADDRESS: &str = "192.0.2.1";
+pub const ADDRESS: &str = "192.0.2.1";
 const INSIDE: &str = "PIERHEAD_TEST_INSIDE";
 
-/// Runs a test of this program again, in a network with [`ADDRESS`] and with an empty /etc/docker/certs.d.
-fn run_inside(test: &str) {
+/// Whether this test does not run in a network with [`ADDRESS`] and with an empty /etc/docker/certs.d: it has then been
+/// run there.
+pub fn outside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
     let prepared = format!(
         "ip link set lo up && ip address add {ADDRESS}/32 dev lo && mkdir -p /etc/docker/certs.d && \
          mount -t tmpfs none /etc/docker/certs.d && exec \"$0\" --exact {test} --nocapture"
@@ -117,12 +122,13 @@ fn run_inside(test: &str) {
     command.args(["--net", "--mount", "--", "sh", "-c", &prepared]).arg(program).env(INSIDE, "1");
     let said = crate::support::run(&mut command);
     assert!(said.contains("1 passed"), "{said}");
+    true
 }
 
 #[test]
 fn docker_pushes_and_pulls_with_what_certs_d_holds() {
-    if std::env::var_os(INSIDE).is_none() {
-        return run_inside("tls::docker_pushes_and_pulls_with_what_certs_d_holds");
+    if outside("tls::docker_pushes_and_pulls_with_what_certs_d_holds") {
+        return;
     }
     let certificates = Certificates::with(&[ADDRESS]);
     let trust = certificates.client("alice", "");
@@ -150,4 +156,34 @@ fn docker_pushes_and_pulls_with_what_certs_d_holds() {
     assert_eq!(docker.id(&name), id);
     let refused = || server.log().contains("a TLS handshake failed");
     assert!(eventually(std::time::Duration::from_secs(5), refused), "{}", server.log());
+}
+
+#[test]
+fn docker_is_known_by_its_certificate_and_needs_no_login() {
+    if outside("tls::docker_is_known_by_its_certificate_and_needs_no_login") {
+        return;
+    }
+    let certificates = Certificates::with(&[ADDRESS]);
+    let trust = certificates.client("alice", "");
+    let rules = "access: [{who: \"certificate:alice\", repositories: team/*, actions: [pull, push]}]\n";
+    let server = Server::with(|s| {
+        let authority = certificates.file("ca.crt");
+        guard(s, rules)
+            .tls(&certificates)
+            .listen("0.0.0.0:{port}")
+            .env("REGISTRY_HTTP_TLS_CLIENTCAS_0", authority.display())
+            .trust(trust)
+    });
+    let docker = Docker::start();
+    let registry = format!("{ADDRESS}:{}", server.addr().port());
+    certs_d(&Path::new("/etc/docker/certs.d").join(&registry), &certificates, Some("alice"));
+    let (name, other) = (format!("{registry}/team/app:1"), format!("{registry}/other/app:1"));
+    docker.build(&name, 1);
+    let id = docker.id(&name);
+    docker.run(&["push", &name]);
+    docker.run(&["tag", &name, &other]);
+    assert_fails(docker.command(), &["push", &other], "denied");
+    docker.run(&["rmi", "--force", &id]);
+    docker.run(&["pull", "--quiet", &name]);
+    assert_eq!(docker.id(&name), id);
 }
