@@ -16,11 +16,15 @@ sys.dont_write_bytecode = True  # nothing is left in the tree but bench-out
 import blocks
 import procfs
 import report
+import secure
 import servers
+import variants
+
+ALL = blocks.ALL + secure.ALL
 
 
 def arguments():
-    names = ",".join(block.name for block in blocks.ALL)
+    names = ",".join(block.name for block in ALL)
     parser = argparse.ArgumentParser(prog="bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help=f"comma-separated blocks of {names}")
@@ -82,11 +86,11 @@ def run(block, present, settings, keep):
 def main():
     settings = arguments()
     wanted = [name for name in settings.servers.split(",") if name]
-    only = [name for name in settings.only.split(",") if name] or [block.name for block in blocks.ALL]
-    unknown = set(only) - {block.name for block in blocks.ALL}
+    only = [name for name in settings.only.split(",") if name] or [block.name for block in ALL]
+    unknown = set(only) - {block.name for block in ALL}
     if unknown:
         sys.exit(f"bench: there is no block called {', '.join(sorted(unknown))}")
-    present, missing = servers.available(settings.work, wanted)
+    present, missing = servers.available(variants.KINDS, settings.work, wanted)
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)
@@ -97,8 +101,8 @@ def main():
         with open(path) as file:
             results = json.load(file)
     results.update(machine=procfs.machine(), missing=missing)
-    results["versions"].update((server.name, server.version()) for server in present)
-    for kind in blocks.ALL:
+    results["versions"].update((server.name, server.version()) for server in present if "," not in server.name)
+    for kind in ALL:
         if kind.name not in only:
             continue
         log(f"{kind.name}: {kind.__doc__}")

@@ -14,18 +14,22 @@ MIB = 1 << 20
 
 
 class Client:
-    """One kept-alive connection to a registry. Not for use by two threads."""
+    """One kept-alive connection to a registry, which says on each request what the server wants to hear. Not for use by
+    two threads."""
 
-    def __init__(self, url):
-        self.url = url.rstrip("/") + "/"
-        parts = urlsplit(url)
-        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+    def __init__(self, server, headers=None):
+        self.url, self.headers = server.url + "/", headers or server.headers
+        parts = urlsplit(server.url)
+        if server.context:
+            self.connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=120, context=server.context)
+        else:
+            self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
 
     def request(self, method, url, expected, body=None, headers=None):
         """Headers and body of the answer, whose status must be `expected`. `url` is absolute or a path."""
         parts = urlsplit(urljoin(self.url, url))
         target = parts.path + ("?" + parts.query if parts.query else "")
-        self.connection.request(method, target, body=body, headers=headers or {})
+        self.connection.request(method, target, body=body, headers=self.headers | (headers or {}))
         answer = self.connection.getresponse()
         content = answer.read()
         if answer.status != expected:
@@ -102,11 +106,11 @@ def curl(*arguments):
     return run.stdout
 
 
-def push_file(url, repository, file, chunked):
+def push_file(server, repository, file, chunked):
     """Upload a `BigFile`: POST, PATCH with an unknown length and PUT as docker does, or POST and PUT."""
-    client = Client(url)
+    client = Client(server)
     location = client.start_upload(repository)
-    common = ["-o", "/dev/null", "-H", "Content-Type: application/octet-stream", "-H", "Expect:", "-T", file.path]
+    common = [*for_curl(server), "-o", "/dev/null", "-H", "Content-Type: application/octet-stream", "-H", "Expect:", "-T", file.path]
     if not chunked:
         curl("-X", "PUT", *common, with_digest(location, file.digest))
         return
@@ -118,9 +122,16 @@ def push_file(url, repository, file, chunked):
     client.finish_upload(location, file.digest)
 
 
-def pull_to_nowhere(url, size):
+def pull_to_nowhere(server, path, size, *options):
     """Download and forget; seconds by curl's clock."""
-    seconds, got = curl("-o", "/dev/null", "-w", "%{time_total} %{size_download}", url).split()
+    said = curl(*for_curl(server), *options, "-o", "/dev/null", "-w", "%{time_total} %{size_download}", server.url + path)
+    seconds, got = said.split()
     if int(got) != size:
-        raise RuntimeError(f"{url}: {got} bytes instead of {size}")
+        raise RuntimeError(f"{server.name} {path}: {got} bytes instead of {size}")
     return float(seconds)
+
+
+def for_curl(server):
+    """What curl has to know of a server."""
+    trust = ["--cacert", server.trust] if server.trust else []
+    return trust + [word for name, value in server.headers.items() for word in ("-H", f"{name}: {value}")]

@@ -37,9 +37,9 @@ class Batch:
         return (f"bench/images-{number % 20:02d}", f"v{number}-{tail}", head.hex(), layer, config, config_digest,
                 manifest.decode())
 
-    def push(self, url):
+    def push(self, server):
         """Push them one after another, and write the list of their paths for pull.lua."""
-        registry = client.Client(url)
+        registry = client.Client(server)
         with open(self.common, "rb") as file:
             common = file.read()
         for repository, tag, head, _, config, _, manifest in self.images:

@@ -35,7 +35,7 @@ class Names(Block):
         raise NotImplementedError
 
     def prepare(self, server):
-        self.push_one(client.Client(server.url))
+        self.push_one(client.Client(server))
         self.peaks[server.name] = {}
         for before, names in ((1, FEW), (FEW, MANY)):
             server.stop()
@@ -49,7 +49,7 @@ class Names(Block):
 
     def walk(self, server, expected):
         """The paths of the pages that list something. What they list must be complete and in order."""
-        paths, contents = follow(client.Client(server.url), f"{self.path}?n={PAGE}")
+        paths, contents = follow(client.Client(server), f"{self.path}?n={PAGE}")
         pages = [json.loads(content)[self.key] or [] for content in contents]  # null behind distribution's last
         names = [name for page in pages for name in page]
         if len(names) != expected or names != sorted(set(names)):
@@ -57,7 +57,7 @@ class Names(Block):
         return [path for path, page in zip(paths, pages) if page]
 
     def measure(self, server):
-        registry, pages = client.Client(server.url), self.pages[server.name]
+        registry, pages = client.Client(server), self.pages[server.name]
         figures = {}
         for word, path in (("first", pages[0]), ("middle", pages[len(pages) // 2]), ("last", pages[-1])):
             figures |= load.again(server, word, lambda path=path: registry.request("GET", path, 200), REQUESTS)

@@ -13,13 +13,17 @@ IN_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 def wrk(server, path, seconds, connections=16):
     """GET one path as fast as one wrk thread can."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Accept: {client.MANIFEST}"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "60s",
+               "-H", f"Accept: {client.MANIFEST}"]
+    command += [word for name, value in server.headers.items() for word in ("-H", f"{name}: {value}")]
     before = server.cpu()
     said = run(command + [server.url + path])
     used = server.cpu() - before
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"{server.name} {path}: {said}")
     requests = int(re.search(r"(\d+) requests in", said)[1])
+    if not requests:
+        raise RuntimeError(f"{server.name} {path}: no answer within {seconds} s")
     return {"req/s": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), "CPU us": used / requests * 1e6,
             "p50 ms": percentile(said, 50), "p99 ms": percentile(said, 99)}
 
@@ -57,6 +61,26 @@ def images(server, script, files, seconds, connections=10):
     done = int(re.search(r"images: (\d+)", said)[1])
     lasted = float(re.search(r"seconds: ([\d.]+)", said)[1])
     return {"images/s": done / lasted, "CPU ms": used / max(done, 1) * 1e3}
+
+
+def connections(server, word, path, seconds, clients, cipher, resumed):
+    """New connections over TLS 1.3 by so many clients at once, each with one request, whose answer is awaited; with a
+    ticket of the one before, or without. What a client of openssl reads is plain, so all but its counting is the TLS."""
+    command = ["openssl", "s_time", "-connect", server.url.removeprefix("https://"), "-tls1_3", "-ciphersuites", cipher,
+               "-www", path, "-time", str(seconds), "-reuse" if resumed else "-new"]
+    before, begin = server.cpu(), time.perf_counter()
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(clients)]
+    said = [process.communicate()[0] for process in running]
+    lasted, used = time.perf_counter() - begin, server.cpu() - before
+    done = 0
+    for one in said:
+        counted = re.search(r"(\d+) connections in \d+ real seconds, (\d+) bytes read", one)
+        # A letter for each connection: r for one that was resumed.
+        letters = "".join(re.findall(r"^[rt*]+$", one, re.MULTILINE))
+        if not counted or counted[2] == "0" or (letters.count("r") != len(letters)) == resumed:
+            raise RuntimeError(f"{server.name} {path}: {one[-300:]}")
+        done += int(counted[1])
+    return {f"{word}/s": done / lasted, f"{word} CPU us": used / done * 1e6}
 
 
 def again(server, word, request, least, seconds=0.5):

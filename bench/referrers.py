@@ -22,7 +22,7 @@ class Referrers(Block):
     name, servers, fresh = "referrers", ("pierhead", "zot", "olareg"), True
 
     def measure(self, server):
-        registry = client.Client(server.url)
+        registry = client.Client(server)
         subject = push_subject(registry, CROWDED, 0)
         for number in range(MANY):
             push_referrer(registry, CROWDED, subject, number)

@@ -58,6 +58,22 @@ FIGURES = (
     Figure("referrers, all 1,000, ms", "referrers", "all ms", None, WITH_REFERRERS, lower=True),
     Figure("referrers, push of the 1,001st, ms", "referrers", "1,001st push ms", 1.5, lower=True, than="1st push ms"),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
+    Figure("start with a full configuration, ms", "start", "ms", None, (OURS,), lower=True,
+           ours="pierhead, full configuration"),
+    Figure("start with a full configuration, less a request, ms", "start", "without a request ms", 1.3, (OURS,), lower=True,
+           ours="pierhead, full configuration"),
+    *(Figure(f"GET manifest with a password, cost {cost}, req/s", "basic", "req/s", bound, peers, ours=f"pierhead, cost {cost}")
+      for cost in (10, 12)
+      for bound, peers in ((0.8, (OURS,)), (200, tuple(f"{name}, cost {cost}" for name in BOTH)))),
+    *(Figure(f"GET manifest with {what}, req/s", "bearer", "req/s", 0.8, (OURS,), ours=ours)
+      for what, ours in (("a token of our own", "pierhead, own token"), ("a token of others", "pierhead, token"))),
+    Figure("p99 of GET manifest beside 200 logins, ms", "logins", "p99 ms", 2, lower=True, ours="pierhead, cost 12",
+           than="alone p99 ms"),
+    *(Figure(what, "tls", key, bound, ("nginx, TLS",), lower=lower, ours="pierhead, TLS") for what, key, bound, lower in (
+        ("TLS 1.3, GET 512 MiB, CPU-s/GB", "CPU-s/GB", 1.15, True),
+        ("TLS 1.3, HTTP/2, GET 512 MiB, CPU-s/GB", "HTTP/2 CPU-s/GB", None, True),
+        ("TLS 1.3, new connections per s", "new/s", 0.8, False),
+        ("TLS 1.3, resumed connections per s", "resumed/s", 0.8, False))),
 )
 
 # Beside the median, the least: what the machine does meanwhile can only add to these.

@@ -1,8 +1,10 @@
 """The servers that are compared: how each is configured, started, asked for its version, and stopped."""
+import functools
 import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -17,29 +19,48 @@ class Server:
 
     name = ""
     registry = True
+    probe = "/v2/"  # what it answers with 200 once it is up
+    scheme = "http"
+    trust = None  # the file of certificates that its clients trust
+    headers = {}  # what every request has to say
     variables = {}
 
     def __init__(self, program, work):
-        self.program, self.work = program, os.path.join(os.path.abspath(work), self.name)
+        folder = self.name.replace(",", "").replace(" ", "-")
+        self.program, self.work = program, os.path.join(os.path.abspath(work), folder)
         self.data = os.path.join(self.work, "data")
         self.process = None
         self.port = None
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @functools.cached_property
+    def context(self):
+        """What its clients in Python know of TLS. Not before the certificate is there."""
+        return ssl.create_default_context(cafile=self.trust) if self.trust else None
 
     @property
     def pid(self):
         return self.process.pid
 
+    @staticmethod
+    def find():
+        """Where its program is, if anywhere."""
+        raise NotImplementedError
+
+    def settings(self):
+        """What the configuration file says, in distribution's words."""
+        return {"version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+                "storage": {"filesystem": {"rootdirectory": self.data}},
+                "http": {"addr": f"127.0.0.1:{self.port}"}}
+
     def configure(self):
         """Write the configuration; returns the command."""
-        path = os.path.join(self.work, "config.yml")
+        path = os.path.join(self.work, "config.json")
         with open(path, "w") as file:
-            file.write(f"version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\n"
-                       f"storage:\n  filesystem:\n    rootdirectory: {self.data}\n"
-                       f"http:\n  addr: 127.0.0.1:{self.port}\n")
+            json.dump(self.settings(), file)  # distribution reads YAML, which this is too
         return [self.program, "serve", path]
 
     def version(self):
@@ -67,10 +88,10 @@ class Server:
         return self.wait(begin)
 
     def wait(self, begin):
-        path = "/v2/" if self.registry else "/v2"
+        probe, context = urllib.request.Request(self.url + self.probe, headers=self.headers), self.context
         while time.perf_counter() - begin < 20:
             try:
-                with urllib.request.urlopen(self.url + path, timeout=1):
+                with urllib.request.urlopen(probe, timeout=1, context=context):
                     return time.perf_counter() - begin
             except OSError:
                 if self.process.poll() is not None:
@@ -104,6 +125,10 @@ class Server:
 class Pierhead(Server):
     name = "pierhead"
 
+    @staticmethod
+    def find():
+        return os.environ.get("PIERHEAD", "target/release/pierhead")
+
 
 class PierheadUnsynced(Pierhead):
     """Without fsync, to be compared with servers that never sync."""
@@ -117,10 +142,27 @@ class Debian(Server):
 
     name = "docker-registry"
 
+    @staticmethod
+    def find():
+        return "docker-registry"
+
 
 class Distribution(Server):
     name = "distribution"
     variables = {"OTEL_TRACES_EXPORTER": "none"}
+
+    @staticmethod
+    def find():
+        """DISTRIBUTION, or the release built from the Go module proxy and kept."""
+        if os.environ.get("DISTRIBUTION"):
+            return os.environ["DISTRIBUTION"]
+        cache = os.environ.get("PIERHEAD_TOOLS", os.path.expanduser("~/.cache/pierhead/bin"))
+        folder = os.path.join(cache, DISTRIBUTION.rsplit("@", 1)[1])
+        program = os.path.join(folder, "registry")
+        if not os.path.exists(program) and shutil.which("go"):
+            subprocess.run(["go", "install", "-trimpath", DISTRIBUTION], check=True,
+                           env=os.environ | {"GOBIN": folder, "CGO_ENABLED": "0"})
+        return program
 
     def version(self):
         return module_version(self.program)
@@ -131,12 +173,13 @@ class Zot(Server):
 
     name = "zot"
 
-    def configure(self):
-        path = os.path.join(self.work, "config.json")
-        with open(path, "w") as file:
-            json.dump({"storage": {"rootDirectory": self.data}, "log": {"level": "error"},
-                       "http": {"address": "127.0.0.1", "port": str(self.port)}}, file)
-        return [self.program, "serve", path]
+    @staticmethod
+    def find():
+        return os.environ.get("ZOT", "zot")
+
+    def settings(self):
+        return {"storage": {"rootDirectory": self.data}, "log": {"level": "error"},
+                "http": {"address": "127.0.0.1", "port": str(self.port)}}
 
     def version(self):
         said = subprocess.run([self.program, "--version"], capture_output=True, text=True)
@@ -152,6 +195,10 @@ class Olareg(Server):
 
     name = "olareg"
 
+    @staticmethod
+    def find():
+        return os.environ.get("OLAREG", "olareg")
+
     def configure(self):
         return [self.program, "serve", "--verbosity", "error", "--dir", self.data,
                 "--addr", "127.0.0.1", "--port", str(self.port)]
@@ -164,7 +211,12 @@ class Nginx(Server):
     """The control: the same bytes as plain files."""
 
     name = "nginx"
-    registry = False
+    registry, probe = False, "/v2"
+    listening = ""  # what `listen` and the server say besides the address
+
+    @staticmethod
+    def find():
+        return "nginx"
 
     def configure(self):
         path = os.path.join(self.work, "nginx.conf")
@@ -175,7 +227,7 @@ events {{ worker_connections 1024; }}
 http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type application/octet-stream;
   client_body_temp_path {self.work}/t; proxy_temp_path {self.work}/t; fastcgi_temp_path {self.work}/t;
   uwsgi_temp_path {self.work}/t; scgi_temp_path {self.work}/t;
-  server {{ listen 127.0.0.1:{self.port}; root {self.data}; }} }}
+  server {{ listen 127.0.0.1:{self.port}{self.listening}; root {self.data}; }} }}
 """)
         with open(os.path.join(self.data, "v2"), "wb") as file:
             file.write(b"{}")
@@ -189,6 +241,10 @@ class Disk:
     """No server: what the disk itself takes, with dd and one fsync at the end."""
 
     name = "disk"
+
+    @staticmethod
+    def find():
+        return "dd"
 
     def __init__(self, program, work):
         self.program, self.work = program, os.path.join(os.path.abspath(work), self.name)
@@ -220,39 +276,17 @@ def module_version(program):
     return next((" ".join(line.split()[1:3]) for line in built.splitlines() if "\tmod\t" in line), "unknown")
 
 
-def distribution_program():
-    """DISTRIBUTION, or the release built from the Go module proxy and kept."""
-    if os.environ.get("DISTRIBUTION"):
-        return os.environ["DISTRIBUTION"]
-    cache = os.environ.get("PIERHEAD_TOOLS", os.path.expanduser("~/.cache/pierhead/bin"))
-    folder = os.path.join(cache, DISTRIBUTION.rsplit("@", 1)[1])
-    program = os.path.join(folder, "registry")
-    if not os.path.exists(program) and shutil.which("go"):
-        subprocess.run(["go", "install", "-trimpath", DISTRIBUTION], check=True,
-                       env=os.environ | {"GOBIN": folder, "CGO_ENABLED": "0"})
-    return program
-
-
-def available(work, wanted):
-    """The servers of this machine that are wanted (all when empty), and a line for each that is missing."""
-    programs = [
-        (Pierhead, os.environ.get("PIERHEAD", "target/release/pierhead")),
-        (PierheadUnsynced, os.environ.get("PIERHEAD", "target/release/pierhead")),
-        (Zot, os.environ.get("ZOT", "zot")),
-        (Olareg, os.environ.get("OLAREG", "olareg")),
-        (Distribution, None),
-        (Debian, "docker-registry"),
-        (Nginx, "nginx"),
-        (Disk, "dd"),
-    ]
+def available(kinds, work, wanted):
+    """The servers of this machine that are wanted (all when empty), and a line for each that is missing. Who wants a
+    server wants its variants too, whose names begin with its own and a comma."""
     found, missing = [], []
-    for kind, program in programs:
-        implied = kind is Disk or kind is PierheadUnsynced and "pierhead" in wanted
-        if wanted and kind.name not in wanted and not implied:
+    for kind in kinds:
+        base = kind.name.partition(",")[0]
+        if wanted and kind is not Disk and base not in wanted:
             continue
-        program = shutil.which(program or distribution_program())
+        program = shutil.which(kind.find())
         if program:
             found.append(kind(os.path.abspath(program), work))
-        else:
-            missing.append(f"{kind.name} is not here")
+        elif base == kind.name:
+            missing.append(f"{base} is not here")
     return found, missing

@@ -29,8 +29,17 @@ impl Debian {
             root.display()
         );
         fs::write(&config, text).expect("a file can be written");
+        Debian::serve(folder, &config, &[], addr)
+    }
+
+    /// Starts it with this configuration file and these variables, which have it listen there; its log lies in `folder`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn serve(folder: &Folder, config: &Path, variables: &[(&str, &str)], addr: SocketAddr) -> Debian {
         let log = fs::File::create(folder.join("docker-registry.log")).expect("a file can be made");
         let mut command = Command::new(program("docker-registry"));
+        command.envs(variables.iter().copied());
         command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let debian = Debian { process: command.spawn().expect("docker-registry can be executed"), addr };
         let up = eventually(Duration::from_secs(20), || Client::try_connect(addr).is_ok());

@@ -2,13 +2,11 @@
 use crate::docker::Docker;
 use crate::engine::Engine;
 use crate::layout::{Layout, read_layout};
-use crate::support::{Folder, client, reference, run, run_with};
-use std::io::Write;
-use std::process::{Command, Stdio};
-use tests::{Server, guarded};
+use crate::support::{Folder, client, failing, reference, run, run_with, with_password};
+use tests::guarded;
 
 /// alice pushes to `team`, and bob pulls from there.
-const RULES: &str = "access:
+pub const RULES: &str = "access:
   - {who: alice, repositories: team/*, actions: [pull, push]}
   - {who: bob, repositories: team/*, actions: pull}
 ";
@@ -20,57 +18,35 @@ const PUBLIC: &str = "access:
   - {who: authenticated, repositories: \"**\", actions: [pull, push]}
 ";
 
-/// Runs a command that has to fail, and returns what it said.
-#[track_caller]
-fn failing(command: &mut Command) -> String {
-    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = [done.stdout, done.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(!done.status.success(), "{command:?} was to fail:\n{said}");
-    said
-}
-
-/// Runs a command that reads a password.
-#[track_caller]
-fn with_password(command: &mut Command, password: &str) -> (bool, String) {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("a password is read");
-    let done = child.wait_with_output().expect("it ends");
-    (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
-}
-
-fn docker_login(docker: &Docker, server: &Server, user: &str, password: &str) -> (bool, String) {
+/// Whether docker could log in, and what it said.
+pub fn docker_login(docker: &Docker, registry: &str, user: &str, password: &str) -> (bool, String) {
     let mut command = docker.command();
-    command.args(["login", "--username", user, "--password-stdin", &server.addr().to_string()]);
+    command.args(["login", "--username", user, "--password-stdin", registry]);
     with_password(&mut command, password)
 }
 
 #[test]
 fn docker_logs_in_pushes_pulls_and_logs_out() {
     let (server, docker) = (guarded(RULES), Docker::start());
+    let registry = server.addr().to_string();
     let name = reference(&server, "team/app:1");
     docker.build(&name, 1);
     let said = failing(docker.command().args(["push", &name]));
     assert!(said.contains("no basic auth credentials"), "{said}");
-    let (done, said) = docker_login(&docker, &server, "alice", "wrong");
+    let (done, said) = docker_login(&docker, &registry, "alice", "wrong");
     assert!(!done && said.contains("401 Unauthorized"), "{said}");
-    let (done, said) = docker_login(&docker, &server, "alice", "wonderland");
+    let (done, said) = docker_login(&docker, &registry, "alice", "wonderland");
     assert!(done, "{said}");
     docker.run(&["push", &name]);
     let id = docker.id(&name);
     docker.run(&["rmi", "--force", &id]);
     docker.run(&["pull", "--quiet", &name]);
     assert_eq!(docker.id(&name), id);
-    docker.run(&["logout", &server.addr().to_string()]);
+    docker.run(&["logout", &registry]);
     docker.run(&["rmi", "--force", &id]);
     failing(docker.command().args(["pull", "--quiet", &name]));
 
-    let (done, said) = docker_login(&docker, &server, "bob", "builder");
+    let (done, said) = docker_login(&docker, &registry, "bob", "builder");
     assert!(done, "{said}");
     docker.run(&["pull", "--quiet", &name]);
     let said = failing(docker.command().args(["push", &name]));
@@ -159,20 +135,21 @@ fn crane_logs_in_and_pushes_and_pulls() {
 #[test]
 fn docker_pulls_without_a_login_and_pushes_with_one() {
     let (server, docker) = (guarded(PUBLIC), Docker::start());
+    let registry = server.addr().to_string();
     let name = reference(&server, "app:1");
     docker.build(&name, 1);
     let id = docker.id(&name);
     let said = failing(docker.command().args(["push", &name]));
     assert!(said.contains("unauthorized") || said.contains("denied"), "{said}");
-    let (done, said) = docker_login(&docker, &server, "alice", "wrong");
+    let (done, said) = docker_login(&docker, &registry, "alice", "wrong");
     assert!(!done && said.contains("unauthorized"), "{said}");
-    let (done, said) = docker_login(&docker, &server, "alice", "wonderland");
+    let (done, said) = docker_login(&docker, &registry, "alice", "wonderland");
     assert!(done, "{said}");
     docker.run(&["push", &name]);
     let other = reference(&server, "another/app:1");
     docker.run(&["tag", &name, &other]);
     assert!(docker.run(&["push", &other]).contains("Mounted from app"));
-    docker.run(&["logout", &server.addr().to_string()]);
+    docker.run(&["logout", &registry]);
     docker.run(&["rmi", "--force", &id]);
     docker.run(&["pull", "--quiet", &name]);
     assert_eq!(docker.id(&name), id);

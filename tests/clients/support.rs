@@ -1,8 +1,34 @@
 //! What the clients have in common.
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 pub use tests::program::{Folder, client, program, run, run_with};
 use tests::{AccessLine, Request, Server, eventually};
+
+/// Runs a command that has to fail, and returns what it said.
+#[track_caller]
+pub fn failing(command: &mut Command) -> String {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [done.stdout, done.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(!done.status.success(), "{command:?} was to fail:\n{said}");
+    said
+}
+
+/// Runs a command that reads a password. Returns whether it succeeded, and what it said.
+#[track_caller]
+pub fn with_password(command: &mut Command, password: &str) -> (bool, String) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("a password is read");
+    let done = child.wait_with_output().expect("it ends");
+    (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
 
 /// `127.0.0.1:port/name`, as clients write it.
 pub fn reference(server: &Server, name: &str) -> String {

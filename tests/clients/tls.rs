@@ -7,10 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::inside::{ADDRESS, inside};
-use tests::{Certificates, Server, eventually};
+use tests::{Certificates, Server, eventually, guard};
 
 /// A folder as docker, podman and skopeo have for each registry: the authority, and a client's certificate.
-fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
+pub fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
     fs::create_dir_all(folder).expect("a folder can be made");
     let put = |from: &str, to: &str| {
         fs::copy(certificates.file(from), folder.join(to)).expect("a file can be copied");
@@ -22,7 +22,8 @@ fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
     }
 }
 
-fn text(path: &Path) -> &str {
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("a temporary folder is UTF-8")
 }
 
@@ -133,4 +134,34 @@ fn docker_pushes_and_pulls_with_what_certs_d_holds() {
     assert_eq!(docker.id(&name), id);
     let refused = || server.log().contains("a TLS handshake failed");
     assert!(eventually(std::time::Duration::from_secs(5), refused), "{}", server.log());
+}
+
+#[test]
+fn docker_is_known_by_its_certificate_and_needs_no_login() {
+    if !inside("tls::docker_is_known_by_its_certificate_and_needs_no_login", &["/etc/docker"]) {
+        return;
+    }
+    let certificates = Certificates::with(&[ADDRESS]);
+    let trust = certificates.client("alice", "");
+    let rules = "access: [{who: \"certificate:alice\", repositories: team/*, actions: [pull, push]}]\n";
+    let server = Server::with(|s| {
+        let authority = certificates.file("ca.crt");
+        guard(s, rules)
+            .tls(&certificates)
+            .listen("0.0.0.0:{port}")
+            .env("REGISTRY_HTTP_TLS_CLIENTCAS_0", authority.display())
+            .trust(trust)
+    });
+    let docker = Docker::start();
+    let registry = format!("{ADDRESS}:{}", server.addr().port());
+    certs_d(&Path::new("/etc/docker/certs.d").join(&registry), &certificates, Some("alice"));
+    let (name, other) = (format!("{registry}/team/app:1"), format!("{registry}/other/app:1"));
+    docker.build(&name, 1);
+    let id = docker.id(&name);
+    docker.run(&["push", &name]);
+    docker.run(&["tag", &name, &other]);
+    assert_fails(docker.command(), &["push", &other], "denied");
+    docker.run(&["rmi", "--force", &id]);
+    docker.run(&["pull", "--quiet", &name]);
+    assert_eq!(docker.id(&name), id);
 }

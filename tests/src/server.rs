@@ -35,7 +35,8 @@ impl Server {
     pub fn with(configure: impl for<'a> FnOnce(&'a mut Setup) -> &'a mut Setup) -> Server {
         let mut setup = Setup::default();
         configure(&mut setup);
-        let mut server = Server { setup, place: Place::new(), port: free_port(), child: None };
+        let port = setup.port.unwrap_or_else(free_port);
+        let mut server = Server { setup, place: Place::new(), port, child: None };
         server.launch();
         server
     }

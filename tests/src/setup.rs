@@ -16,6 +16,7 @@ pub struct Setup {
     pub(crate) config: Option<String>,
     pub(crate) files: Vec<(String, String)>,
     pub(crate) listen: Option<String>,
+    pub(crate) port: Option<u16>,
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
     pub(crate) trust: Option<Trust>,
@@ -29,6 +30,7 @@ impl Default for Setup {
             config: None,
             files: Vec::new(),
             listen: Some("127.0.0.1:{port}".into()),
+            port: None,
             root: None,
             under: Vec::new(),
             trust: None,
@@ -65,6 +67,12 @@ impl Setup {
     /// The value of `REGISTRY_HTTP_ADDR`, with `{port}` in it. Without this, `127.0.0.1:{port}`.
     pub fn listen(&mut self, addr: &str) -> &mut Setup {
         self.listen = Some(addr.into());
+        self
+    }
+
+    /// Listens on this port, in the place of a free one.
+    pub fn port(&mut self, port: u16) -> &mut Setup {
+        self.port = Some(port);
         self
     }
 

@@ -114,7 +114,9 @@ fn use_it(t: &mut Tutorial) {
 }
 
 fn greet(t: &mut Tutorial) {
-    t.listed(r#"(set -x; docker run --name "${REPO}-${RANDOM}" --rm "${REGISTRY_FQDN_AND_PORT}/${REPO}:${TAG}")"#);
+    t.listed(
+        r#"(set -x; docker run --name "${REPO}-${RANDOM}" --rm "${REGISTRY_FQDN_AND_PORT}/${REPO}:${TAG}")"#,
+    );
     t.beside("until [ -n \"$(docker ps --quiet --filter name=greet-python)\" ]; do sleep 0.1; done");
     t.listed(
         r"CONTAINER_ID=$(docker ps --filter Name=greet-python --format='{{.ID}}\t{{.Image}}\t{{.Names}}' | awk '{print $1}')",

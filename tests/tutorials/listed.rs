@@ -31,12 +31,7 @@ const FILTER: &str = "docker knows no filter of that name: it is written small";
 
 /// All of them. Each has to have its turn, so that none outlives its reason.
 pub const LISTED: &[Listed] = &[
-    Listed {
-        document: "tls",
-        command: "sudo systemctl daemon-reload",
-        instead: "",
-        because: NO_SYSTEMD,
-    },
+    Listed { document: "tls", command: "sudo systemctl daemon-reload", instead: "", because: NO_SYSTEMD },
     Listed {
         document: "tls",
         command: "sudo systemctl restart docker",
@@ -73,12 +68,7 @@ pub const LISTED: &[Listed] = &[
         instead: r"CONTAINER_ID=$(docker ps --filter name=greet-python --format='{{.ID}}\t{{.Image}}\t{{.Names}}' | awk '{print $1}')",
         because: FILTER,
     },
-    Listed {
-        document: "proxy",
-        command: "sudo apt install apache2-utils -y",
-        instead: "",
-        because: DEBIAN,
-    },
+    Listed { document: "proxy", command: "sudo apt install apache2-utils -y", instead: "", because: DEBIAN },
     Listed {
         document: "proxy",
         command: KUBECTL,

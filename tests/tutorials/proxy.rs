@@ -108,7 +108,8 @@ fn guard(t: &mut Tutorial) {
     t.docker.restart();
     t.wait_for("docker-registry.home:80");
 
-    let refused = "curl --silent --output /dev/null --write-out '%{http_code}' http://docker-registry.home:80/v2/";
+    let refused =
+        "curl --silent --output /dev/null --write-out '%{http_code}' http://docker-registry.home:80/v2/";
     assert_eq!(t.beside(refused), "401");
     let answers = [("Username", "guillaume"), ("Password", "secret")];
     assert!(t.typed("docker login docker-registry.home:80", &answers).contains("Login Succeeded"));

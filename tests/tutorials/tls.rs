@@ -62,7 +62,9 @@ fn docker_and_curl_use_a_registry_whose_certificate_signed_itself() {
     t.run("sudo cp  certs/registry.crt /etc/docker/certs.d/formation.lan:443/ca.crt");
     t.beside("docker image rm formation.lan:443/name/space/app:1 app");
     t.run("docker pull formation.lan:443/name/space/app:1");
-    t.beside("mkdir context && echo one >context/one && printf 'FROM scratch\\nCOPY one /\\n' >context/Dockerfile");
+    t.beside(
+        "mkdir context && echo one >context/one && printf 'FROM scratch\\nCOPY one /\\n' >context/Dockerfile",
+    );
     t.beside("cd context");
     t.filled(
         "docker build -t <nom_de_domaine:port>/name/space/<basename>:<tag> --push .",
@@ -128,6 +130,7 @@ fn api(t: &mut Tutorial) {
         &[("<v2_digest>", &digest)],
     );
     assert_eq!(t.beside(tags), r#"{"name":"multiplat","tags":["amd64","arm64"]}"#);
-    let said = t.fails("docker compose exec registry bin/registry garbage-collect /etc/docker/registry/config.yml");
+    let said =
+        t.fails("docker compose exec registry bin/registry garbage-collect /etc/docker/registry/config.yml");
     assert!(said.contains("garbage collection is not in this version"), "{said}");
 }

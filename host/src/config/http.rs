@@ -156,9 +156,10 @@ impl Headers {
         if OWN.contains(&name) {
             return Err(format!("{shown} is not the same in every answer; remove it"));
         }
-        let value = HeaderValue::from_str(value.trim()).ok().filter(|_| value.is_ascii()).ok_or_else(|| {
-            format!("a value of {shown} has characters that no header may have; write one line of ASCII")
-        })?;
+        let value =
+            HeaderValue::from_str(value.trim()).ok().filter(|_| value.is_ascii()).ok_or_else(|| {
+                format!("a value of {shown} has characters that no header may have; write one line of ASCII")
+            })?;
         if self.0.len() == MAX_HEADERS {
             return Err(format!("there are more than {MAX_HEADERS} values"));
         }
