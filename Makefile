@@ -129,7 +129,7 @@ slow-clients: $(PIERHEAD) client-tools slow-client-tools
 	$(CARGO) test --locked --release -p tests --test clients -- --ignored
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras and helm are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm and pebble are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
 
 # wkg runs for a second: a plain build of it is quicker than a good one. cargo leaves alone what is there already.

@@ -26,7 +26,9 @@ pub fn program(name: &str) -> PathBuf {
 
 fn how_to_install(name: &str) -> String {
     match name {
-        "crane" | "helm" | "oras" | "regctl" => "run `make client-tools` (it needs Go)".into(),
+        "crane" | "helm" | "oras" | "pebble" | "pebble-challtestsrv" | "regctl" => {
+            "run `make client-tools` (it needs Go)".into()
+        }
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         _ => format!("run `apt-get install {name}`"),

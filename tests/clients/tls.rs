@@ -2,6 +2,7 @@
 use crate::docker::Docker;
 use crate::engine::Engine;
 use crate::layout::{Layout, read_layout};
+use crate::pebble::HOST;
 use crate::support::{Folder, client, reference, run_with};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -103,14 +104,16 @@ fn crane_pushes_and_pulls_where_the_system_trusts_the_authority() {
 
 /// An address for documentation (RFC 5737), which this machine has in a network of the test's own. docker verifies
 /// no certificate of a registry on the loopback.
-const ADDRESS: &str = "192.0.2.1";
-const INSIDE: &str = "PIERHEAD_TEST_INSIDE";
+pub const ADDRESS: &str = "192.0.2.1";
+pub const INSIDE: &str = "PIERHEAD_TEST_INSIDE";
 
-/// Runs a test of this program again, in a network with [`ADDRESS`] and with an empty /etc/docker/certs.d.
-fn run_inside(test: &str) {
+/// Runs a test of this program again, in a network with [`ADDRESS`], which [`HOST`] is the name of, and with an empty
+/// /etc/docker/certs.d.
+pub fn run_inside(test: &str) {
     let prepared = format!(
         "ip link set lo up && ip address add {ADDRESS}/32 dev lo && mkdir -p /etc/docker/certs.d && \
-         mount -t tmpfs none /etc/docker/certs.d && exec \"$0\" --exact {test} --nocapture"
+         mount -t tmpfs none /etc/docker/certs.d && echo {ADDRESS} {HOST} > /etc/docker/certs.d/hosts && \
+         mount --bind /etc/docker/certs.d/hosts /etc/hosts && exec \"$0\" --exact {test} --nocapture"
     );
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new("unshare");

@@ -35,7 +35,7 @@ pub use probe::Probe;
 pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
 pub use random::Random;
 pub use server::Server;
-pub use setup::{Finished, Setup, run};
+pub use setup::{Finished, Setup, free_port, run};
 pub use tls::{Certificates, Trust};
 pub use tmpfs::Tmpfs;
 pub use token::{SigningKey, now};

@@ -35,7 +35,8 @@ impl Server {
     pub fn with(configure: impl for<'a> FnOnce(&'a mut Setup) -> &'a mut Setup) -> Server {
         let mut setup = Setup::default();
         configure(&mut setup);
-        let mut server = Server { setup, place: Place::new(), port: free_port(), child: None };
+        let port = setup.port.unwrap_or_else(free_port);
+        let mut server = Server { setup, place: Place::new(), port, child: None };
         server.launch();
         server
     }
@@ -83,6 +84,9 @@ impl Server {
             && TcpStream::connect_timeout(&self.addr(), Duration::from_millis(200)).is_err()
         {
             return false;
+        }
+        if self.setup.silent {
+            return true;
         }
         let asked = self.try_client().and_then(|mut client| client.try_request(&Request::get("/")));
         asked.is_ok_and(|response| response.status == 200)

@@ -19,6 +19,8 @@ pub struct Setup {
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
     pub(crate) trust: Option<Trust>,
+    pub(crate) port: Option<u16>,
+    pub(crate) silent: bool,
 }
 
 impl Default for Setup {
@@ -32,6 +34,8 @@ impl Default for Setup {
             root: None,
             under: Vec::new(),
             trust: None,
+            port: None,
+            silent: false,
         }
     }
 }
@@ -65,6 +69,18 @@ impl Setup {
     /// The value of `REGISTRY_HTTP_ADDR`, with `{port}` in it. Without this, `127.0.0.1:{port}`.
     pub fn listen(&mut self, addr: &str) -> &mut Setup {
         self.listen = Some(addr.into());
+        self
+    }
+
+    /// Listens on this port, of [`free_port`], which others have been told of.
+    pub fn port(&mut self, port: u16) -> &mut Setup {
+        self.port = Some(port);
+        self
+    }
+
+    /// Is up when it takes connections: it cannot answer yet.
+    pub fn silent(&mut self) -> &mut Setup {
+        self.silent = true;
         self
     }
 
@@ -268,7 +284,7 @@ impl Drop for Place {
 
 /// A port nobody listens on, below the range from which the kernel takes the ports of clients: a server that
 /// is down for a moment finds its port free again.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 20_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);

@@ -3,6 +3,7 @@
 
 mod auth;
 mod key;
+mod letsencrypt;
 mod lookup;
 
 pub(super) use key::{Key, Standing};
@@ -24,7 +25,11 @@ const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
 /// that the newer name wins, and `http.net` before `http.addr`, whose form it decides.
-pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + auth::KEYS.len() }>(&[SERVER, auth::KEYS]);
+pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + letsencrypt::KEYS.len() + auth::KEYS.len() }>(&[
+    SERVER,
+    letsencrypt::KEYS,
+    auth::KEYS,
+]);
 
 const SERVER: &[Key] = &[
     key(
@@ -292,12 +297,6 @@ const SERVER: &[Key] = &[
         default: "",
         meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
     },
-    refused(
-        "http.tls.letsencrypt",
-        &[],
-        "certificates that are made by an authority at the start",
-        "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
-    ),
     refused(
         "http.prefix",
         &["/"],

@@ -9,6 +9,7 @@ pub(crate) mod auth;
 mod error;
 mod judge;
 mod keys;
+mod letsencrypt;
 mod source;
 mod suggest;
 mod tls;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use auth::{Auth, AuthKind};
 pub use error::ConfigError;
+pub use letsencrypt::LetsEncrypt;
 pub use tls::{ClientAuth, Tls, TlsVersion};
 
 use std::collections::HashMap;

@@ -10,6 +10,7 @@ use std::time::Duration;
 mod auth;
 mod environment;
 mod file;
+mod letsencrypt;
 mod tls;
 mod values;
 
