@@ -132,7 +132,7 @@ slow-clients: $(PIERHEAD) client-tools slow-client-tools
 	$(CARGO) test --locked --release -p tests --test clients -- --ignored
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, pebble, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
 	cd tests/clients/plugins && export CGO_ENABLED=0 && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-buildx github.com/docker/buildx/cmd/buildx && \

@@ -93,7 +93,7 @@ type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
 /// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
 pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
-    let tls = tls::start(&config.http)?;
+    let (tls, authority) = tls::start(&config.http)?.unzip();
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
@@ -123,8 +123,8 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (blueprint, admission) = (blueprint.clone(), admission.clone());
         let (limits, stopped) = (config.limits.clone(), stopped.clone());
-        let tls = tls.clone().map(|server| tls::Acceptor {
-            config: server,
+        let tls = tls.clone().map(|serving| tls::Acceptor {
+            serving,
             verifies: config.http.tls.verifies_clients(),
             patience: limits.headertimeout,
             linger: limits.lingertime,
@@ -148,7 +148,7 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
         cores.push(sender);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(accept(&config, cores, stop))
+    runtime.block_on(accept(&config, cores, authority.flatten(), stop))
 }
 
 /// Removes abandoned uploads now and then, on a thread of its own, for as long as the process lives.
@@ -255,6 +255,7 @@ fn run_core(core: Core, mut accepted: mpsc::UnboundedReceiver<Accepted>, stopped
 async fn accept(
     config: &Config,
     cores: Vec<mpsc::UnboundedSender<Accepted>>,
+    authority: Option<tls::Authority>,
     stop: watch::Sender<bool>,
 ) -> Result<(), ServeError> {
     let limit = config.limits.connections;
@@ -262,8 +263,11 @@ async fn accept(
     let listener = Listener::new(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let tls = config.http.tls.pair().is_some();
+    let tls = config.http.tls.is_on();
     tracing::info!(address = %listener, tls, version = env!("CARGO_PKG_VERSION"), "listening");
+    if let Some(authority) = authority {
+        authority.start()?;
+    }
     let accepting = async {
         let mut next = (0..cores.len()).cycle();
         loop {

@@ -1,9 +1,10 @@
 //! Real clients against a running server: what people type, and what their programs make of our answers.
 //!
-//! docker, skopeo, podman, buildah and docker-registry come from Debian, crane, regctl, oras and helm from the Go
-//! module proxy at the versions in go.mod. A missing program is a failure that says how to install it.
+//! docker, skopeo, podman, buildah and docker-registry come from Debian, crane, regctl, oras, helm and pebble from the
+//! Go module proxy at the versions in go.mod. A missing program is a failure that says how to install it.
 #![forbid(unsafe_code)]
 
+mod acme;
 mod buildah;
 mod container;
 mod cosign;
@@ -20,6 +21,7 @@ mod login;
 mod login_tls;
 mod nginx;
 mod oras;
+mod pebble;
 mod podman;
 mod referrers_drill;
 mod regctl;

@@ -27,9 +27,15 @@ pub fn program(name: &str) -> PathBuf {
 
 fn how_to_install(name: &str) -> String {
     match name {
-        "crane" | "docker-buildx" | "docker-compose" | "helm" | "kubernetes-schema" | "oras" | "regctl" => {
-            "run `make client-tools` (it needs Go)".into()
-        }
+        "crane"
+        | "docker-buildx"
+        | "docker-compose"
+        | "helm"
+        | "kubernetes-schema"
+        | "oras"
+        | "pebble"
+        | "pebble-challtestsrv"
+        | "regctl" => "run `make client-tools` (it needs Go)".into(),
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         "htpasswd" => "run `apt-get install apache2-utils`".into(),

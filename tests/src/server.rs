@@ -85,6 +85,9 @@ impl Server {
         {
             return false;
         }
+        if self.setup.silent {
+            return true;
+        }
         let asked = self.try_client().and_then(|mut client| client.try_request(&Request::get("/")));
         asked.is_ok_and(|response| response.status == 200)
     }

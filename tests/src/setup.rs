@@ -20,6 +20,7 @@ pub struct Setup {
     pub(crate) root: Option<PathBuf>,
     pub(crate) under: Vec<OsString>,
     pub(crate) trust: Option<Trust>,
+    pub(crate) silent: bool,
 }
 
 impl Default for Setup {
@@ -34,6 +35,7 @@ impl Default for Setup {
             root: None,
             under: Vec::new(),
             trust: None,
+            silent: false,
         }
     }
 }
@@ -70,9 +72,15 @@ impl Setup {
         self
     }
 
-    /// Listens on this port, in the place of a free one.
+    /// Listens on this port, of [`free_port`], which others have been told of.
     pub fn port(&mut self, port: u16) -> &mut Setup {
         self.port = Some(port);
+        self
+    }
+
+    /// Is up when it takes connections: it cannot answer yet.
+    pub fn silent(&mut self) -> &mut Setup {
+        self.silent = true;
         self
     }
 

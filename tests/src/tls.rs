@@ -73,13 +73,14 @@ pub struct Trust {
     identity: Option<(PathBuf, PathBuf)>,
     versions: Vec<&'static SupportedProtocolVersion>,
     protocols: Vec<Vec<u8>>,
+    host: Option<String>,
 }
 
 impl Trust {
     /// Trusts the authority in this file, and shows nothing.
     pub fn new(authority: impl Into<PathBuf>) -> Trust {
         let versions = rustls::ALL_VERSIONS.to_vec();
-        Trust { authority: authority.into(), identity: None, versions, protocols: Vec::new() }
+        Trust { authority: authority.into(), identity: None, versions, protocols: Vec::new(), host: None }
     }
 
     /// Shows this certificate when it is asked for one.
@@ -97,6 +98,12 @@ impl Trust {
     /// Offers these protocols (ALPN).
     pub fn offering(mut self, protocols: &[&str]) -> Trust {
         self.protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
+    /// Wants this host, and not the address that it connects to.
+    pub fn host(mut self, host: &str) -> Trust {
+        self.host = Some(host.into());
         self
     }
 
@@ -121,7 +128,10 @@ impl Trust {
     }
 
     pub(crate) fn shake_hands(&self, mut socket: TcpStream, addr: SocketAddr) -> io::Result<Wire> {
-        let name = ServerName::IpAddress(addr.ip().into());
+        let name = match &self.host {
+            Some(host) => ServerName::try_from(host.clone()).expect("a name"),
+            None => ServerName::IpAddress(addr.ip().into()),
+        };
         let mut session = ClientConnection::new(Arc::new(self.config()), name).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut socket)?;

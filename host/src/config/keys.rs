@@ -3,6 +3,7 @@
 
 mod auth;
 mod key;
+mod letsencrypt;
 mod log;
 mod lookup;
 mod validation;
@@ -26,9 +27,11 @@ const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `http.net` stands before `http.addr`, whose form
 /// it decides.
-pub(super) static KEYS: &[Key] = &joined::<ROWS>(&[SERVER, log::KEYS, validation::KEYS, auth::KEYS]);
+pub(super) static KEYS: &[Key] =
+    &joined::<ROWS>(&[SERVER, letsencrypt::KEYS, log::KEYS, validation::KEYS, auth::KEYS]);
 
-const ROWS: usize = SERVER.len() + log::KEYS.len() + validation::KEYS.len() + auth::KEYS.len();
+const ROWS: usize =
+    SERVER.len() + letsencrypt::KEYS.len() + log::KEYS.len() + validation::KEYS.len() + auth::KEYS.len();
 
 const SERVER: &[Key] = &[
     key(
@@ -294,12 +297,6 @@ const SERVER: &[Key] = &[
         default: "",
         meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
     },
-    refused(
-        "http.tls.letsencrypt",
-        &[],
-        "certificates that are made by an authority at the start",
-        "remove it; let certbot or another client of ACME write the files of http.tls.certificate and http.tls.key, which are read again when they change",
-    ),
     refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),

@@ -12,6 +12,7 @@ mod environment;
 mod examined;
 mod file;
 mod http;
+mod letsencrypt;
 mod log;
 mod tls;
 mod values;

@@ -1,12 +1,12 @@
 //! `http.tls`: certificates, and how clients may shake hands.
 
-use super::ConfigError;
 use super::judge::Given;
+use super::{ConfigError, LetsEncrypt};
 use rustls::CipherSuite;
 use rustls::crypto::ring::ALL_CIPHER_SUITES;
 use std::path::{Path, PathBuf};
 
-/// `http.tls`: certificates, and how clients may shake hands. Without a certificate there is no TLS.
+/// `http.tls`: certificates, and how clients may shake hands. Without certificates there is no TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// `certificate`: the file of the certificate, and of those that lead to a root.
@@ -21,6 +21,8 @@ pub struct Tls {
     pub clientcas: Vec<PathBuf>,
     /// `clientauth`: what is asked of clients when there are `clientcas`.
     pub clientauth: ClientAuth,
+    /// `letsencrypt`: certificates from an authority, in place of those in files.
+    pub letsencrypt: LetsEncrypt,
 }
 
 /// A version of TLS.
@@ -52,9 +54,14 @@ impl ClientAuth {
 }
 
 impl Tls {
-    /// The files of the certificate and its key, where there is TLS.
+    /// The files of the certificate and its key, where TLS has them.
     pub fn pair(&self) -> Option<(&Path, &Path)> {
         Some((self.certificate.as_deref()?, self.key.as_deref()?))
+    }
+
+    /// Whether TLS is spoken.
+    pub fn is_on(&self) -> bool {
+        self.pair().is_some() || self.letsencrypt.cachefile.is_some()
     }
 
     /// Whether certificates of clients are verified.
@@ -65,6 +72,7 @@ impl Tls {
 
     /// Refuses what says that clients are met with TLS, or with more of it, and would not be.
     pub(super) fn check(&self, given: &[Given]) -> Result<(), ConfigError> {
+        self.letsencrypt.check(given, self.pair().is_some())?;
         let find = |name: &str| given.iter().find(|given| given.name == name);
         let refuse = |name: &str, problem: &str| match find(name) {
             Some(given) => Err(ConfigError::setting(&given.origin, name, problem)),
@@ -76,7 +84,9 @@ impl Tls {
         if self.certificate.is_none() {
             let problem = "there is no certificate, and so no TLS; give http.tls.certificate too";
             refuse("http.tls.key", problem)?;
-            refuse("http.tls.clientcas.*", problem)?;
+            if !self.is_on() {
+                refuse("http.tls.clientcas.*", problem)?;
+            }
         }
         if self.clientcas.is_empty() {
             let problem = "no client would be asked for a certificate; give http.tls.clientcas too";

@@ -207,7 +207,7 @@ impl Kind {
     }
 }
 
-fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     match text.contains('\0') {
         true => Err("not a path; a path has no NUL character".into()),
         false => Ok(text.into()),

@@ -75,6 +75,14 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
+/// The file of one certificate that others are trusted by.
+pub(super) fn root(file: &Path, setting: &'static str) -> Result<(), TlsError> {
+    match certificates(file, setting)?.as_slice() {
+        [_] => Ok(()),
+        _ => Err(TlsError::new(file, setting, "more than one certificate; write the root alone")),
+    }
+}
+
 /// The certificate with its chain and its key. Warns of a certificate that clients will refuse.
 pub(super) fn pair(
     certificate: &Path,

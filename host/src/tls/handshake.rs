@@ -1,19 +1,19 @@
 //! The beginning of a connection that is meant to be TLS.
 
-use super::TlsStream;
+use super::acme::ALPN;
 use super::read_ahead::ReadAhead;
+use super::{Serving, TlsStream};
 use crate::io::listen_out;
 use crate::socket::{Peer, Socket};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::HeaderValue;
-use rustls::ServerConfig;
+use rustls::ServerConnection;
+use rustls::server::ClientHello;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// How much of an answer waits, encrypted, for a client to take it. More makes for fewer system calls, and costs as
 /// much for every client that is slow.
@@ -24,8 +24,8 @@ const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP reque
 
 /// Makes TLS of connections.
 pub struct Acceptor {
-    /// The certificate and everything else, as its files are now.
-    pub config: watch::Receiver<Arc<ServerConfig>>,
+    /// The certificates and everything else.
+    pub serving: Serving,
     /// Whether certificates of clients are verified.
     pub verifies: bool,
     /// How long a handshake may take (`limits.headertimeout`).
@@ -56,11 +56,10 @@ impl Acceptor {
                 (error, socket)
             }
             Ok(Ok(Some(_))) => {
-                let acceptor = TlsAcceptor::from(self.config.borrow().clone());
-                let handshake = acceptor
-                    .accept_with(socket, |session| session.set_buffer_limit(Some(BUFFER)))
-                    .into_fallible();
-                match timeout(self.patience.saturating_sub(begun.elapsed()), handshake).await {
+                match timeout(self.patience.saturating_sub(begun.elapsed()), self.shake_hands(socket)).await {
+                    Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ALPN) => {
+                        return self.looked_at(stream, peer).await;
+                    }
                     Ok(Ok(stream)) => return Some(self.accepted(stream)),
                     Ok(Err(failed)) => failed,
                     Err(_) => return stalled(peer),
@@ -76,6 +75,29 @@ impl Acceptor {
         None
     }
 
+    /// While an authority is expected to look, who asks as it does gets what it looks for.
+    async fn shake_hands(&self, socket: ReadAhead) -> Result<TlsStream, (io::Error, ReadAhead)> {
+        let bounded = |session: &mut ServerConnection| session.set_buffer_limit(Some(BUFFER));
+        let config = self.serving.config.borrow().clone();
+        let Some(answer) = self.serving.answers.borrow().clone() else {
+            return TlsAcceptor::from(config).accept_with(socket, bounded).into_fallible().await;
+        };
+        let mut hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
+        let start = match (&mut hello).await {
+            Ok(start) => start,
+            Err(error) => return Err((error, hello.take_io().expect("nothing was accepted"))),
+        };
+        let config = if looks(&start.client_hello()) { answer } else { config };
+        start.into_stream_with(config, bounded).into_fallible().await
+    }
+
+    /// The end of a connection on which nothing was wanted but its certificate.
+    async fn looked_at(&self, mut stream: TlsStream, peer: Peer) -> Option<Accepted> {
+        tracing::info!(%peer, "an authority looked whether this server has the host that a certificate is for");
+        let _ = timeout(self.linger, stream.shutdown()).await;
+        None
+    }
+
     fn accepted(&self, stream: TlsStream) -> Accepted {
         let session = stream.get_ref().1;
         let certificate = session.peer_certificates().filter(|_| self.verifies).and_then(<[_]>::first);
@@ -86,6 +108,11 @@ impl Acceptor {
         let http2 = session.alpn_protocol() == Some(b"h2");
         Accepted { stream, http2, client }
     }
+}
+
+/// Whether a client is an authority that looks (RFC 8737, 3).
+fn looks(hello: &ClientHello<'_>) -> bool {
+    hello.alpn().is_some_and(|protocols| protocols.eq([ALPN]))
 }
 
 fn stalled(peer: Peer) -> Option<Accepted> {

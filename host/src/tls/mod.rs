@@ -1,20 +1,23 @@
-//! TLS: what the configuration asks for, kept up to date with the files it names, and each connection's handshake.
+//! TLS: what the configuration asks for, kept up to date with the files it names or by an authority, and each
+//! connection's handshake.
 
+mod acme;
 mod client;
 mod files;
 mod handshake;
 mod read_ahead;
 mod reload;
 
+pub use acme::Authority;
 pub use files::TlsError;
 pub use handshake::{Accepted, Acceptor};
 
 use crate::config;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::server::{NoClientAuth, NoServerSessionStorage};
+use rustls::server::{NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedCipherSuite};
+use rustls::{ConfigBuilder, ServerConfig, SupportedCipherSuite, WantsVerifier};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,65 +44,115 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// What connections are met with, as it is now.
+#[derive(Clone)]
+pub struct Serving {
+    /// The certificate and everything else.
+    config: watch::Receiver<Arc<ServerConfig>>,
+    /// For an authority that looks whether a host is ours, and while it may: what it looks for.
+    answers: watch::Receiver<Option<Arc<ServerConfig>>>,
+}
+
 /// Reads the files that `http.tls` names, warns of a certificate that clients will not take, and from then on looks
-/// whether the files have changed. `None` where there is no certificate, and so no TLS.
+/// whether the files have changed. `None` where there are no certificates, and so no TLS. Where an authority makes
+/// them, it is returned too, and has to be started.
 ///
 /// # Errors
 /// When a file cannot be read or is not what its setting asks for.
-pub fn start(http: &config::Http) -> Result<Option<watch::Receiver<Arc<ServerConfig>>>, StartError> {
-    let Some(source) = Source::of(http) else { return Ok(None) };
-    let files = [&source.certificate, &source.key].into_iter().chain(&source.tls.clientcas);
-    let watched = reload::Watched::new(files.cloned());
-    let (sender, receiver) = watch::channel(Arc::new(source.load()?));
+pub fn start(http: &config::Http) -> Result<Option<(Serving, Option<Authority>)>, StartError> {
+    let tls = &http.tls;
+    if !tls.is_on() {
+        return Ok(None);
+    }
+    let authority = Authority::open(&tls.letsencrypt, builder(tls)?)?;
+    let source = Source::of(http, authority.as_ref().map(Authority::served));
+    let (certificate, key) = tls.pair().unzip();
+    let pair = certificate.into_iter().chain(key).map(ToOwned::to_owned);
+    let watched = reload::Watched::new(pair.chain(tls.clientcas.iter().cloned()));
+    let (sender, config) = watch::channel(Arc::new(source.load()?));
     reload::start(source, watched, sender)?;
-    Ok(Some(receiver))
+    let answers = authority.as_ref().map_or_else(|| watch::channel(None).1, Authority::answers);
+    Ok(Some((Serving { config, answers }, authority)))
 }
 
-/// Reads the files that `http.tls` names, as a start would.
+/// Where certificates come from.
+enum Certificates {
+    Files { certificate: PathBuf, key: PathBuf },
+    Authority(Arc<acme::Served>),
+}
+
+/// Reads the files that `http.tls` names, as a start would. Nothing is written, and no authority is asked.
 ///
 /// # Errors
 /// When a file cannot be read or is not what its setting asks for.
 pub fn check(http: &config::Http) -> Result<(), StartError> {
-    Source::of(http).map_or(Ok(()), |source| source.load().map(drop))
+    if !http.tls.is_on() {
+        return Ok(());
+    }
+    let settings = &http.tls.letsencrypt;
+    acme::check(settings)?;
+    let served = settings.cachefile.is_some().then(|| Arc::new(acme::Served::new(&settings.hosts)));
+    Source::of(http, served).load().map(drop)
 }
 
 /// What a [`ServerConfig`] is made from.
 struct Source {
-    certificate: PathBuf,
-    key: PathBuf,
+    certificates: Certificates,
     tls: config::Tls,
     http2: bool,
 }
 
+/// With the versions and cipher suites that are configured.
+fn builder(tls: &config::Tls) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, rustls::Error> {
+    let provider = CryptoProvider { cipher_suites: suites(tls), ..ring::default_provider() };
+    let versions: &[_] = match tls.minimum {
+        config::TlsVersion::Tls12 => &[&TLS13, &TLS12],
+        config::TlsVersion::Tls13 => &[&TLS13],
+    };
+    ServerConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(versions)
+}
+
+/// The cipher suites of `http.tls.ciphersuites`. As in Go, those of TLS 1.3 are all there unless it names some.
+fn suites(tls: &config::Tls) -> Vec<SupportedCipherSuite> {
+    let chosen = &tls.ciphersuites;
+    let all = ring::ALL_CIPHER_SUITES.iter();
+    if chosen.is_empty() {
+        return all.copied().collect();
+    }
+    let named = |suite: &SupportedCipherSuite| chosen.contains(&suite.suite());
+    let names_tls13 = all.clone().any(|suite| suite.tls13().is_some() && named(suite));
+    all.filter(|suite| named(suite) || (suite.tls13().is_some() && !names_tls13)).copied().collect()
+}
+
 impl Source {
-    /// What the configuration says; nothing where there is no certificate.
-    fn of(http: &config::Http) -> Option<Source> {
-        let (certificate, key) = http.tls.pair()?;
-        Some(Source {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            tls: http.tls.clone(),
-            http2: !http.http2_disabled,
-        })
+    /// What the configuration says, with the certificates of an authority where it names no files.
+    fn of(http: &config::Http, served: Option<Arc<acme::Served>>) -> Source {
+        let certificates = match (http.tls.pair(), served) {
+            (Some((certificate, key)), _) => {
+                Certificates::Files { certificate: certificate.to_owned(), key: key.to_owned() }
+            }
+            (None, Some(served)) => Certificates::Authority(served),
+            (None, None) => unreachable!("TLS has certificates"),
+        };
+        Source { certificates, tls: http.tls.clone(), http2: !http.http2_disabled }
     }
 
     /// What the files say now.
     fn load(&self) -> Result<ServerConfig, StartError> {
         let tls = &self.tls;
-        let provider = Arc::new(CryptoProvider { cipher_suites: self.suites(), ..ring::default_provider() });
-        let pair = files::pair(&self.certificate, &self.key, &provider)?;
-        let versions: &[_] = match tls.minimum {
-            config::TlsVersion::Tls12 => &[&TLS13, &TLS12],
-            config::TlsVersion::Tls13 => &[&TLS13],
+        let builder = builder(tls)?;
+        let provider = builder.crypto_provider().clone();
+        let certificates: Arc<dyn ResolvesServerCert> = match &self.certificates {
+            Certificates::Files { certificate, key } => {
+                Arc::new(SingleCertAndKey::from(files::pair(certificate, key, &provider)?))
+            }
+            Certificates::Authority(served) => served.clone(),
         };
         let verifier = match tls.clientcas.as_slice() {
             [] => Arc::new(NoClientAuth),
             _ => files::client_verifier(tls, &provider)?,
         };
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+        let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(certificates);
         if self.http2 {
             config.alpn_protocols.push(b"h2".into());
         }
@@ -113,17 +166,5 @@ impl Source {
             config.send_tls13_tickets = 0;
         }
         Ok(config)
-    }
-
-    /// The cipher suites of `http.tls.ciphersuites`. As in Go, those of TLS 1.3 are all there unless it names some.
-    fn suites(&self) -> Vec<SupportedCipherSuite> {
-        let chosen = &self.tls.ciphersuites;
-        let all = ring::ALL_CIPHER_SUITES.iter();
-        if chosen.is_empty() {
-            return all.copied().collect();
-        }
-        let named = |suite: &SupportedCipherSuite| chosen.contains(&suite.suite());
-        let names_tls13 = all.clone().any(|suite| suite.tls13().is_some() && named(suite));
-        all.filter(|suite| named(suite) || (suite.tls13().is_some() && !names_tls13)).copied().collect()
     }
 }

@@ -69,7 +69,6 @@ fn a_variable_that_asks_for_what_is_not_built_refuses_to_start_and_names_itself(
         ("REGISTRY_AUTH", "silly", "auth"),
         ("REGISTRY_AUTH", "{silly: {realm: r}}", "auth.silly.realm"),
         ("REGISTRY_AUTH_SILLY_REALM", "r", "auth.silly.realm"),
-        ("REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0", "h", "http.tls.letsencrypt.hosts.0"),
         ("REGISTRY_PROXY_REMOTEURL", "https://registry-1.docker.io", "proxy.remoteurl"),
     ] {
         let message = refusal("", &[(name, value)]);

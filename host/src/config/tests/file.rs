@@ -240,7 +240,6 @@ fn a_setting_that_would_change_safety_or_meaning_refuses_to_start() {
         ("auth:\n  silly:\n    realm: r\n", 4, "auth.silly.realm"),
         ("AUTH: [htpasswd]\n", 2, "auth"),
         ("auth:\n  none:\n  silly: {}\n", 4, "auth.silly"),
-        ("http:\n  tls:\n    letsencrypt:\n      hosts: [h]\n", 5, "http.tls.letsencrypt.hosts"),
         ("proxy:\n  username: u\n  remoteurl: https://r\n", 4, "proxy.remoteurl"),
         ("storage:\n  s3:\n    bucket: b\n", 4, "storage.s3.bucket"),
         ("storage:\n  inmemory:\n", 3, "storage.inmemory"),

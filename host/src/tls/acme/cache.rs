@@ -1,0 +1,137 @@
+//! The folder of the account and the certificates.
+//!
+//! A certificate lies in a file that has the host's name, after its key, as Go's autocert keeps it: distribution's
+//! folder serves on here, and ours there.
+
+use super::Certificate;
+use crate::tls::TlsError;
+use instant_acme::AccountCredentials;
+use rustix::fs::{Access, access};
+use rustls::crypto::CryptoProvider;
+use serde_json::Value;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const CACHEFILE: &str = "http.tls.letsencrypt.cachefile";
+
+/// The account. No host has such a name.
+const ACCOUNT: &str = "acme_account+pierhead.json";
+
+/// The folder.
+pub(super) struct Cache {
+    folder: PathBuf,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Cache {
+    /// Opens the folder, or makes it, for its owner alone.
+    ///
+    /// # Errors
+    /// When it can be neither, or nothing can be written to it.
+    pub(super) fn open(folder: &Path, provider: Arc<CryptoProvider>) -> Result<Cache, TlsError> {
+        if folder.exists() && !folder.is_dir() {
+            let problem = "a file, where a folder is needed, as for distribution since 2.7; name a folder";
+            return Err(TlsError::new(folder, CACHEFILE, problem));
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .and_then(|()| Ok(access(folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?))
+            .map_err(|error| {
+                let problem =
+                    format!("cannot be written to ({error}); name a folder that this user may write to");
+                TlsError::new(folder, CACHEFILE, problem)
+            })?;
+        Ok(Cache { folder: folder.to_owned(), provider })
+    }
+
+    /// The certificate for a host. None where there is none, and where it is damaged, which is logged.
+    ///
+    /// # Errors
+    /// When it cannot be read: to ask for another one then would be to ask at every start.
+    pub(super) fn certificate(&self, host: &str) -> Result<Option<Certificate>, TlsError> {
+        let Some(pem) = self.read(host)? else { return Ok(None) };
+        Ok(self.parse(host, &pem).map_err(|problem| self.damaged(host, &problem)).ok())
+    }
+
+    /// Reads a key and its certificates, in PEM. Else says what they are not.
+    pub(super) fn parse(&self, host: &str, pem: &[u8]) -> Result<Certificate, String> {
+        Certificate::parse(host, pem, &self.provider)
+    }
+
+    /// Keeps a key and its certificates, in PEM.
+    pub(super) fn keep_certificate(&self, host: &str, pem: &str) {
+        self.keep(host, pem.as_bytes());
+    }
+
+    /// The account with the authority of this directory. None where there is none, and where it is damaged, which
+    /// is logged.
+    pub(super) fn account(&self, directory: &str) -> Option<AccountCredentials> {
+        let json = match self.read(ACCOUNT) {
+            Ok(json) => json?,
+            Err(error) => {
+                tracing::warn!("{error}");
+                return None;
+            }
+        };
+        let account = serde_json::from_slice::<Value>(&json);
+        // Another authority does not know the account.
+        if account.as_ref().is_ok_and(|account| account["directory"] != directory) {
+            return None;
+        }
+        let account = account.and_then(serde_json::from_value);
+        account.map_err(|error| self.damaged(ACCOUNT, &error.to_string())).ok()
+    }
+
+    /// Keeps the account.
+    pub(super) fn keep_account(&self, account: &AccountCredentials) {
+        self.keep(ACCOUNT, &serde_json::to_vec(account).expect("an account is JSON"));
+    }
+
+    /// Forgets the account, which the authority does not know.
+    pub(super) fn forget_account(&self) {
+        let _ = fs::remove_file(self.folder.join(ACCOUNT));
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TlsError> {
+        let file = self.folder.join(name);
+        match fs::read(&file) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let problem = format!("cannot be read ({error}); let this user read it, or remove it");
+                Err(TlsError::new(&file, CACHEFILE, problem))
+            }
+        }
+    }
+
+    fn damaged(&self, name: &str, problem: &str) {
+        let problem = format!("damaged ({problem}); another one is asked for");
+        tracing::warn!("{}", TlsError::new(&self.folder.join(name), CACHEFILE, problem));
+    }
+
+    /// Writes a file whole or not at all, for its owner alone. What fails is logged: what was got serves all the same.
+    fn keep(&self, name: &str, content: &[u8]) {
+        let file = self.folder.join(name);
+        let new = self.folder.join(format!("{name}+new"));
+        let written = || -> io::Result<()> {
+            // One that was left behind may be open to others.
+            let _ = fs::remove_file(&new);
+            let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            open.write_all(content)?;
+            open.sync_all()?;
+            fs::rename(&new, &file)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        if let Err(error) = written() {
+            let problem = format!(
+                "cannot be written ({error}), and is asked for again at the next start; make room for it"
+            );
+            tracing::error!("{}", TlsError::new(&file, CACHEFILE, problem));
+        }
+    }
+}
