@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::set_global_default;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// A request's number as it stands in the log and in X-Request-Id.
@@ -34,10 +35,12 @@ pub fn start(level: config::Level) -> WorkerGuard {
         config::Level::Debug => LevelFilter::DEBUG,
     };
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(writer);
+    // What libraries say through the crate `log` is left out: rustls has a line for each client that breaks off.
     match std::io::stderr().is_terminal() {
-        true => log.with_target(false).init(),
-        false => log.json().flatten_event(true).init(),
+        true => set_global_default(log.with_target(false).finish()),
+        false => set_global_default(log.json().flatten_event(true).finish()),
     }
+    .expect("the log is started once");
     guard
 }
 

@@ -1,4 +1,4 @@
-//! Threads that hash passwords: few, of low priority, and with a queue that ends.
+//! Threads that hash passwords: few, and of low priority.
 
 use crate::lock;
 use std::collections::VecDeque;
@@ -6,9 +6,6 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 type Job = Box<dyn FnOnce() + Send>;
-
-/// How many passwords may wait.
-const QUEUE: usize = 1024;
 
 /// How much others go before these threads (setpriority(2)): hashing is nobody's hurry but the one's who logs in.
 const NICE: i32 = 10;
@@ -47,14 +44,9 @@ impl Hashing {
         Ok(Hashing(queue))
     }
 
-    /// Has something done, unless too much is waiting already.
-    pub fn queue(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        let mut jobs = lock(&self.0.jobs);
-        if jobs.len() >= QUEUE {
-            return false;
-        }
-        jobs.push_back(Box::new(job));
+    /// Has something done. How much may wait is for whoever calls this to bound.
+    pub fn queue(&self, job: impl FnOnce() + Send + 'static) {
+        lock(&self.0.jobs).push_back(Box::new(job));
         self.0.filled.notify_one();
-        true
     }
 }

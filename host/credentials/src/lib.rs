@@ -1,28 +1,31 @@
-//! Passwords: an htpasswd file, and what makes asking it cheap and guessing dear.
+//! Passwords: an htpasswd file or a directory, and what makes asking it cheap and guessing dear.
 //!
-//! A password is hashed on threads of its own, once; what was right is remembered for a while under a keyed hash, so
-//! that neither the password nor anything that a password can be guessed from stays in memory. Whoever is wrong too
-//! often has to wait.
+//! A password is hashed on threads of its own, or asked about over LDAP, once; what was right is remembered for a while
+//! under a keyed hash, so that neither the password nor anything that a password can be guessed from stays in memory.
+//! Whoever is wrong too often has to wait.
 #![forbid(unsafe_code)]
 
 mod failures;
 mod file;
 mod hashing;
 mod htpasswd;
+mod ldap;
 mod remembered;
+mod secret;
+mod source;
 
-pub use file::OpenError;
+pub use ldap::{DirectoryOptions, GroupOptions, attribute, directory_url, filter, member_filter};
+pub use secret::Secret;
+pub use source::{OpenError, SourceOptions};
+pub use url::Url;
 
 use failures::Failures;
-use file::File;
-use hashing::Hashing;
 use hmac::{Hmac, KeyInit, Mac};
-use htpasswd::Entry;
-use remembered::Remembered;
+use remembered::{Remembered, Right};
 use sha2::Sha256;
+use source::Source;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -31,8 +34,8 @@ use zeroize::Zeroizing;
 /// What is to be known before passwords can be asked about.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The htpasswd file.
-    pub path: PathBuf,
+    /// Who knows the passwords.
+    pub source: SourceOptions,
     /// How long a right password is remembered.
     pub remember: Duration,
     /// How many wrong passwords for one user may come from one address within `window`.
@@ -44,6 +47,8 @@ pub struct Options {
 /// Who someone is whose password was right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
+    /// The name, the same for each spelling of it that is taken.
+    pub name: String,
     /// The groups that the user is in.
     pub groups: Vec<String>,
 }
@@ -51,7 +56,7 @@ pub struct Identity {
 /// Why a password was not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unanswered {
-    /// More passwords are waiting to be hashed than there may be.
+    /// More passwords are waiting than there may be, or whoever knows them does not answer.
     Unavailable,
     /// There were too many wrong ones: nothing more is tried for so long.
     TooMany(Duration),
@@ -63,7 +68,31 @@ pub type Verdict = Result<Option<Identity>, Unanswered>;
 /// Stands for a user's name and password together, and tells neither.
 type Mark = [u8; 32];
 
-/// Those who wait for one password to be hashed.
+/// How many passwords may wait.
+const WAITING: usize = 1024;
+
+/// A password that is asked about.
+struct Asked {
+    mark: Mark,
+    /// Under what it is counted, should it be wrong.
+    failing: Mark,
+    user: String,
+    password: Zeroizing<String>,
+    from: IpAddr,
+}
+
+/// What whoever knows the passwords says of one.
+enum Outcome {
+    /// It is right, for this entry.
+    Right(Identity, Entry),
+    /// It is wrong for this user. A name that is nobody's is not told: it may be a password in the wrong field.
+    Wrong(Option<String>),
+}
+
+/// What a password was right for: a change of it makes the password unknown. A directory does not tell of changes.
+type Entry = Option<Arc<str>>;
+
+/// Those who wait for what is said of one password.
 type Waiting = Mutex<HashMap<Mark, Vec<oneshot::Sender<Verdict>>>>;
 
 /// The passwords. Clones are the same.
@@ -72,8 +101,7 @@ pub struct Credentials(Arc<Inner>);
 
 struct Inner {
     key: [u8; 32],
-    file: File,
-    hashing: Hashing,
+    source: Source,
     remember: Duration,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
@@ -94,15 +122,16 @@ fn random() -> [u8; 32] {
 }
 
 impl Credentials {
-    /// Reads the file, or makes one where there is none, and logs what is wrong with it.
+    /// Reads the file, or makes one where there is none, and logs what is wrong with it; or asks the directory whether
+    /// it can be asked.
     ///
     /// # Errors
-    /// When the file can be neither read nor made, or there can be no threads.
+    /// When the file can be neither read nor made, when what is configured of the directory does not fit it, or when
+    /// there can be no threads.
     pub fn open(options: &Options) -> Result<Credentials, OpenError> {
         Ok(Credentials(Arc::new(Inner {
             key: random(),
-            file: File::open(&options.path)?,
-            hashing: Hashing::start()?,
+            source: Source::open(&options.source)?,
             remember: options.remember,
             remembered: Mutex::default(),
             failures: Mutex::new(Failures::new(options.failures, options.window)),
@@ -113,7 +142,7 @@ impl Credentials {
     /// Answers without waiting, where that can be: the password is remembered, or too many were wrong.
     pub fn verify_now(&self, user: &str, password: &str, from: IpAddr) -> Option<Verdict> {
         let inner = &*self.0;
-        if inner.file.is_due() {
+        if inner.source.is_due() {
             return None;
         }
         inner.known(&inner.mark(user, password), user, from)
@@ -123,11 +152,7 @@ impl Credentials {
     pub async fn verify(&self, user: String, password: String, from: IpAddr) -> Verdict {
         let password = Zeroizing::new(password);
         let inner = &self.0;
-        if inner.file.take_turn() {
-            let inner = inner.clone();
-            // Should the task fail, what was read last still holds.
-            let _ = tokio::task::spawn_blocking(move || inner.file.reread()).await;
-        }
+        inner.source.refresh().await;
         let mark = inner.mark(&user, &password);
         if let Some(verdict) = inner.known(&mark, &user, from) {
             return verdict;
@@ -146,13 +171,13 @@ impl Inner {
         mac.finalize().into_bytes().into()
     }
 
-    /// What is known without hashing.
+    /// What is known without asking.
     fn known(&self, mark: &Mark, user: &str, from: IpAddr) -> Option<Verdict> {
         let now = Instant::now();
-        if let Some(entry) = self.file.users().entry(user)
-            && lock(&self.remembered).holds(mark, &entry.hash, now)
-        {
-            return Some(Ok(Some(Identity::default())));
+        let identity =
+            self.source.entry(user).and_then(|entry| lock(&self.remembered).get(mark, &entry, now));
+        if let Some(identity) = identity {
+            return Some(Ok(Some(identity)));
         }
         let wait = lock(&self.failures).wait(&self.failing(user, from), now)?;
         Some(Err(Unanswered::TooMany(wait)))
@@ -163,7 +188,7 @@ impl Inner {
         self.mark(user, &format!("\0{from}"))
     }
 
-    /// Has the password hashed, or waits with those for whom it is being hashed.
+    /// Has the password asked about, or waits with those for whom it is being asked about.
     fn join(
         self: &Arc<Self>,
         mark: Mark,
@@ -179,49 +204,41 @@ impl Inner {
                 others.push(sender);
                 return Ok(receiver);
             }
+            if waiting.len() >= WAITING {
+                return Err(Unanswered::Unavailable);
+            }
             // Counted before it is known: or else many at once would all come before the first was wrong.
             lock(&self.failures).add(&failing, Instant::now()).map_err(Unanswered::TooMany)?;
             waiting.insert(mark, vec![sender]);
         }
-        let inner = self.clone();
-        let queued = self.hashing.queue(move || {
-            let verdict = inner.hash(&mark, &failing, &user, &password, from);
-            for waiting in lock(&inner.waiting).remove(&mark).unwrap_or_default() {
-                // Who no longer waits has gone away.
-                let _ = waiting.send(verdict.clone());
-            }
-        });
-        if !queued {
-            lock(&self.waiting).remove(&mark);
-            lock(&self.failures).forgive(&failing);
-            return Err(Unanswered::Unavailable);
-        }
+        source::ask(self, Asked { mark, failing, user, password, from });
         Ok(receiver)
     }
 
-    fn hash(&self, mark: &Mark, failing: &Mark, user: &str, password: &str, from: IpAddr) -> Verdict {
-        let users = self.file.users();
-        let entry = users.entry(user);
-        let right = match entry {
-            Some(Entry { hash }) => bcrypt::verify(password, hash).unwrap_or(false),
-            None => {
-                // Nobody shall see from the time it takes who is a user here.
-                let _ = bcrypt::verify(password, users.dummy());
-                false
+    /// Tells those who wait, and takes note of it.
+    fn settle(&self, asked: &Asked, outcome: Result<Outcome, Unanswered>) {
+        let verdict = match outcome {
+            Ok(Outcome::Right(identity, entry)) => {
+                let right =
+                    Right { identity: identity.clone(), entry, until: Instant::now() + self.remember };
+                lock(&self.remembered).add(asked.mark, right);
+                lock(&self.failures).forgive(&asked.failing);
+                Ok(Some(identity))
             }
-        };
-        match entry.filter(|_| right) {
-            Some(Entry { hash }) => {
-                lock(&self.remembered).add(*mark, hash.clone(), Instant::now() + self.remember);
-                lock(&self.failures).forgive(failing);
-                Ok(Some(Identity::default()))
-            }
-            None => {
-                // A name that is nobody's may be a password in the wrong field.
-                let user = entry.map(|_| user);
-                tracing::info!(user, %from, "a wrong user name or password");
+            Ok(Outcome::Wrong(user)) => {
+                tracing::info!(user, from = %asked.from, "a wrong user name or password");
                 Ok(None)
             }
+            Err(why) => {
+                if why == Unanswered::Unavailable {
+                    lock(&self.failures).forgive(&asked.failing);
+                }
+                Err(why)
+            }
+        };
+        for waiting in lock(&self.waiting).remove(&asked.mark).unwrap_or_default() {
+            // Who no longer waits has gone away.
+            let _ = waiting.send(verdict.clone());
         }
     }
 }

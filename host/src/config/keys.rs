@@ -3,6 +3,7 @@
 
 mod auth;
 mod key;
+mod ldap;
 mod lookup;
 
 pub(super) use key::{Key, Standing};
@@ -24,7 +25,8 @@ const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `loglevel` stands before `log.level`, so
 /// that the newer name wins, and `http.net` before `http.addr`, whose form it decides.
-pub(super) static KEYS: &[Key] = &joined::<{ SERVER.len() + auth::KEYS.len() }>(&[SERVER, auth::KEYS]);
+pub(super) static KEYS: &[Key] =
+    &joined::<{ SERVER.len() + auth::KEYS.len() + ldap::KEYS.len() }>(&[SERVER, auth::KEYS, ldap::KEYS]);
 
 const SERVER: &[Key] = &[
     key(

@@ -9,6 +9,7 @@ pub(crate) mod auth;
 mod error;
 mod judge;
 mod keys;
+mod ldap;
 mod source;
 mod suggest;
 mod tls;

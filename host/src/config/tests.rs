@@ -10,6 +10,7 @@ use std::time::Duration;
 mod auth;
 mod environment;
 mod file;
+mod ldap;
 mod tls;
 mod values;
 
@@ -117,6 +118,7 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Time { .. } => "7s",
         Kind::Platforms(_) => "none",
         Kind::Text(_) => "some words",
+        Kind::Secret(_) => "a password",
         Kind::Maybe(_) => "true",
         Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. } => {
             unreachable!("they stand together with others")
@@ -133,7 +135,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
         if matches!(
             kind,
             Kind::Entry { .. } | Kind::File(_) | Kind::Files(_) | Kind::Word { .. } | Kind::Words { .. }
-        ) || ["auth.htpasswd.", "auth.token.", "auth.issuer."]
+        ) || ["auth.htpasswd.", "auth.ldap.", "auth.token.", "auth.issuer."]
             .iter()
             .any(|kind| key.name.starts_with(kind))
         {
