@@ -159,6 +159,14 @@ impl Rules {
         granted.flat_map(|rule| &rule.repositories).collect()
     }
 
+    /// The groups that rules are for.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|rule| &rule.who).filter_map(|who| match who {
+            Who::Group(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether a rule grants something to whoever is not logged in.
     pub fn name_anonymous(&self) -> bool {
         self.0.iter().any(|rule| rule.who.contains(&Who::Anonymous))

@@ -34,16 +34,20 @@ fn beyond(config: &Config) -> impl Iterator<Item = String> {
         Net::Unix => None,
     };
     let tls = tls::check(&config.http).err().map(|error| told(&error));
-    let keys = match config.auth.kind {
+    let logins = match config.auth.kind {
+        AuthKind::Ldap => {
+            credentials::check_directory(&config.auth.ldap.directory).err().map(|error| told(&error))
+        }
         AuthKind::Token => trust::keys(&config.auth).err().map(|error| told(&error)),
         _ => None,
     };
-    [listen, tls, keys].into_iter().flatten()
+    [listen, tls, logins].into_iter().flatten()
 }
 
 impl Check {
     /// Looks at a configuration in an environment. Of files it reads that of the configuration, and those of
-    /// certificates and of keys for tokens; it makes none, and does not open the storage.
+    /// certificates, of keys for tokens and of the directory's password; it makes none, does not open the storage, and asks
+    /// no other server.
     pub fn check(&self, env: impl Iterator<Item = (String, String)>) -> Checked {
         let examined = Config::examine(self.config.as_deref(), env);
         let Examined { config, findings, .. } = &examined;

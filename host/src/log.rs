@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::set_global_default;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 /// A request's number as it stands in the log and in X-Request-Id.
@@ -76,10 +77,14 @@ pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
         config::Level::Debug => LevelFilter::DEBUG,
     };
     let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(errors);
+    // What libraries say through the crate `log` is left out: rustls has a line for each client that breaks off.
     match log.formatter {
-        Formatter::Auto if io::stderr().is_terminal() => subscriber.with_target(false).init(),
-        _ => subscriber.event_format(Lines::new(log)).init(),
+        Formatter::Auto if io::stderr().is_terminal() => {
+            set_global_default(subscriber.with_target(false).finish())
+        }
+        _ => set_global_default(subscriber.event_format(Lines::new(log)).finish()),
     }
+    .expect("the log is started once");
     guards
 }
 

@@ -11,7 +11,7 @@ use crate::socket::{Detached, Peer, Socket};
 use crate::state::Shared;
 use crate::tls;
 use crate::trust::{self, TrustError};
-use credentials::Credentials;
+use credentials::{Credentials, SourceOptions};
 use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
@@ -191,12 +191,13 @@ fn shared(config: &Config, store: Store) -> Result<Shared, ServeError> {
 /// The passwords, where some are asked for.
 fn credentials(config: &Config) -> Result<Option<Credentials>, credentials::OpenError> {
     let auth = &config.auth;
-    let Some(path) = auth.htpasswd.path.clone().filter(|_| auth.kind == AuthKind::Htpasswd) else {
-        return Ok(None);
+    let (source, remember) = match (auth.kind, &auth.htpasswd.path) {
+        (AuthKind::Htpasswd, Some(path)) => (SourceOptions::File(path.clone()), auth.htpasswd.remember),
+        (AuthKind::Ldap, _) => (SourceOptions::Directory(auth.ldap.directory.clone()), auth.ldap.remember),
+        _ => return Ok(None),
     };
     let (failures, window) = (auth.failures.limit, auth.failures.window);
-    let remember = auth.htpasswd.remember;
-    Credentials::open(&credentials::Options { path, remember, failures, window }).map(Some)
+    Credentials::open(&credentials::Options { source, remember, failures, window }).map(Some)
 }
 
 fn blueprint(

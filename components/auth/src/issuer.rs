@@ -37,11 +37,11 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
     };
     let verdict = match credentials::verify_now(&user, &password) {
         Some(verdict) => verdict,
-        None => credentials::verify(user.clone(), password).await,
+        None => credentials::verify(user, password).await,
     };
     match verdict {
-        Ok(Some(Identity { groups })) => {
-            let asker = Asker { user: Some(&user), groups: &groups, ..asker };
+        Ok(Some(Identity { name, groups })) => {
+            let asker = Asker { user: Some(&name), groups: &groups, ..asker };
             signed(policy, bearer, &asker, &request.scopes)
         }
         Ok(None) => Err(unauthorized(refusal::WRONG)),

@@ -52,12 +52,11 @@ fn decide(policy: &Policy, question: &Question) -> Result<Result<Grant, Refusal>
 }
 
 /// What follows from what the host said of a password.
-fn verified(policy: &Policy, question: &Question, user: &str, verdict: Verdict) -> Result<Grant, Refusal> {
+fn verified(policy: &Policy, question: &Question, verdict: Verdict) -> Result<Grant, Refusal> {
     match verdict {
-        Ok(Some(identity)) => {
+        Ok(Some(Identity { name, groups })) => {
             let certificate = policy.certificate(question.client_cert.as_deref());
-            let (groups, certificate) = (&identity.groups, certificate.as_deref());
-            let asker = Asker { user: Some(user), groups, certificate };
+            let asker = Asker { user: Some(&name), groups: &groups, certificate: certificate.as_deref() };
             policy.permit(question, &asker)
         }
         Ok(None) => Err(policy.unauthorized(question, None, refusal::WRONG)),
@@ -72,7 +71,7 @@ impl Guest for Auth {
             Ok(decision) => Some(decision),
             Err(Unverified { user, password }) => {
                 let verdict = credentials::verify_now(&user, &password)?;
-                Some(verified(policy, &question, &user, verdict))
+                Some(verified(policy, &question, verdict))
             }
         }
     }
@@ -82,8 +81,8 @@ impl Guest for Auth {
         match decide(policy, &question) {
             Ok(decision) => decision,
             Err(Unverified { user, password }) => {
-                let verdict = credentials::verify(user.clone(), password).await;
-                verified(policy, &question, &user, verdict)
+                let verdict = credentials::verify(user, password).await;
+                verified(policy, &question, verdict)
             }
         }
     }

@@ -41,8 +41,8 @@ impl Policy {
     fn configured() -> Policy {
         let (basic, bearer) = match config::get("auth").as_deref() {
             None => (None, None),
-            Some("htpasswd") => {
-                let realm = config::get("auth.htpasswd.realm").unwrap_or_default();
+            Some(kind @ ("htpasswd" | "ldap")) => {
+                let realm = config::get(&format!("auth.{kind}.realm")).unwrap_or_default();
                 (Some(format!("Basic realm={}", quoted(&realm))), Bearer::own())
             }
             Some("token") => (None, Some(Bearer::foreign())),

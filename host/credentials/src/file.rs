@@ -1,6 +1,7 @@
 //! The htpasswd file: made where there is none, and read again when it has changed.
 
 use crate::htpasswd::{COST, Users};
+use crate::source::OpenError;
 use crate::{lock, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,32 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
-
-/// Why there are no passwords.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file cannot be read.
-    #[error("{path}: cannot be read ({source}); name a file that this user may read (auth.htpasswd.path)")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// There is no file, and none can be made.
-    #[error(
-        "{path}: is not there and cannot be made ({source}); make it with htpasswd -B -c (auth.htpasswd.path)"
-    )]
-    Unmade {
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// There are no threads to hash on.
-    #[error("cannot start a thread: {0}")]
-    Threads(#[from] io::Error),
-}
 
 /// How often it is looked at whether the file has changed, in milliseconds.
 const EVERY: u64 = 1000;

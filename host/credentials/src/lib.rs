@@ -1,38 +1,44 @@
-//! Passwords: an htpasswd file, and what makes asking it cheap and guessing dear.
+//! Passwords: an htpasswd file or a directory, and what makes asking it cheap and guessing dear.
 //!
-//! A password is hashed on threads of its own, once; what was right is remembered for a while under a keyed hash, so
-//! that neither the password nor anything that a password can be guessed from stays in memory. Whoever is wrong too
-//! often has to wait.
+//! A password is hashed on threads of its own, or asked about over LDAP, once; what was right is remembered for a while
+//! under a keyed hash, so that neither the password nor anything that a password can be guessed from stays in memory.
+//! Whoever is wrong too often has to wait.
 #![forbid(unsafe_code)]
 
 mod failures;
 mod file;
 mod hashing;
 mod htpasswd;
+mod ldap;
 mod remembered;
+mod secret;
+mod source;
+mod waiting;
 
-pub use file::OpenError;
+pub use ldap::{
+    DirectoryOptions, GroupOptions, attribute, check_directory, directory_url, filter, member_filter,
+};
+pub use secret::Secret;
+pub use source::{OpenError, SourceOptions};
+pub use url::Url;
 
 use failures::Failures;
-use file::File;
-use hashing::Hashing;
 use hmac::{Hmac, KeyInit, Mac};
-use htpasswd::Entry;
-use remembered::Remembered;
+use remembered::{Remembered, Right};
 use sha2::Sha256;
-use std::collections::HashMap;
+use source::Source;
 use std::net::{IpAddr, Ipv6Addr};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use waiting::Waiting;
 use zeroize::Zeroizing;
 
 /// What is to be known before passwords can be asked about.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The htpasswd file.
-    pub path: PathBuf,
+    /// Who knows the passwords.
+    pub source: SourceOptions,
     /// How long a right password is remembered.
     pub remember: Duration,
     /// How many wrong passwords for one user may come from one address within `window`.
@@ -44,6 +50,8 @@ pub struct Options {
 /// Who someone is whose password was right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
+    /// The name, the same for each spelling of it that is taken.
+    pub name: String,
     /// The groups that the user is in.
     pub groups: Vec<String>,
 }
@@ -51,7 +59,7 @@ pub struct Identity {
 /// Why a password was not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unanswered {
-    /// More passwords are waiting to be hashed than there may be.
+    /// More passwords are waiting than there may be, or whoever knows them does not answer.
     Unavailable,
     /// There were too many wrong ones: nothing more is tried for so long.
     TooMany(Duration),
@@ -63,8 +71,16 @@ pub type Verdict = Result<Option<Identity>, Unanswered>;
 /// Stands for a user's name and password together, and tells neither.
 type Mark = [u8; 32];
 
-/// Those who wait for one password to be hashed.
-type Waiting = Mutex<HashMap<Mark, Vec<oneshot::Sender<Verdict>>>>;
+/// What whoever knows the passwords says of one.
+enum Outcome {
+    /// It is right, for this entry.
+    Right(Identity, Entry),
+    /// It is wrong for this user. A name that is nobody's is not told: it may be a password in the wrong field.
+    Wrong(Option<String>),
+}
+
+/// What a password was right for: a change of it makes the password unknown. A directory does not tell of changes.
+type Entry = Option<Arc<str>>;
 
 /// The passwords. Clones are the same.
 #[derive(Clone)]
@@ -72,12 +88,11 @@ pub struct Credentials(Arc<Inner>);
 
 struct Inner {
     key: [u8; 32],
-    file: File,
-    hashing: Hashing,
+    source: Source,
     remember: Duration,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
-    waiting: Waiting,
+    waiting: Mutex<Waiting>,
 }
 
 /// A lock, whether or not someone panicked who held it: what it guards is whole between any two statements.
@@ -94,15 +109,16 @@ fn random() -> [u8; 32] {
 }
 
 impl Credentials {
-    /// Reads the file, or makes one where there is none, and logs what is wrong with it.
+    /// Reads the file, or makes one where there is none, and logs what is wrong with it; or asks the directory whether
+    /// it can be asked.
     ///
     /// # Errors
-    /// When the file can be neither read nor made, or there can be no threads.
+    /// When the file can be neither read nor made, when what is configured of the directory does not fit it, or when
+    /// there can be no threads.
     pub fn open(options: &Options) -> Result<Credentials, OpenError> {
         Ok(Credentials(Arc::new(Inner {
             key: random(),
-            file: File::open(&options.path)?,
-            hashing: Hashing::start()?,
+            source: Source::open(&options.source)?,
             remember: options.remember,
             remembered: Mutex::default(),
             failures: Mutex::new(Failures::new(options.failures, options.window)),
@@ -113,7 +129,7 @@ impl Credentials {
     /// Answers without waiting, where that can be: the password is remembered, or too many were wrong.
     pub fn verify_now(&self, user: &str, password: &str, from: IpAddr) -> Option<Verdict> {
         let inner = &*self.0;
-        if inner.file.is_due() {
+        if inner.source.is_due() {
             return None;
         }
         inner.known(&inner.mark(user, password), user, from)
@@ -123,11 +139,7 @@ impl Credentials {
     pub async fn verify(&self, user: String, password: String, from: IpAddr) -> Verdict {
         let password = Zeroizing::new(password);
         let inner = &self.0;
-        if inner.file.take_turn() {
-            let inner = inner.clone();
-            // Should the task fail, what was read last still holds.
-            let _ = tokio::task::spawn_blocking(move || inner.file.reread()).await;
-        }
+        inner.source.refresh().await;
         let mark = inner.mark(&user, &password);
         if let Some(verdict) = inner.known(&mark, &user, from) {
             return verdict;
@@ -137,24 +149,51 @@ impl Credentials {
     }
 }
 
-/// What those are told who wait for one password, in any case: also when it was never hashed.
-struct Answer {
+/// A password that is asked about. Once this is dropped, it is settled: also when nobody came to ask.
+struct Asked {
     inner: Arc<Inner>,
     mark: Mark,
-    verdict: Verdict,
+    /// Under what it is counted, should it be wrong.
+    failing: Mark,
+    user: String,
+    password: Zeroizing<String>,
+    from: IpAddr,
+    outcome: Result<Outcome, Unanswered>,
 }
 
-impl Answer {
-    fn is(mut self, verdict: Verdict) {
-        self.verdict = verdict;
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, Err(Unanswered::Unavailable));
+        let verdict = self.settle(outcome);
+        lock(&self.inner.waiting).tell(&self.mark, &verdict);
     }
 }
 
-impl Drop for Answer {
-    fn drop(&mut self) {
-        for waiting in lock(&self.inner.waiting).remove(&self.mark).unwrap_or_default() {
-            // Who no longer waits has gone away.
-            let _ = waiting.send(self.verdict.clone());
+impl Asked {
+    fn answer(mut self, outcome: Result<Outcome, Unanswered>) {
+        self.outcome = outcome;
+    }
+
+    /// Takes note of what is said.
+    fn settle(&self, outcome: Result<Outcome, Unanswered>) -> Verdict {
+        let Inner { remembered, failures, remember, .. } = &*self.inner;
+        match outcome {
+            Ok(Outcome::Right(identity, entry)) => {
+                let right = Right { identity: identity.clone(), entry, until: Instant::now() + *remember };
+                lock(remembered).add(self.mark, right);
+                lock(failures).forgive(&self.failing);
+                Ok(Some(identity))
+            }
+            Ok(Outcome::Wrong(user)) => {
+                tracing::info!(user, from = %self.from, "a wrong user name or password");
+                Ok(None)
+            }
+            Err(why) => {
+                if why == Unanswered::Unavailable {
+                    lock(failures).forgive(&self.failing);
+                }
+                Err(why)
+            }
         }
     }
 }
@@ -176,13 +215,13 @@ impl Inner {
         mac.finalize().into_bytes().into()
     }
 
-    /// What is known without hashing.
+    /// What is known without asking.
     fn known(&self, mark: &Mark, user: &str, from: IpAddr) -> Option<Verdict> {
         let now = Instant::now();
-        if let Some(entry) = self.file.users().entry(user)
-            && lock(&self.remembered).holds(mark, &entry.hash, now)
-        {
-            return Some(Ok(Some(Identity::default())));
+        let identity =
+            self.source.entry(user).and_then(|entry| lock(&self.remembered).get(mark, &entry, now));
+        if let Some(identity) = identity {
+            return Some(Ok(Some(identity)));
         }
         let wait = lock(&self.failures).wait(&self.failing(user, from), now)?;
         Some(Err(Unanswered::TooMany(wait)))
@@ -193,7 +232,7 @@ impl Inner {
         self.mark(user, &format!("\0{}", network(from)))
     }
 
-    /// Has the password hashed, or waits with those for whom it is being hashed.
+    /// Has the password asked about, or waits with those for whom it is being asked about.
     fn join(
         self: &Arc<Self>,
         mark: Mark,
@@ -201,53 +240,22 @@ impl Inner {
         password: Zeroizing<String>,
         from: IpAddr,
     ) -> Result<oneshot::Receiver<Verdict>, Unanswered> {
-        let (sender, receiver) = oneshot::channel();
         let failing = self.failing(&user, from);
-        {
+        let receiver = {
             let mut waiting = lock(&self.waiting);
-            if let Some(others) = waiting.get_mut(&mark) {
-                others.push(sender);
+            if let Some(receiver) = waiting.join(&mark) {
                 return Ok(receiver);
+            }
+            if !waiting.has_room(network(from)) {
+                return Err(Unanswered::Unavailable);
             }
             // Counted before it is known: or else many at once would all come before the first was wrong.
             lock(&self.failures).add(&failing, Instant::now()).map_err(Unanswered::TooMany)?;
-            waiting.insert(mark, vec![sender]);
-        }
-        let answer = Answer { inner: self.clone(), mark, verdict: Err(Unanswered::Unavailable) };
-        let queued = self.hashing.queue(network(from), move || {
-            let verdict = answer.inner.hash(&mark, &failing, &user, &password, from);
-            answer.is(verdict);
-        });
-        if !queued {
-            lock(&self.failures).forgive(&failing);
-        }
-        Ok(receiver)
-    }
-
-    fn hash(&self, mark: &Mark, failing: &Mark, user: &str, password: &str, from: IpAddr) -> Verdict {
-        let users = self.file.users();
-        let entry = users.entry(user);
-        let right = match entry {
-            Some(Entry { hash }) => bcrypt::verify(password, hash).unwrap_or(false),
-            None => {
-                // Nobody shall see from the time it takes who is a user here.
-                let _ = bcrypt::verify(password, users.dummy());
-                false
-            }
+            waiting.begin(mark, network(from))
         };
-        match entry.filter(|_| right) {
-            Some(Entry { hash }) => {
-                lock(&self.remembered).add(*mark, hash.clone(), Instant::now() + self.remember);
-                lock(&self.failures).forgive(failing);
-                Ok(Some(Identity::default()))
-            }
-            None => {
-                // A name that is nobody's may be a password in the wrong field.
-                let user = entry.map(|_| user);
-                tracing::info!(user, %from, "a wrong user name or password");
-                Ok(None)
-            }
-        }
+        let outcome = Err(Unanswered::Unavailable);
+        source::ask(Asked { inner: self.clone(), mark, failing, user, password, from, outcome });
+        Ok(receiver)
     }
 }
 

@@ -1,15 +1,18 @@
 //! Passwords that were right not long ago, as marks from which they cannot be told.
 
-use crate::Mark;
+use crate::{Entry, Identity, Mark};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// How many are kept in each of two halves: when the newer is full, the older is forgotten.
 const HALF: usize = 10_000;
 
-/// The entry that a password was right for, and until when that is taken for granted.
-type Right = (Arc<str>, Instant);
+/// Whose a password was, for which entry, and until when that is taken for granted.
+pub struct Right {
+    pub identity: Identity,
+    pub entry: Entry,
+    pub until: Instant,
+}
 
 #[derive(Default)]
 pub struct Remembered {
@@ -18,30 +21,31 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    pub fn add(&mut self, mark: Mark, hash: Arc<str>, until: Instant) {
+    pub fn add(&mut self, mark: Mark, right: Right) {
         if self.newer.len() >= HALF {
             self.older = std::mem::take(&mut self.newer);
         }
-        self.newer.insert(mark, (hash, until));
+        self.newer.insert(mark, right);
     }
 
-    /// Whether a password was right for this very entry.
-    pub fn holds(&mut self, mark: &Mark, hash: &Arc<str>, now: Instant) -> bool {
+    /// Whose a password was, if it was right for this very entry.
+    pub fn get(&mut self, mark: &Mark, entry: &Entry, now: Instant) -> Option<Identity> {
         if let Some(right) = self.older.remove(mark) {
-            self.add(*mark, right.0, right.1);
+            self.add(*mark, right);
         }
-        let Some((known, until)) = self.newer.get(mark) else { return false };
-        let holds = known == hash && now < *until;
-        if !holds {
+        let right = self.newer.get(mark)?;
+        if right.entry != *entry || now >= right.until {
             self.newer.remove(mark);
+            return None;
         }
-        holds
+        Some(right.identity.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn mark(number: usize) -> Mark {
@@ -50,25 +54,29 @@ mod tests {
         mark
     }
 
+    fn right(entry: &Entry, until: Instant) -> Right {
+        Right { identity: Identity::default(), entry: entry.clone(), until }
+    }
+
     #[test]
     fn what_is_asked_about_stays_and_the_rest_is_bounded() {
-        let (mut remembered, hash, now) = (Remembered::default(), Arc::from("hash"), Instant::now());
+        let (mut remembered, entry, now) = (Remembered::default(), Some(Arc::from("hash")), Instant::now());
         for number in 0..5 * HALF {
-            remembered.add(mark(number), Arc::clone(&hash), now + Duration::from_secs(60));
-            assert!(remembered.holds(&mark(0), &hash, now), "{number}");
+            remembered.add(mark(number), right(&entry, now + Duration::from_secs(60)));
+            assert!(remembered.get(&mark(0), &entry, now).is_some(), "{number}");
         }
         assert!(remembered.newer.len() + remembered.older.len() <= 2 * HALF + 1);
-        assert!(!remembered.holds(&mark(1), &hash, now));
+        assert!(remembered.get(&mark(1), &entry, now).is_none());
     }
 
     #[test]
     fn nothing_holds_for_longer_than_it_may_or_for_another_entry() {
-        let (mut remembered, hash, now) = (Remembered::default(), Arc::from("hash"), Instant::now());
+        let (mut remembered, entry, now) = (Remembered::default(), Some(Arc::from("hash")), Instant::now());
         let later = now + Duration::from_secs(60);
-        remembered.add(mark(1), Arc::clone(&hash), later);
-        remembered.add(mark(2), Arc::clone(&hash), later);
-        assert!(!remembered.holds(&mark(1), &hash, later));
-        assert!(!remembered.holds(&mark(2), &Arc::from("changed"), now));
-        assert!(!remembered.holds(&mark(2), &hash, now), "a change is not taken back");
+        remembered.add(mark(1), right(&entry, later));
+        remembered.add(mark(2), right(&entry, later));
+        assert!(remembered.get(&mark(1), &entry, later).is_none());
+        assert!(remembered.get(&mark(2), &Some(Arc::from("changed")), now).is_none());
+        assert!(remembered.get(&mark(2), &entry, now).is_none(), "a change is not taken back");
     }
 }

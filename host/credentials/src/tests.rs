@@ -1,6 +1,7 @@
 use super::*;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -31,7 +32,8 @@ impl Folder {
 
     fn open(&self) -> Credentials {
         let window = Duration::from_secs(60);
-        let options = Options { path: self.file(), remember: Duration::from_secs(60), failures: 3, window };
+        let source = SourceOptions::File(self.file());
+        let options = Options { source, remember: Duration::from_secs(60), failures: 3, window };
         Credentials::open(&options).expect("passwords")
     }
 }
@@ -51,7 +53,9 @@ fn ask(credentials: &Credentials, user: &str, password: &str) -> Verdict {
     wait(credentials.verify(user.into(), password.into(), HERE))
 }
 
-const KNOWN: Verdict = Ok(Some(Identity { groups: Vec::new() }));
+fn known(name: &str) -> Verdict {
+    Ok(Some(Identity { name: name.into(), groups: Vec::new() }))
+}
 
 #[test]
 fn a_right_password_is_hashed_once_and_then_remembered() {
@@ -59,8 +63,8 @@ fn a_right_password_is_hashed_once_and_then_remembered() {
     folder.write(&[("alice", "secret"), ("bob", "other")]);
     let credentials = folder.open();
     assert_eq!(credentials.verify_now("alice", "secret", HERE), None);
-    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN);
-    assert_eq!(credentials.verify_now("alice", "secret", THERE), Some(KNOWN));
+    assert_eq!(ask(&credentials, "alice", "secret"), known("alice"));
+    assert_eq!(credentials.verify_now("alice", "secret", THERE), Some(known("alice")));
     assert_eq!(credentials.verify_now("alice", "secre", HERE), None);
     assert_eq!(credentials.verify_now("bob", "secret", HERE), None);
     assert_eq!(ask(&credentials, "bob", "secret"), Ok(None));
@@ -74,7 +78,7 @@ fn of_a_password_as_of_a_hash_72_bytes_count() {
     let long = "x".repeat(72);
     folder.write(&[("alice", &long)]);
     let credentials = folder.open();
-    assert_eq!(ask(&credentials, "alice", &format!("{long}more")), KNOWN);
+    assert_eq!(ask(&credentials, "alice", &format!("{long}more")), known("alice"));
     assert_eq!(ask(&credentials, "alice", &long[1..]), Ok(None));
 }
 
@@ -83,18 +87,18 @@ fn a_change_of_the_file_counts_after_a_second_and_what_was_remembered_is_forgott
     let folder = Folder::new();
     folder.write(&[("alice", "secret"), ("bob", "other")]);
     let credentials = folder.open();
-    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN);
+    assert_eq!(ask(&credentials, "alice", "secret"), known("alice"));
     folder.write(&[("alice", "changed"), ("carol", "new")]);
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(credentials.verify_now("alice", "secret", HERE), None);
     assert_eq!(ask(&credentials, "alice", "secret"), Ok(None));
-    assert_eq!(ask(&credentials, "alice", "changed"), KNOWN);
-    assert_eq!(ask(&credentials, "carol", "new"), KNOWN);
+    assert_eq!(ask(&credentials, "alice", "changed"), known("alice"));
+    assert_eq!(ask(&credentials, "carol", "new"), known("carol"));
     assert_eq!(ask(&credentials, "bob", "other"), Ok(None));
 
     std::fs::remove_file(folder.file()).expect("removed");
     std::thread::sleep(Duration::from_millis(1100));
-    assert_eq!(ask(&credentials, "carol", "new"), KNOWN, "what was read last holds");
+    assert_eq!(ask(&credentials, "carol", "new"), known("carol"), "what was read last holds");
     std::fs::write(folder.0.join("next"), "").expect("written");
     std::fs::rename(folder.0.join("next"), folder.file()).expect("renamed");
     std::thread::sleep(Duration::from_millis(1100));
@@ -106,7 +110,7 @@ fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
     let folder = Folder::new();
     folder.write(&[("alice", "secret")]);
     let credentials = folder.open();
-    assert_eq!(wait(credentials.verify("alice".into(), "secret".into(), THERE)), KNOWN);
+    assert_eq!(wait(credentials.verify("alice".into(), "secret".into(), THERE)), known("alice"));
     for wrong in ["1", "2", "3"] {
         assert_eq!(ask(&credentials, "alice", wrong), Ok(None));
     }
@@ -116,7 +120,7 @@ fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
     }
     assert_eq!(ask(&credentials, "bob", "4"), Ok(None));
     assert_eq!(wait(credentials.verify("alice".into(), "4".into(), THERE)), Ok(None));
-    assert_eq!(ask(&credentials, "alice", "secret"), KNOWN, "what is remembered still holds");
+    assert_eq!(ask(&credentials, "alice", "secret"), known("alice"), "what is remembered still holds");
 }
 
 #[test]
@@ -145,10 +149,16 @@ fn whoever_waits_for_a_password_that_is_never_hashed_is_told_so() {
     let folder = Folder::new();
     folder.write(&[("alice", "secret")]);
     let Credentials(inner) = folder.open();
-    let (sender, receiver) = oneshot::channel();
-    let mark = [7; 32];
-    lock(&inner.waiting).insert(mark, vec![sender]);
-    drop(Answer { inner: inner.clone(), mark, verdict: Err(Unanswered::Unavailable) });
+    let receiver = lock(&inner.waiting).begin([7; 32], HERE);
+    drop(Asked {
+        inner: inner.clone(),
+        mark: [7; 32],
+        failing: [8; 32],
+        user: "alice".into(),
+        password: Zeroizing::new("secret".into()),
+        from: HERE,
+        outcome: Err(Unanswered::Unavailable),
+    });
     assert_eq!(wait(receiver), Ok(Err(Unanswered::Unavailable)));
     assert!(lock(&inner.waiting).is_empty());
 }
@@ -164,7 +174,7 @@ fn one_password_asked_for_many_times_at_once_counts_as_one() {
             let credentials = credentials.clone();
             tasks.spawn(async move { credentials.verify("alice".into(), "secret".into(), HERE).await });
         }
-        assert!(tasks.join_all().await.into_iter().all(|verdict| verdict == KNOWN));
+        assert!(tasks.join_all().await.into_iter().all(|verdict| verdict == known("alice")));
     });
     assert!(lock(&credentials.0.waiting).is_empty());
 }
@@ -174,7 +184,7 @@ fn a_missing_file_is_made_for_its_owner_alone() {
     let folder = Folder::new();
     let path = folder.0.join("new/folder/htpasswd");
     let options = Options {
-        path: path.clone(),
+        source: SourceOptions::File(path.clone()),
         remember: Duration::from_secs(1),
         failures: 3,
         window: Duration::from_secs(1),
@@ -188,6 +198,6 @@ fn a_missing_file_is_made_for_its_owner_alone() {
     Credentials::open(&options).expect("it is there");
     assert_eq!(std::fs::read_to_string(&path).expect("text"), text);
 
-    let folder = Options { path: path.parent().expect("a folder").into(), ..options };
+    let folder = Options { source: SourceOptions::File(path.parent().expect("a folder").into()), ..options };
     assert!(matches!(Credentials::open(&folder), Err(OpenError::Unreadable { .. })));
 }

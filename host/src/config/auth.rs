@@ -1,6 +1,7 @@
 //! `auth` and `access`: how it is known who asks, and what they may do.
 
 use super::judge::{Chosen, Given};
+use super::ldap::Ldap;
 use super::{Config, ConfigError};
 use access::{Action, Rule, Rules, Who, WordError};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub struct Auth {
     pub kind: AuthKind,
     /// `auth.htpasswd`: a file of passwords.
     pub htpasswd: Htpasswd,
+    /// `auth.ldap`: a directory that checks passwords.
+    pub ldap: Ldap,
     /// `auth.failures`: what wrong passwords lead to.
     pub failures: Failures,
     /// `auth.token`: tokens that someone else makes.
@@ -31,6 +34,8 @@ pub enum AuthKind {
     None,
     /// By passwords in a file.
     Htpasswd,
+    /// By passwords that a directory checks.
+    Ldap,
     /// By tokens that someone else makes.
     Token,
 }
@@ -41,8 +46,14 @@ impl AuthKind {
         match self {
             AuthKind::None => None,
             AuthKind::Htpasswd => Some("htpasswd"),
+            AuthKind::Ldap => Some("ldap"),
             AuthKind::Token => Some("token"),
         }
+    }
+
+    /// Whether people have passwords.
+    pub fn takes_passwords(self) -> bool {
+        matches!(self, AuthKind::Htpasswd | AuthKind::Ldap)
     }
 }
 
@@ -51,8 +62,11 @@ impl Auth {
     pub(super) fn describe(&self, settings: &mut HashMap<&'static str, String>) {
         match self.kind {
             AuthKind::None => {}
-            AuthKind::Htpasswd => {
-                settings.insert("auth.htpasswd.realm", self.htpasswd.realm.clone());
+            AuthKind::Htpasswd | AuthKind::Ldap => {
+                match self.kind {
+                    AuthKind::Ldap => settings.insert("auth.ldap.realm", self.ldap.realm.clone()),
+                    _ => settings.insert("auth.htpasswd.realm", self.htpasswd.realm.clone()),
+                };
                 if self.issuer.enabled == Some(true) {
                     settings.extend([
                         ("auth.issuer.enabled", "true".into()),
@@ -186,6 +200,7 @@ fn lacking(config: &Config) -> Option<(&'static str, &'static str)> {
             "auth.htpasswd.path",
             "not given; write the file of users and passwords, which htpasswd -B makes",
         )),
+        AuthKind::Ldap => auth.ldap.lacking(),
         AuthKind::Token if token.realm.is_empty() => {
             Some(("auth.token.realm", "not given; write the URL where clients get tokens"))
         }
@@ -220,6 +235,7 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
         }
         config.auth.kind = match first.kind {
             "htpasswd" => AuthKind::Htpasswd,
+            "ldap" => AuthKind::Ldap,
             "token" => AuthKind::Token,
             _ => AuthKind::None,
         };
@@ -227,14 +243,18 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
             return Err(ConfigError::setting(&first.origin, name, problem));
         }
     }
+    if config.auth.kind == AuthKind::Ldap {
+        config.auth.ldap.directory.groups.wanted = config.access.groups().map(Into::into).collect();
+        config.warnings.extend(config.auth.ldap.clear());
+    }
     let issuer = config.auth.issuer.enabled;
-    if issuer == Some(true) && config.auth.kind != AuthKind::Htpasswd {
+    if issuer == Some(true) && !config.auth.kind.takes_passwords() {
         let origin = given.iter().find(|given| given.name == "auth.issuer.enabled");
         let origin = origin.map(|given| given.origin.to_string()).unwrap_or_default();
-        let problem = "tokens are made for whoever has a password; use it with auth.htpasswd";
+        let problem = "tokens are made for whoever has a password; use it with auth.htpasswd or auth.ldap";
         return Err(ConfigError::setting(origin, "auth.issuer.enabled", problem));
     }
-    let enabled = config.auth.kind == AuthKind::Htpasswd && config.access.name_anonymous();
+    let enabled = config.auth.kind.takes_passwords() && config.access.name_anonymous();
     config.auth.issuer.enabled = Some(issuer.unwrap_or(enabled));
     let half = |rule: &Rule| rule.who.is_empty() || rule.repositories.is_empty() || rule.actions.is_empty();
     if let Some(at) = config.access.0.iter().position(half) {
@@ -256,6 +276,10 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
             AuthKind::Htpasswd if group => {
                 Some(format!("access.{at}: it names a group, but an htpasswd file has no groups"))
             }
+            AuthKind::Ldap if group && !config.auth.ldap.directory.groups.has_source() => Some(format!(
+                "access.{at}: it names a group, but neither auth.ldap.groups.basedn nor auth.ldap.groups.memberof \
+                 says where groups are"
+            )),
             _ => None,
         }
     }));

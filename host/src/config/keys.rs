@@ -3,6 +3,7 @@
 
 mod auth;
 mod key;
+mod ldap;
 mod letsencrypt;
 mod log;
 mod lookup;
@@ -27,11 +28,11 @@ const MIB: usize = 1 << 20;
 
 /// Every setting that is known, in the order of the documentation. `http.net` stands before `http.addr`, whose form
 /// it decides.
-pub(super) static KEYS: &[Key] =
-    &joined::<ROWS>(&[SERVER, letsencrypt::KEYS, log::KEYS, validation::KEYS, auth::KEYS]);
+pub(super) static KEYS: &[Key] = &joined::<ROWS>(SECTIONS);
 
-const ROWS: usize =
-    SERVER.len() + letsencrypt::KEYS.len() + log::KEYS.len() + validation::KEYS.len() + auth::KEYS.len();
+const SECTIONS: &[&[Key]] = &[SERVER, letsencrypt::KEYS, log::KEYS, validation::KEYS, auth::KEYS, ldap::KEYS];
+
+const ROWS: usize = key::rows(SECTIONS);
 
 const SERVER: &[Key] = &[
     key(

@@ -11,6 +11,7 @@ mod error;
 mod http;
 mod judge;
 mod keys;
+mod ldap;
 mod letsencrypt;
 mod log;
 mod source;

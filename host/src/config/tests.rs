@@ -12,6 +12,7 @@ mod environment;
 mod examined;
 mod file;
 mod http;
+mod ldap;
 mod letsencrypt;
 mod log;
 mod tls;
@@ -121,6 +122,7 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
         Kind::Time { .. } => "7s",
         Kind::Platforms(_) => "none",
         Kind::Text(_) => "some words",
+        Kind::Secret(_) => "a password",
         Kind::Maybe(_) => "true",
         _ => unreachable!("they stand together with others"),
     }
@@ -141,7 +143,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
                 | Kind::Header(_)
                 | Kind::Word { .. }
                 | Kind::Words { .. }
-        ) || ["auth.htpasswd.", "auth.token.", "auth.issuer."]
+        ) || ["auth.htpasswd.", "auth.ldap.", "auth.token.", "auth.issuer."]
             .iter()
             .any(|kind| key.name.starts_with(kind))
         {

@@ -1,6 +1,7 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
 use super::{Config, Headers, Level, Log, Net, Platform, Platforms, address};
+use credentials::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     Maybe(Slot<Option<bool>>),
     /// Words for people or other programs.
     Text(Slot<String>),
+    /// A password.
+    Secret(Slot<Option<Secret>>),
     /// A word or a list of words, and what each does; of what stands in a list, to which entry.
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// An entry of a list of files.
@@ -102,6 +105,12 @@ impl Kind {
                     return Err("it has control characters in it; write one line".into());
                 }
                 *slot(config) = text.into();
+            }
+            Kind::Secret(slot) => {
+                if text.is_empty() {
+                    return Err("empty; write a password, or leave the setting out".into());
+                }
+                *slot(config) = Some(text.into());
             }
             Kind::Words { put, .. } => {
                 let at = Some(value.entry.unwrap_or(0))
@@ -185,6 +194,7 @@ impl Kind {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
             Kind::Maybe(_) => "true or false".into(),
             Kind::Text(_) | Kind::Field(_) => "a text".into(),
+            Kind::Secret(_) => "a text, which nothing shows".into(),
             Kind::Words { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
             Kind::Word { words, .. } => (*words).into(),

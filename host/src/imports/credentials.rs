@@ -13,7 +13,7 @@ type Told = std::result::Result<Option<Identity>, CredentialsError>;
 
 fn told(verdict: Verdict) -> Told {
     match verdict {
-        Ok(identity) => Ok(identity.map(|identity| Identity { groups: identity.groups })),
+        Ok(identity) => Ok(identity.map(|found| Identity { name: found.name, groups: found.groups })),
         Err(Unanswered::Unavailable) => Err(CredentialsError::Unavailable),
         Err(Unanswered::TooMany(wait)) => {
             let seconds = wait.as_millis().div_ceil(1000);

@@ -129,12 +129,12 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "auth",
         standing: Standing::Choice {
-            only: &["none", "htpasswd", "token"],
+            only: &["none", "htpasswd", "ldap", "token"],
             beside: &["failures", "issuer"],
-            remedy: "use auth.htpasswd or auth.token, or remove auth and let a proxy in front ask for passwords",
+            remedy: "use auth.htpasswd, auth.ldap or auth.token, or remove auth and let a proxy in front ask for passwords",
         },
         default: "",
-        meaning: "every kind but `none`, `htpasswd` and `token`",
+        meaning: "every kind but `none`, `htpasswd`, `ldap` and `token`",
     },
     unneeded("auth.none", "nothing is asked of anyone"),
 ];

@@ -68,6 +68,15 @@ pub(super) const fn time(
     key(name, Kind::Time { slot, least: Duration::from_millis(1) }, default, meaning)
 }
 
+/// How many rows several tables have.
+pub(super) const fn rows(tables: &[&[Key]]) -> usize {
+    let (mut rows, mut table) = (0, 0);
+    while table < tables.len() {
+        (rows, table) = (rows + tables[table].len(), table + 1);
+    }
+    rows
+}
+
 /// The rows of several tables in one.
 pub(super) const fn joined<const N: usize>(tables: &[&[Key]]) -> [Key; N] {
     let mut rows = [tables[0][0]; N];

@@ -1,0 +1,158 @@
+//! One login: a person is found, proves to be that, and is in groups.
+
+use super::Directory;
+use super::connection::{Connection, values};
+use super::fault::{self, Fault, code};
+use crate::lock;
+use ldap3::Scope;
+use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// What nobody is called.
+const NOBODY: &str = "nobody has this name";
+
+/// Someone who is in the directory.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The distinguished name.
+    pub dn: String,
+    /// The name as the directory spells it. Of several it is the first in the order of their bytes, whichever was typed.
+    pub name: String,
+    /// The groups that the entry itself names.
+    pub(super) member_of: Vec<String>,
+}
+
+/// A connection for one login.
+pub struct Session {
+    pub(super) directory: Directory,
+    /// Nothing once it has failed.
+    connection: Option<Connection>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Session {
+    pub(super) fn new(
+        directory: &Directory,
+        connection: Option<Connection>,
+        permit: OwnedSemaphorePermit,
+    ) -> Session {
+        Session { directory: directory.clone(), connection, _permit: permit }
+    }
+
+    /// Whether it has a connection, which may be gone by now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Gives it a new connection.
+    pub(super) async fn connect(&mut self) -> Result<(), Fault> {
+        self.connection = Some(self.directory.connect().await?);
+        Ok(())
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, Fault> {
+        self.connection.as_mut().ok_or_else(|| Fault::Lost("the directory has gone away".into()))
+    }
+
+    /// Its connection, as the searcher's.
+    pub(super) async fn searching(&mut self) -> Result<&mut Connection, Fault> {
+        let directory = self.directory.clone();
+        let answer = directory.become_searcher(self.connection()?).await;
+        self.noted(answer)?;
+        self.connection()
+    }
+
+    /// Takes note of what came of a question: after a loss the connection is of no use.
+    pub(super) fn noted<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(Fault::Lost(_)) = answer {
+            self.connection = None;
+        }
+        answer
+    }
+
+    /// Finds who has a name.
+    pub(super) async fn find(&mut self, user: &str) -> Result<Option<Person>, Fault> {
+        let directory = self.directory.clone();
+        let options = &directory.0.options;
+        let mut filter = format!("({}={})", options.attribute, ldap3::ldap_escape(user));
+        if let Some(other) = &options.filter {
+            filter = format!("(&{filter}{other})");
+        }
+        let mut attributes = vec![options.attribute.as_str()];
+        attributes.extend(options.groups.member_of.as_deref());
+        // A second one is as bad as many.
+        let found =
+            self.searching().await?.search(&options.base, Scope::Subtree, &filter, &attributes, 2).await;
+        let found = self.noted(found)?;
+        if let [first, second, ..] = &found.entries[..] {
+            let (first, second) = (&first.dn, &second.dn);
+            tracing::warn!(
+                first,
+                second,
+                "two entries have one name, and neither can log in (auth.ldap.filter)"
+            );
+            return Ok(None);
+        }
+        if let Some(fault) =
+            fault::of_result(&found.result, fault::BASE, "people cannot be looked for beneath it")
+        {
+            return Err(fault);
+        }
+        let Some(entry) = found.entries.first() else { return Ok(None) };
+        let Some(name) = values(entry, &options.attribute).iter().min() else {
+            let problem = format!("the searcher may not read it in {}", entry.dn);
+            return Err(Fault::Lasting(fault::ATTRIBUTE, problem));
+        };
+        let member_of =
+            options.groups.member_of.as_deref().map_or(&[][..], |attribute| values(entry, attribute));
+        Ok(Some(Person { dn: entry.dn.clone(), name: name.clone(), member_of: member_of.to_vec() }))
+    }
+
+    /// Whether a password is that of the person with this distinguished name.
+    ///
+    /// An empty one is nobody's: the directory would take it for a bind without a name, which it lets in
+    /// (RFC 4513, 5.1.2).
+    pub async fn proves(&mut self, dn: &str, password: &str) -> Result<bool, Fault> {
+        if dn.is_empty() || password.is_empty() {
+            return Ok(false);
+        }
+        let answer = self.connection()?.bind(dn, password).await;
+        let result = self.noted(answer)?;
+        match result.rc {
+            0 => Ok(true),
+            code::INVALID_CREDENTIALS => Ok(false),
+            // No password, or none that may be used: locked, expired, not allowed.
+            code::INAPPROPRIATE_AUTH
+            | code::UNWILLING
+            | code::CONSTRAINT
+            | code::NO_SUCH_OBJECT
+            | code::ACCESS_RIGHTS => {
+                tracing::info!(dn, %result, "the directory does not let this user log in");
+                Ok(false)
+            }
+            _ => Err(fault::of_result(&result, fault::URL, "the directory does not check passwords")
+                .unwrap_or_else(|| Fault::Busy(result.to_string()))),
+        }
+    }
+
+    /// Does as much as for a wrong password, where there is nobody to have one.
+    pub async fn proves_nothing(&mut self, password: &str) -> Result<(), Fault> {
+        let options = &self.directory.0.options;
+        let dn = format!("{}={NOBODY},{}", options.attribute, options.base);
+        if !password.is_empty() {
+            let answer = self.connection()?.bind(&dn, password).await;
+            self.noted(answer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // After a panic something may still be on its way over it.
+        if let Some(mut connection) = self.connection.take().filter(|_| !std::thread::panicking()) {
+            connection.used = Instant::now();
+            lock(&self.directory.0.idle).push(connection);
+        }
+    }
+}
