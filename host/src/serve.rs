@@ -193,7 +193,9 @@ fn credentials(config: &Config) -> Result<Option<Credentials>, credentials::Open
     let auth = &config.auth;
     let (source, remember) = match (auth.kind, &auth.htpasswd.path) {
         (AuthKind::Htpasswd, Some(path)) => (SourceOptions::File(path.clone()), auth.htpasswd.remember),
-        (AuthKind::Ldap, _) => (SourceOptions::Directory(auth.ldap.directory.clone()), auth.ldap.remember),
+        (AuthKind::Ldap, _) => {
+            (SourceOptions::Directory(Box::new(auth.ldap.directory.clone())), auth.ldap.remember)
+        }
         _ => return Ok(None),
     };
     let (failures, window) = (auth.failures.limit, auth.failures.window);

@@ -15,7 +15,7 @@ pub enum SourceOptions {
     /// An htpasswd file.
     File(PathBuf),
     /// A directory, over LDAP.
-    Directory(DirectoryOptions),
+    Directory(Box<DirectoryOptions>),
 }
 
 /// Why there are no passwords.
@@ -56,7 +56,9 @@ impl Source {
     pub fn open(options: &SourceOptions) -> Result<Source, OpenError> {
         Ok(match options {
             SourceOptions::File(path) => Source::File(Arc::new(File::open(path)?), Hashing::start()?),
-            SourceOptions::Directory(options) => Source::Directory(Directory::start(options.clone())?),
+            SourceOptions::Directory(options) => {
+                Source::Directory(Directory::start(DirectoryOptions::clone(options))?)
+            }
         })
     }
 
