@@ -23,10 +23,14 @@ pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
 }
 
 fn distance(path: &[String], name: &str) -> usize {
-    // Who left out levels (`delete.enabled` for `storage.delete.enabled`) is nearer than letters say.
+    // Who left out levels (`delete.enabled` for `storage.delete.enabled`), and no more than are there, is nearer than
+    // letters say.
     let mut parts = name.split('.');
     if path.iter().all(|given| parts.any(|part| part == given)) {
-        return name.split('.').count() - path.len();
+        let left_out = name.split('.').count() - path.len();
+        if left_out <= path.len() {
+            return left_out;
+        }
     }
     levenshtein(&path.join("."), name)
 }

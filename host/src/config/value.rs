@@ -106,12 +106,7 @@ impl Kind {
                 }
                 *slot(config) = text.into();
             }
-            Kind::Secret(slot) => {
-                if text.is_empty() {
-                    return Err("empty; write a password, or leave the setting out".into());
-                }
-                *slot(config) = Some(text.into());
-            }
+            Kind::Secret(slot) => *slot(config) = Some(text.into()),
             Kind::Words { put, .. } => {
                 let at = Some(value.entry.unwrap_or(0))
                     .filter(|at| *at < MAX_ENTRIES)

@@ -59,7 +59,8 @@ fn every_setting_that_distribution_ships_or_documents_is_known() {
                 Verdict::Fault(fault) => {
                     let expected = matches!(fault, ConfigError::Unsupported { .. })
                         || fault.to_string().contains("signingalgorithms")
-                        || fault.to_string().contains("choose one");
+                        || fault.to_string().contains("choose one")
+                        || fault.to_string().contains("not from both");
                     assert!(expected, "{name}: {fault}");
                 }
                 _ => {}

@@ -92,7 +92,7 @@ fn what_is_missing_wrong_or_does_not_fit_together_is_refused_with_its_remedy() {
     for (more, parts) in [
         (", binddn: cn=r", &["FILE, line ", "auth.ldap.bindpassword: not given", "bindpasswordfile"][..]),
         (", bindpassword: x", &["auth.ldap.binddn: not given"]),
-        (", binddn: cn=r, bindpassword: ''", &["auth.ldap.bindpassword: empty"]),
+        (", binddn: cn=r, bindpassword: ''", &["auth.ldap.bindpassword: not given"]),
         (", binddn: cn=r, bindpassword: x, bindpasswordfile: /f", &["auth.ldap.bindpassword: there is"]),
         (", starttls: true", &["auth.ldap.starttls: ldaps:// begins with TLS"]),
         (", binddn: registry", &["auth.ldap.binddn: not a distinguished name; write"]),
