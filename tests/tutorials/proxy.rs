@@ -86,7 +86,7 @@ fn nginx_stands_before_a_registry_with_passwords() {
     t.listed(KUBECTL);
     use_it(&mut t);
     over_tls(&mut t);
-    t.end(21);
+    t.end(22);
 }
 
 /// Passwords, and docker's exception for a registry without TLS.

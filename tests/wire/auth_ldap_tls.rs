@@ -38,7 +38,8 @@ fn passwords_are_checked_over_ldaps_and_after_starttls() {
 #[test]
 fn a_certificate_that_does_not_hold_does_not_start_and_names_the_setting() {
     let directory = Directory::start();
-    let (trust, other) = (trusting(directory.certificates()), trusting(&Certificates::new()));
+    let others = Certificates::new();
+    let (trust, other) = (trusting(directory.certificates()), trusting(&others));
     for (url, more, says) in [
         (
             directory.tls_url("localhost"),

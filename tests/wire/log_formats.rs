@@ -64,11 +64,8 @@ fn text_is_what_logrus_writes() {
     );
     assert!(listening.contains(" environment=\"two words\" "), "{listening}");
     assert!(listening.contains(" service=registry "), "{listening}");
-    let request = line(&server, "msg=request");
-    assert!(
-        request.contains(" method=GET ") && request.contains(" uri=\"/v2/a/manifests/%22%0a"),
-        "{request}"
-    );
+    let request = line(&server, " uri=\"/v2/a/manifests/%22%0a");
+    assert!(request.contains(" msg=request method=GET "), "{request}");
     assert!(server.log().lines().all(|line| line.starts_with("time=\"20")), "{}", server.log());
 }
 
@@ -153,5 +150,7 @@ fn no_line_is_lost_or_torn_where_many_come_at_once() {
     let lines = combined(&server, before + 1600);
     let targets: BTreeSet<&str> = lines.iter().filter_map(|line| line.split('"').nth(1)).collect();
     assert_eq!((lines.len(), targets.len()), (before + 1600, 1600 + 1));
-    assert_eq!(server.access().len(), lines.len());
+    // The two logs are written by two threads.
+    let same = eventually(Duration::from_secs(5), || server.access().len() >= lines.len());
+    assert!(same && server.access().len() == lines.len(), "{} and {}", server.access().len(), lines.len());
 }

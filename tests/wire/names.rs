@@ -9,7 +9,7 @@ fn strangers(server: &Server) -> Vec<String> {
     let names = std::fs::read_dir(server.scratch()).expect("the folder of the server");
     let mut names: Vec<_> =
         names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| !matches!(name.as_str(), "data" | "log" | "config.yml"));
+    names.retain(|name| !matches!(name.as_str(), "data" | "log" | "output" | "config.yml"));
     names
 }
 
