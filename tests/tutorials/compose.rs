@@ -51,7 +51,7 @@ fn compose_runs_a_registry_with_a_password_and_a_volume() {
     t.beside("docker compose down");
     t.listed("docker volume rm $(docker volume ls --filter Name=my-private-registry --format '{{.Name}}')");
     assert_eq!(t.beside("docker volume ls --quiet --filter name=my-private-registry"), "");
-    t.end(36);
+    t.end(38);
 }
 
 fn prepare(t: &mut Tutorial) {
@@ -151,11 +151,11 @@ sed -e '/docker-content-digest/!d; s/docker-content-digest: //; s/\r//')"#;
 --cacert certs/docker-registry.crt \
 "https://${REGISTRY_FQDN_AND_PORT}/v2/${REPO}/manifests/${TAG}")"#;
 
-    // None of these says who asks.
+    // None of these says who asks, and so there is no digest to ask for either.
     let status = |said: String| said.lines().next().unwrap_or_default().trim().to_owned();
     t.run(show);
     assert_eq!(t.beside("echo ${DIGEST}"), "");
-    assert_eq!(status(t.run(delete)), "HTTP/2 401");
+    assert_eq!(status(t.run(delete)), "HTTP/2 400");
     t.run(r#"TAG="1.0""#);
     assert_eq!(status(t.run(delete_tag)), "HTTP/2 401");
 
@@ -172,7 +172,7 @@ sed -e '/docker-content-digest/!d; s/docker-content-digest: //; s/\r//')"#;
     t.beside(show);
     assert!(t.beside("echo ${DIGEST}").starts_with("sha256:"));
     assert_eq!(status(t.beside(delete)), "HTTP/2 202");
-    assert_eq!(t.beside(tags), r#"{"name":"greet-python","tags":[]}"#);
+    assert!(t.beside(tags).contains("NAME_UNKNOWN"));
 
     let look = r#"docker exec -it "my-private-registry" /bin/sh -c "find /var/lib/registry/docker/registry/v2/repositories/ -maxdepth 2""#;
     let said = t.run(look);
