@@ -4,7 +4,7 @@ set -e
 
 case "$1" in
     *.yaml|*.yml) set -- registry serve "$@" ;;
-    serve|garbage-collect|access|cert|config|help|-*) set -- registry "$@" ;;
+    serve|garbage-collect|access|cert|config|issuer|help|-*) set -- registry "$@" ;;
 esac
 
 exec "$@"
