@@ -4,7 +4,7 @@ use tests::{Client, Request, Server, assert_error, eventually, start_upload};
 
 /// Uploads that have begun and wait for the rest of their bodies: each is a request in flight, as its bytes on disk
 /// show. One that was turned away, because an answer before it was still on its way out, is begun again.
-fn waiting(server: &Server, uploads: &[String]) -> Vec<Client> {
+pub fn waiting(server: &Server, uploads: &[String]) -> Vec<Client> {
     let begin = |upload: &String| {
         let id = upload.trim_end_matches('/').rsplit('/').next().expect("an upload's path ends in its id");
         let data = server.repository("a").join("_uploads").join(id).join("data");

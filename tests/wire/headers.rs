@@ -83,8 +83,7 @@ fn answers_that_the_server_gives_itself_have_them() {
     let large = Request::get("/v2/").header("X-Large", "x".repeat(70_000));
     assert_headers(&server.request(&large).expect(431));
     let upload = tests::start_upload(&server, "a");
-    let mut busy = server.client();
-    busy.send_head(&Request::new("PATCH", &upload).header("Content-Length", 10));
+    let _busy = crate::admission::waiting(&server, &[upload]);
     let mut refused = None;
     assert!(tests::eventually(std::time::Duration::from_secs(5), || {
         let answer = server.get("/v2/");
