@@ -47,31 +47,29 @@ def reset_peak(pid):
 class Calm:
     """The state that measurements begin in: nothing to be written, the page cache empty, and memory at hand.
 
-    On a virtual machine memory that is free for a second or two goes back to the hypervisor, which makes each page anew when
-    it is touched. That costs several times what is measured here and falls on whoever comes first, so a part of memory is
-    held by a file of zeros, and let go of just before what is measured needs it.
+    On a virtual machine memory that is free for a moment goes back to the hypervisor, which makes each page anew when it is
+    touched. That costs several times what is measured here and falls on whoever comes first. So just before something is
+    measured that fills memory, a file fills as much, and is removed before it gets to the disk.
     """
 
-    HELD = 1 << 30
+    NEEDED = 1 << 30
 
     def __init__(self, folder):
         self.filler = os.path.join(folder, "filler")
-        with open(self.filler, "w") as filler:
-            filler.truncate(self.HELD)
 
     def settle(self):
         """Write out what is dirty and drop the page cache, so that no measurement pays for the one before it."""
         os.sync()
         with contextlib.suppress(OSError), open("/proc/sys/vm/drop_caches", "w") as caches:
             caches.write("1\n")
-        with open(self.filler, "rb", buffering=0) as filler:
-            while filler.read(8 << 20):
-                pass
 
-    def let_go(self):
-        """The memory that was held is free from here on."""
-        with open(self.filler, "rb") as filler:
-            os.posix_fadvise(filler.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    def warm(self):
+        """Have memory at hand, for a moment."""
+        zeros = bytes(1 << 20)
+        with open(self.filler, "wb", buffering=0) as filler:
+            for _ in range(self.NEEDED >> 20):
+                filler.write(zeros)
+        os.unlink(self.filler)
 
 
 def machine():

@@ -121,7 +121,8 @@ pub async fn serve(
         }
         Some(tls) => {
             let accepted = tokio::select! {
-                accepted = tls.accept(socket, peer) => accepted,
+                // In a box: a connection without TLS has no room for it.
+                accepted = Box::pin(tls.accept(socket, peer)) => accepted,
                 _ = stop.wait_for(|stop| *stop) => None,
             };
             let Some(Accepted { stream, http2, client }) = accepted else { return };

@@ -53,10 +53,16 @@ static ACCESS_LOG: OnceLock<Access> = OnceLock::new();
 /// so that lines of several writers to one pipe do not mix.
 const BATCH: usize = 4096;
 
+/// How many lines may wait to be written. Room for all of them is made at the start, with 40 bytes a line.
+const LINES: usize = 4096;
+
 /// Writes from a thread of its own, whole lines. They wait for a slow reader rather than get lost: what was refused or
 /// failed is worth knowing.
 fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().lossy(false).finish(BufWriter::with_capacity(BATCH, to))
+    NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES)
+        .lossy(false)
+        .finish(BufWriter::with_capacity(BATCH, to))
 }
 
 /// Begins to log, from threads of its own. The log is complete once the guards are dropped.

@@ -1,7 +1,5 @@
 //! Every error that leaves the registry (specification, "Error Codes").
 
-use serde::Serialize;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -133,8 +131,8 @@ pub struct ErrorResponse {
     pub code: Code,
     /// The message: the code's, unless [`ErrorResponse::message`] was called.
     pub message: Cow<'static, str>,
-    /// Each becomes an error of its own in the answer, with the same code and message.
-    pub details: Vec<Value>,
+    /// JSON, each; each becomes an error of its own in the answer, with the same code and message.
+    pub details: Vec<String>,
 }
 
 impl ErrorResponse {
@@ -156,10 +154,10 @@ impl ErrorResponse {
         self
     }
 
-    /// The same with one detail more: call it once for each missing blob, and each is named in an error of
-    /// its own, as distribution does.
-    pub fn detail(mut self, detail: impl Into<Value>) -> ErrorResponse {
-        self.details.push(detail.into());
+    /// The same with one detail more, `{"name":"value"}`: call it once for each missing blob, and each is named in an
+    /// error of its own, as distribution does.
+    pub fn detail(mut self, name: &str, value: &str) -> ErrorResponse {
+        self.details.push(format!("{{{}:{}}}", json(name), json(value)));
         self
     }
 
@@ -177,14 +175,14 @@ impl ErrorResponse {
         out
     }
 
-    fn write_error(&self, out: &mut Vec<u8>, detail: Option<&Value>) {
+    fn write_error(&self, out: &mut Vec<u8>, detail: Option<&String>) {
         out.extend_from_slice(b"{\"code\":\"");
         out.extend_from_slice(self.code.as_str().as_bytes());
         out.extend_from_slice(b"\",\"message\":");
-        write_json(out, &self.message);
+        out.extend_from_slice(json(&self.message).as_bytes());
         if let Some(detail) = detail {
             out.extend_from_slice(b",\"detail\":");
-            write_json(out, detail);
+            out.extend_from_slice(detail.as_bytes());
         }
         out.push(b'}');
     }
@@ -197,8 +195,8 @@ pub fn head_too_large(limit: usize) -> ErrorResponse {
         .message(format!("the head of a request has at most {limit} bytes here (limits.headers)"))
 }
 
-fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    serde_json::to_writer(out, value).expect("texts and JSON values are written to memory without fail");
+fn json(text: &str) -> String {
+    serde_json::to_string(text).expect("every text can be JSON")
 }
 
 impl fmt::Display for ErrorResponse {
@@ -212,7 +210,7 @@ impl std::error::Error for ErrorResponse {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn body(error: &ErrorResponse) -> Value {
         serde_json::from_slice(&error.to_json()).unwrap()
@@ -237,12 +235,12 @@ mod tests {
 
     #[test]
     fn each_detail_is_an_error_of_its_own() {
-        let error = ErrorResponse::new(Code::ManifestBlobUnknown).detail("a").detail(json!({"digest": "b"}));
+        let error = ErrorResponse::new(Code::ManifestBlobUnknown).detail("a\"", "\n").detail("digest", "b");
         let message = "blob unknown to registry";
         assert_eq!(
             body(&error),
             json!({"errors": [
-                {"code": "MANIFEST_BLOB_UNKNOWN", "message": message, "detail": "a"},
+                {"code": "MANIFEST_BLOB_UNKNOWN", "message": message, "detail": {"a\"": "\n"}},
                 {"code": "MANIFEST_BLOB_UNKNOWN", "message": message, "detail": {"digest": "b"}},
             ]})
         );

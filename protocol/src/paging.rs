@@ -3,7 +3,6 @@
 use crate::error::{Code, ErrorResponse};
 use crate::percent::encode_query;
 use crate::query;
-use serde_json::json;
 use std::fmt::Write;
 
 /// What a list makes of `n`.
@@ -73,7 +72,7 @@ fn number(text: &str, limits: Limits) -> Result<usize, ErrorResponse> {
                 Beyond::Clamp => format!("n is a whole number, and more than {max} means {max}"),
             })
             // Enough to recognise it by; the client chose its length.
-            .detail(json!({ "n": text.chars().take(32).collect::<String>() }))
+            .detail("n", &text.chars().take(32).collect::<String>())
     };
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(refused());

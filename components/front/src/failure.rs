@@ -62,8 +62,8 @@ impl From<RegistryError> for Refused {
         if !told.message.is_empty() {
             error = error.message(told.message);
         }
-        let details = told.details.iter().filter_map(|text| serde_json::from_str(text).ok());
-        details.fold(error, |error, detail: serde_json::Value| error.detail(detail)).into()
+        error.details = told.details;
+        error.into()
     }
 }
 

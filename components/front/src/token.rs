@@ -39,13 +39,12 @@ pub async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refus
         scopes,
     };
     let issued = auth::issue(wanted).await.map_err(|refusal| Refused::told(asked, refusal))?;
-    let body = serde_json::json!({
-        "token": issued.text,
-        "access_token": issued.text,
-        "expires_in": issued.expires_in,
-        "token_type": "Bearer",
-    });
-    Ok(Answer::new(200).header("cache-control", "no-store").json(body.to_string()))
+    // A token is letters, digits, dots, - and _ (RFC 7515, 7.1).
+    let (token, seconds) = (issued.text, issued.expires_in);
+    let body = format!(
+        r#"{{"token":"{token}","access_token":"{token}","expires_in":{seconds},"token_type":"Bearer"}}"#
+    );
+    Ok(Answer::new(200).header("cache-control", "no-store").json(body))
 }
 
 /// What the token shall be good for: parameters called `scope`, each with spaces between scopes.

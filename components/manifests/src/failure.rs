@@ -10,7 +10,7 @@ pub fn registry(error: ErrorResponse) -> Failure {
     Failure::Registry(RegistryError {
         code: error.code.as_str().into(),
         message: error.message.into(),
-        details: error.details.iter().map(ToString::to_string).collect(),
+        details: error.details,
     })
 }
 
@@ -27,5 +27,5 @@ pub fn missing(needs: Missing) -> Failure {
     let message = "the manifest needs what this repository does not hold: push it first";
     let error = ErrorResponse::new(Code::ManifestBlobUnknown).message(message);
     let digests = needs.blobs.into_iter().chain(needs.manifests).take(NAMED);
-    registry(digests.fold(error, |error, digest| error.detail(serde_json::json!({ "digest": digest }))))
+    registry(digests.fold(error, |error, digest| error.detail("digest", &digest.to_string())))
 }
