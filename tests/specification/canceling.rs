@@ -25,6 +25,6 @@ fn a_session_that_nobody_finishes_is_gone_in_the_end() {
         let gone = || old.get(upload).status == 404;
         assert!(eventually(Duration::from_secs(10), gone), "{upload} is still there");
     }
-    assert!(old.log().contains("nobody finished"), "{}", old.log());
+    old.assert_says("nobody finished");
     young.get(&kept).expect(204);
 }

@@ -197,6 +197,17 @@ impl Server {
         self.place.log()
     }
 
+    /// Waits for something in the log: a line may come a moment after the answer that it tells of.
+    ///
+    /// # Panics
+    /// When it has not come after 5 s.
+    #[track_caller]
+    pub fn assert_says(&self, part: impl AsRef<str>) {
+        let part = part.as_ref();
+        let come = eventually(Duration::from_secs(5), || self.log().contains(part));
+        assert!(come, "{part:?} is not in {}", self.log());
+    }
+
     /// What it has written to standard output so far, over all its starts: Apache's access lines.
     pub fn output(&self) -> String {
         self.place.output()

@@ -48,7 +48,7 @@ fn a_directory_that_is_away_at_the_start_is_warned_of_and_asked_later() {
     let mut directory = Directory::start();
     directory.stop();
     let server = directory.guard("", "");
-    assert!(server.log().contains("the directory of users cannot be asked"), "{}", server.log());
+    server.assert_says("the directory of users cannot be asked");
     assert_away(&ask(&server, "alice", "wonderland"));
     directory.launch();
     ask(&server, "alice", "wonderland").expect(200);
@@ -157,7 +157,7 @@ fn the_searchers_password_may_be_in_a_file_and_change_there() {
         "dn: cn=registry,dc=example,dc=org\nchangetype: modify\nreplace: userPassword\nuserPassword: other\n",
     );
     assert_away(&ask(&server, "alice", "wonderland"));
-    assert!(server.log().contains("auth.ldap.binddn"), "{}", server.log());
+    server.assert_says("auth.ldap.binddn");
     std::fs::write(server.scratch().join("password"), "other").expect("written");
     let again = eventually(Duration::from_secs(3), || ask(&server, "alice", "wonderland").status == 200);
     assert!(again, "{}", server.log());

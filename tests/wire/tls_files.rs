@@ -91,7 +91,7 @@ fn a_renewed_certificate_serves_new_connections_and_old_ones_go_on() {
     assert!(eventually(NOTICED, || accepts(&server, &renewed.trust())), "{}", server.log());
     assert!(!accepts(&server, &ours.trust()));
     before.request(&Request::get("/v2/")).expect(200);
-    assert!(server.log().contains("the certificate was read again"), "{}", server.log());
+    server.assert_says("the certificate was read again");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_cannot_serve_keeps_the_old_certificate_and_is_logged_once() {
     complains(1);
     fs::write(&certificate, &whole).expect("a file can be written");
     complains(2);
-    assert!(server.log().contains("not the key of the certificate"), "{}", server.log());
+    server.assert_says("not the key of the certificate");
     fs::remove_file(&key).expect("a file can be removed");
     complains(3);
     copy(&renewed, "server.key", &key);
