@@ -1,15 +1,14 @@
 //! Certificates from an authority, as `http.tls.letsencrypt` asks for them, by pebble.
 use crate::docker::Docker;
 use crate::pebble::{BLOCKED, HOST, Pebble};
-use crate::support::{Folder, run as run_to_end};
+use crate::support::Folder;
 use rustls::ProtocolVersion;
 use rustls::version::TLS12;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
-use tests::inside::{ADDRESS, inside};
+use tests::inside::{ADDRESS, call_here, inside};
 use tests::{Certificates, Client, Image, Request, Server, Trust, eventually, run};
 
 /// How long a certificate may take to come, on a machine that has other things to do.
@@ -31,12 +30,6 @@ fn refused(server: &Server, trust: &Trust) -> String {
     }
 }
 
-/// Waits for something in the log: a line may come a moment after what it tells of.
-#[track_caller]
-fn assert_says(server: &Server, what: &str) {
-    assert!(eventually(GOT, || server.log().contains(what)), "{what:?} is not in {}", server.log());
-}
-
 fn certificate(client: &Client) -> Vec<u8> {
     client.session().expect("TLS").peer_certificates().expect("a certificate")[0].to_vec()
 }
@@ -46,7 +39,7 @@ fn a_first_certificate_is_got_and_a_restart_asks_for_nothing() {
     let mut pebble = Pebble::start(7_776_000);
     let mut server = Server::with(|s| pebble.serve(s));
     let digest = Image::oci(1).push(&server, "a", "latest");
-    assert_says(&server, "got a certificate");
+    server.assert_says_within(GOT, "got a certificate");
     assert_eq!(pebble.issued(), 1);
 
     let folder = server.scratch().join("acme");
@@ -70,7 +63,7 @@ fn who_wants_another_host_is_refused_and_who_names_none_gets_the_first() {
     let server = Server::with(|s| pebble.serve(s));
     let other = refused(&server, &pebble.trust().host("other.example.test"));
     assert!(other.contains("AccessDenied"), "{other}");
-    assert_says(&server, "not in http.tls.letsencrypt.hosts");
+    server.assert_says_within(GOT, "not in http.tls.letsencrypt.hosts");
     // A client that knows an address alone: it is served, and does not like the name.
     let unnamed = refused(&server, &Trust::new(pebble.root()));
     assert!(unnamed.contains("not valid for name"), "{unnamed}");
@@ -99,11 +92,11 @@ fn a_server_starts_while_the_authority_is_away_and_asks_again() {
     let mut pebble = Pebble::prepare("127.0.0.1", 7_776_000);
     let certificates = Certificates::new();
     let server = Server::with(|s| pebble.serve(s).silent());
-    assert_says(&server, "no certificate could be got");
-    assert_says(&server, "Connection refused");
+    server.assert_says_within(GOT, "no certificate could be got");
+    server.assert_says_within(GOT, "Connection refused");
     let alert = refused(&server, &certificates.trust().host(HOST));
     assert!(alert.contains("AccessDenied"), "{alert}");
-    assert_says(&server, "no certificate has come yet");
+    server.assert_says_within(GOT, "no certificate has come yet");
 
     pebble.run();
     assert!(eventually(GOT, || server.try_client().is_ok()), "{}", server.log());
@@ -135,7 +128,7 @@ fn a_host_that_the_authority_refuses_takes_nothing_from_the_others() {
     let pebble = Pebble::start(7_776_000);
     let server = Server::with(|s| pebble.serve(s).env(HOSTS, format!("[{BLOCKED}, {HOST}]")));
     server.get("/v2/").expect(200);
-    assert_says(&server, "no certificate could be got");
+    server.assert_says_within(GOT, "no certificate could be got");
     let log = server.log();
     let complaint = log.lines().find(|line| line.contains("no certificate could be got")).unwrap_or_default();
     assert!(complaint.contains(BLOCKED) && complaint.contains("rejectedIdentifier"), "{log}");
@@ -216,8 +209,7 @@ fn docker_pushes_and_pulls_with_a_certificate_of_the_authority() {
         return;
     }
     let names = Folder::new();
-    fs::write(names.join("hosts"), format!("{ADDRESS} {HOST}\n")).expect("a file can be written");
-    run_to_end(Command::new("mount").arg("--bind").arg(names.join("hosts")).arg("/etc/hosts"));
+    call_here(&names, HOST);
     let mut pebble = Pebble::prepare(ADDRESS, 7_776_000);
     pebble.run();
     let server = Server::with(|s| pebble.serve(s).listen("0.0.0.0:{port}"));
@@ -231,7 +223,5 @@ fn docker_pushes_and_pulls_with_a_certificate_of_the_authority() {
     docker.build(&name, 1);
     let id = docker.id(&name);
     docker.run(&["push", &name]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
+    docker.pull_anew(&name, &id);
 }

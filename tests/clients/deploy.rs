@@ -1,7 +1,8 @@
 //! What lies in deploy/, given to the programs that it is for.
 use crate::container::of_the_repository;
 use crate::layout::Layout;
-use crate::support::{Folder, client, program, run, run_with};
+use crate::support::{Folder, program, run, run_with};
+use crate::tls::trusting_crane;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -72,11 +73,7 @@ fn a_client_pushes_and_pulls_through_the_nginx_of_deploy() {
     let _nginx = Nginx::start(&folder, &configuration, port);
     let image = Layout::image(&folder.join("image"), 1);
     let name = format!("localhost:{port}/app:1");
-    let crane = || {
-        let mut command = client("crane", folder.path());
-        command.env("SSL_CERT_FILE", certificates.file("ca.crt"));
-        command
-    };
+    let crane = || trusting_crane(&folder, &certificates);
     run_with(crane(), ["push", text(&image.folder), &name]);
     assert_eq!(run_with(crane(), ["digest", &name]), image.digest.to_string());
     run_with(crane(), ["validate", "--remote", &name]);

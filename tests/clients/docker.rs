@@ -12,9 +12,7 @@ fn docker_pulls_the_image_that_it_built_and_pushed() {
         docker.build(&name, seed);
         let id = docker.id(&name);
         let said = docker.run(&["push", &name]);
-        docker.run(&["rmi", "--force", &id]);
-        docker.run(&["pull", "--quiet", &name]);
-        assert_eq!(docker.id(&name), id);
+        docker.pull_anew(&name, &id);
 
         let (repository, _) = name.rsplit_once(':').expect("a name has a tag");
         let digest = docker.run(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &name]);
@@ -47,9 +45,7 @@ fn docker_mounts_from_one_repository_into_another() {
     let lines = requests_of(&server, || assert!(docker.run(&["push", &into]).contains("Mounted from from")));
     assert_mounted(&lines, 3);
     let id = docker.id(&into);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &into]);
-    assert_eq!(docker.id(&into), id);
+    docker.pull_anew(&into, &id);
 }
 
 #[test]

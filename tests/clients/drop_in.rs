@@ -90,13 +90,6 @@ impl Place {
     }
 }
 
-/// Removes the image here, and pulls it.
-fn pull_anew(docker: &Docker, name: &str, id: &str) {
-    docker.run(&["rmi", "--force", id]);
-    docker.run(&["pull", "--quiet", name]);
-    assert_eq!(docker.id(name), id, "{name}");
-}
-
 #[test]
 fn docker_and_skopeo_go_on_when_debians_registry_gives_way_and_when_it_comes_back() {
     if !inside(
@@ -139,7 +132,7 @@ fn docker_and_skopeo_go_on_when_debians_registry_gives_way_and_when_it_comes_bac
 
     // Nobody logs in anew: what docker keeps is good here too.
     let ours = place.ours();
-    pull_anew(&docker, first, &ids[0]);
+    docker.pull_anew(first, &ids[0]);
     read("pulled-here");
     assert!(docker.run(&["push", first]).contains("Layer already exists"));
     docker.run(&["push", second]);
@@ -150,14 +143,14 @@ fn docker_and_skopeo_go_on_when_debians_registry_gives_way_and_when_it_comes_bac
     drop(ours);
 
     let debian = place.debian();
-    pull_anew(&docker, first, &ids[0]);
-    pull_anew(&docker, second, &ids[1]);
+    docker.pull_anew(first, &ids[0]);
+    docker.pull_anew(second, &ids[1]);
     read("pulled-there");
     docker.run(&["push", third]);
     drop(debian);
 
     let _ours = place.ours();
     for (name, id) in names.iter().zip(&ids) {
-        pull_anew(&docker, name, id);
+        docker.pull_anew(name, id);
     }
 }

@@ -21,9 +21,7 @@ fn push_and_pull(docker: &Docker, container: &Container<'_>, name: &str) {
     docker.build(&name, 1);
     let id = docker.id(&name);
     docker.run(&["push", "--quiet", &name]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
+    docker.pull_anew(&name, &id);
 }
 
 #[test]

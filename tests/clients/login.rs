@@ -25,32 +25,37 @@ pub fn docker_login(docker: &Docker, registry: &str, user: &str, password: &str)
     with_password(&mut command, password)
 }
 
+/// Whoever has no login is refused, alice pushes and pulls, and bob pulls alone: an image that was just built, by the
+/// name of a repository of `team`.
+#[track_caller]
+pub fn docker_may_what_the_rules_say(docker: &Docker, registry: &str, name: &str) {
+    let said = failing(docker.command().args(["push", name]));
+    assert!(said.contains("no basic auth credentials"), "{said}");
+    let (done, said) = docker_login(docker, registry, "alice", "wrong");
+    assert!(!done && said.contains("401 Unauthorized"), "{said}");
+    let (done, said) = docker_login(docker, registry, "alice", "wonderland");
+    assert!(done, "{said}");
+    docker.run(&["push", name]);
+    let id = docker.id(name);
+    docker.pull_anew(name, &id);
+    docker.run(&["logout", registry]);
+    docker.run(&["rmi", "--force", &id]);
+    failing(docker.command().args(["pull", "--quiet", name]));
+
+    let (done, said) = docker_login(docker, registry, "bob", "builder");
+    assert!(done, "{said}");
+    docker.run(&["pull", "--quiet", name]);
+    let said = failing(docker.command().args(["push", name]));
+    assert!(said.contains("denied"), "{said}");
+}
+
 #[test]
 fn docker_logs_in_pushes_pulls_and_logs_out() {
     let (server, docker) = (guarded(RULES), Docker::start());
     let registry = server.addr().to_string();
     let name = reference(&server, "team/app:1");
     docker.build(&name, 1);
-    let said = failing(docker.command().args(["push", &name]));
-    assert!(said.contains("no basic auth credentials"), "{said}");
-    let (done, said) = docker_login(&docker, &registry, "alice", "wrong");
-    assert!(!done && said.contains("401 Unauthorized"), "{said}");
-    let (done, said) = docker_login(&docker, &registry, "alice", "wonderland");
-    assert!(done, "{said}");
-    docker.run(&["push", &name]);
-    let id = docker.id(&name);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
-    docker.run(&["logout", &registry]);
-    docker.run(&["rmi", "--force", &id]);
-    failing(docker.command().args(["pull", "--quiet", &name]));
-
-    let (done, said) = docker_login(&docker, &registry, "bob", "builder");
-    assert!(done, "{said}");
-    docker.run(&["pull", "--quiet", &name]);
-    let said = failing(docker.command().args(["push", &name]));
-    assert!(said.contains("denied"), "{said}");
+    docker_may_what_the_rules_say(&docker, &registry, &name);
 }
 
 #[test]
@@ -150,9 +155,7 @@ fn docker_pulls_without_a_login_and_pushes_with_one() {
     docker.run(&["tag", &name, &other]);
     assert!(docker.run(&["push", &other]).contains("Mounted from app"));
     docker.run(&["logout", &registry]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
+    docker.pull_anew(&name, &id);
     failing(docker.command().args(["push", &name]));
 }
 

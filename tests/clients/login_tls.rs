@@ -2,9 +2,9 @@
 use crate::docker::Docker;
 use crate::engine::Engine;
 use crate::layout::{Layout, read_layout};
-use crate::login::{RULES, docker_login};
+use crate::login::{RULES, docker_login, docker_may_what_the_rules_say};
 use crate::support::{Folder, client, failing, reference, run, run_with, with_password};
-use crate::tls::{certs_d, text};
+use crate::tls::{certs_d, text, trusting_crane};
 use std::path::{Path, PathBuf};
 use tests::inside::{ADDRESS, inside};
 use tests::{Certificates, Server, guard};
@@ -36,30 +36,11 @@ fn docker_logs_in_pushes_pulls_and_logs_out_with_the_authority_in_certs_d() {
     let registry = format!("{ADDRESS}:{}", server.addr().port());
     let name = format!("{registry}/team/app:1");
     docker.build(&name, 1);
-    let id = docker.id(&name);
     let (done, said) = docker_login(&docker, &registry, "alice", "wonderland");
     assert!(!done && said.contains("x509"), "{said}");
 
     certs_d(&Path::new("/etc/docker/certs.d").join(&registry), &certificates, None);
-    let said = failing(docker.command().args(["push", &name]));
-    assert!(said.contains("no basic auth credentials"), "{said}");
-    let (done, said) = docker_login(&docker, &registry, "alice", "wrong");
-    assert!(!done && said.contains("401 Unauthorized"), "{said}");
-    let (done, said) = docker_login(&docker, &registry, "alice", "wonderland");
-    assert!(done, "{said}");
-    docker.run(&["push", &name]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
-    docker.run(&["logout", &registry]);
-    docker.run(&["rmi", "--force", &id]);
-    failing(docker.command().args(["pull", "--quiet", &name]));
-
-    let (done, said) = docker_login(&docker, &registry, "bob", "builder");
-    assert!(done, "{said}");
-    docker.run(&["pull", "--quiet", &name]);
-    let said = failing(docker.command().args(["push", &name]));
-    assert!(said.contains("denied"), "{said}");
+    docker_may_what_the_rules_say(&docker, &registry, &name);
 }
 
 #[test]
@@ -141,8 +122,8 @@ fn crane_logs_in_pushes_and_logs_out_over_tls() {
     let (certificates, server, _) = known(&folder);
     let image = Layout::image(&folder.join("image"), 1);
     let crane = |arguments: &[&str]| {
-        let mut command = client("crane", folder.path());
-        command.env("SSL_CERT_FILE", certificates.file("ca.crt")).args(arguments);
+        let mut command = trusting_crane(&folder, &certificates);
+        command.args(arguments);
         command
     };
     let (addr, name) = (server.addr().to_string(), reference(&server, "team/app:1"));

@@ -1,10 +1,10 @@
 //! nginx in front of the registry, configured as people do it.
 use crate::docker::Docker;
 use crate::layout::{Layout, read_layout};
+use crate::login::docker_login;
 use crate::support::{Folder, client, program, run, run_with};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -145,18 +145,13 @@ fn docker_logs_in_pushes_and_pulls_through_the_proxy_of_a_tutorial() {
     let (server, addr) = (Server::with(|s| guard(s, "")), address());
     let nginx = Nginx::start(addr, &server, TUTORIAL, &[]);
     let docker = Docker::start();
-    let mut login = docker.command();
-    login.args(["login", "--username", "alice", "--password-stdin", &addr.to_string()]);
-    let mut login = login.stdin(Stdio::piped()).spawn().expect("docker can be executed");
-    login.stdin.take().expect("a pipe").write_all(b"wonderland").expect("a password is read");
-    assert!(login.wait().expect("it ends").success());
+    let (done, said) = docker_login(&docker, &addr.to_string(), "alice", "wonderland");
+    assert!(done, "{said}");
     let name = nginx.reference("app:1");
     docker.build(&name, 1);
     let id = docker.id(&name);
     docker.run(&["push", &name]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
+    docker.pull_anew(&name, &id);
     // The proxy is not trusted here: what it says of the client is no more than words.
     let line = server.access_line(|line| line.route() == "upload" && line.method() == "PATCH");
     assert!(line.text("remote").starts_with("127.0.0.1:") && line.text("proxy").is_empty(), "{line:?}");

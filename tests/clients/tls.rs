@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::inside::{ADDRESS, inside};
-use tests::{Certificates, Server, eventually, guard};
+use tests::{Certificates, Server, guard};
 
 /// A folder as docker, podman and skopeo have for each registry: the authority, and a client's certificate.
 pub fn certs_d(folder: &Path, certificates: &Certificates, identity: Option<&str>) {
@@ -86,6 +86,13 @@ fn podman_pushes_and_pulls_with_its_certificate() {
     assert_fails(podman.command(), &["pull", "--quiet", &name], "x509");
 }
 
+/// crane, where the system trusts the authority.
+pub fn trusting_crane(folder: &Folder, certificates: &Certificates) -> Command {
+    let mut command = client("crane", folder.path());
+    command.env("SSL_CERT_FILE", certificates.file("ca.crt"));
+    command
+}
+
 #[test]
 fn crane_pushes_and_pulls_where_the_system_trusts_the_authority() {
     let folder = Folder::new();
@@ -93,11 +100,7 @@ fn crane_pushes_and_pulls_where_the_system_trusts_the_authority() {
     let server = Server::with(|s| s.tls(&certificates));
     let image = Layout::image(&folder.join("image"), 1);
     let name = reference(&server, "app:1");
-    let crane = || {
-        let mut command = client("crane", folder.path());
-        command.env("SSL_CERT_FILE", certificates.file("ca.crt"));
-        command
-    };
+    let crane = || trusting_crane(&folder, &certificates);
     run_with(crane(), ["push", text(&image.folder), &name]);
     assert_eq!(run_with(crane(), ["digest", &name]), image.digest.to_string());
     assert_fails(client("crane", folder.path()), &["digest", &name], "x509");
@@ -129,11 +132,8 @@ fn docker_pushes_and_pulls_with_what_certs_d_holds() {
     assert_fails(docker.command(), &["push", &name], "certificate required");
     certs_d(&folder, &certificates, Some("alice"));
     docker.run(&["push", &name]);
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
-    let refused = || server.log().contains("a TLS handshake failed");
-    assert!(eventually(std::time::Duration::from_secs(5), refused), "{}", server.log());
+    docker.pull_anew(&name, &id);
+    server.assert_says("a TLS handshake failed");
 }
 
 #[test]
@@ -161,7 +161,5 @@ fn docker_is_known_by_its_certificate_and_needs_no_login() {
     docker.run(&["push", &name]);
     docker.run(&["tag", &name, &other]);
     assert_fails(docker.command(), &["push", &other], "denied");
-    docker.run(&["rmi", "--force", &id]);
-    docker.run(&["pull", "--quiet", &name]);
-    assert_eq!(docker.id(&name), id);
+    docker.pull_anew(&name, &id);
 }

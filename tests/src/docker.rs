@@ -99,6 +99,17 @@ impl Docker {
         self.run(&["build", "--quiet", "--tag", tag, context.to_str().expect("a temporary folder is UTF-8")]);
     }
 
+    /// Removes an image here, and pulls it.
+    ///
+    /// # Panics
+    /// When what comes is another one.
+    #[track_caller]
+    pub fn pull_anew(&self, name: &str, id: &str) {
+        self.run(&["rmi", "--force", id]);
+        self.run(&["pull", "--quiet", name]);
+        assert_eq!(self.id(name), id, "{name}");
+    }
+
     /// The digest of an image's configuration.
     pub fn id(&self, image: &str) -> String {
         self.run(&["image", "inspect", "--format", "{{.Id}}", image])

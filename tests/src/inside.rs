@@ -1,6 +1,6 @@
 //! A test in a network, a tree and a set of processes of its own, so that it can have ports, names and places as
 //! people have them. Needs to be root.
-use crate::program::Folder;
+use crate::program::{Folder, run};
 use std::fs;
 use std::process::Command;
 
@@ -42,4 +42,15 @@ pub fn inside(test: &str, folders: &[&str]) -> bool {
     let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
     assert!(said.contains("1 passed"), "{said}");
     false
+}
+
+/// Gives [`ADDRESS`] these names, beside those of the loopback, for as long as the folder is there. Only for a test that
+/// already runs [`inside`].
+///
+/// # Panics
+/// When it may not, as outside.
+pub fn call_here(folder: &Folder, names: &str) {
+    let file = folder.join("hosts");
+    fs::write(&file, format!("127.0.0.1 localhost\n{ADDRESS} {names}\n")).expect("a file can be written");
+    run(Command::new("mount").arg("--bind").arg(file).arg("/etc/hosts"));
 }

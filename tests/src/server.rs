@@ -203,8 +203,16 @@ impl Server {
     /// When it has not come after 5 s.
     #[track_caller]
     pub fn assert_says(&self, part: impl AsRef<str>) {
-        let part = part.as_ref();
-        let come = eventually(Duration::from_secs(5), || self.log().contains(part));
+        self.assert_says_within(Duration::from_secs(5), part.as_ref());
+    }
+
+    /// The same of what takes longer to come about.
+    ///
+    /// # Panics
+    /// When it has not come after so long.
+    #[track_caller]
+    pub fn assert_says_within(&self, patience: Duration, part: &str) {
+        let come = eventually(patience, || self.log().contains(part));
         assert!(come, "{part:?} is not in {}", self.log());
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::Server;
 use tests::docker::Docker;
-use tests::inside::{ADDRESS, inside};
+use tests::inside::{call_here, inside};
 use tests::program::{program, run, tools};
 
 /// What stands for the Hub: docker asks it first for images without a host in their names.
@@ -42,7 +42,7 @@ impl Tutorial {
         }
         let hub = Server::start();
         let docker = Docker::with(&[&format!("--registry-mirror={}", hub.url())]);
-        know(&docker, hosts);
+        call_here(&docker.folder, hosts);
         let plugins = docker.folder.join(".docker/cli-plugins");
         fs::create_dir_all(&plugins).expect("a folder can be made");
         for plugin in ["docker-buildx", "docker-compose"] {
@@ -185,13 +185,6 @@ impl Tutorial {
 fn succeeded(command: &str, said: Said) -> String {
     assert_eq!(said.status, 0, "{command}\n{}\n{}", said.out, said.err);
     said.out
-}
-
-/// Gives this machine these names, beside its own.
-fn know(docker: &Docker, hosts: &str) {
-    let file = docker.folder.join("hosts");
-    fs::write(&file, format!("127.0.0.1 localhost\n{ADDRESS} {hosts}\n")).expect("a file can be written");
-    run(Command::new("mount").arg("--bind").arg(file).arg("/etc/hosts"));
 }
 
 /// Makes our image, as `registry:2`.

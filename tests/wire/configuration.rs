@@ -1,7 +1,6 @@
 //! The command line, the configuration file and the environment.
 use std::path::Path;
-use std::time::Duration;
-use tests::{Image, Server, eventually, run};
+use tests::{Image, Server, run};
 
 /// Expects a server with this configuration file to refuse to start and to name the key.
 #[track_caller]
@@ -157,8 +156,7 @@ fn an_unknown_setting_is_a_warning_that_names_it() {
     });
     server.get("/v2/").expect(200);
     for name in ["REGISTRY_STORAGE_DELETE_ENABELD", "REGISTRY_UNKNOWN", "surprise"] {
-        let warned = eventually(Duration::from_secs(5), || server.log().contains(name));
-        assert!(warned, "no warning about {name}:\n{}", server.log());
+        server.assert_says(name);
     }
 }
 

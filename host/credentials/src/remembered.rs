@@ -45,14 +45,9 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::mark;
     use std::sync::Arc;
     use std::time::Duration;
-
-    fn mark(number: usize) -> Mark {
-        let mut mark = [0; 32];
-        mark[..8].copy_from_slice(&number.to_le_bytes());
-        mark
-    }
 
     fn right(entry: &Entry, until: Instant) -> Right {
         Right { identity: Identity::default(), entry: entry.clone(), until }

@@ -7,6 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 
+/// One of many marks.
+pub fn mark(number: usize) -> Mark {
+    let mut mark = [0; 32];
+    mark[..8].copy_from_slice(&number.to_le_bytes());
+    mark
+}
+
 /// A folder that goes with the test.
 struct Folder(PathBuf);
 

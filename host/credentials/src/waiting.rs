@@ -64,12 +64,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn mark(number: usize) -> Mark {
-        let mut mark = [0; 32];
-        mark[..8].copy_from_slice(&number.to_le_bytes());
-        mark
-    }
+    use crate::tests::mark;
 
     #[test]
     fn an_address_that_brings_many_fills_its_share_alone() {
