@@ -161,14 +161,12 @@ class Upload(Block):
         if server.name == "disk":
             self.settings.calm.settle()
             self.file.renew()
-            self.settings.calm.warm()
             return {"s": server.write(self.file.path)}
         figures = {}
         for chunked, word in ((True, ""), (False, "POST+PUT ")):
             self.settings.calm.settle()
             self.file.renew()
             procfs.reset_peak(server.pid)
-            self.settings.calm.warm()
             before, begin = server.cpu(), time.perf_counter()
             client.push_file(server, "bench/push", self.file, chunked)
             figures[word + "s"] = time.perf_counter() - begin
@@ -194,7 +192,6 @@ class Images(Block):
         seconds = self.settings.seconds
         self.settings.calm.settle()
         batch = images.Batch(self.folder("push", server), 700 * seconds)
-        self.settings.calm.warm()
         push = load.images(server, "push.lua", [batch.list, batch.common], seconds)
         self.settings.calm.settle()
         pull_list = os.path.join(self.folder("pull", server), images.PULL)

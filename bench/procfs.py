@@ -45,31 +45,35 @@ def reset_peak(pid):
 
 
 class Calm:
-    """The state that measurements begin in: nothing to be written, the page cache empty, and memory at hand.
+    """The state that measurements begin in: nothing to be written, and memory full of cached pages that nobody needs, as on
+    any machine that has been up for a day.
 
     On a virtual machine memory that is free for a moment goes back to the hypervisor, which makes each page anew when it is
-    touched. That costs several times what is measured here and falls on whoever comes first. So just before something is
-    measured that fills memory, a file fills as much, and is removed before it gets to the disk.
+    touched. That costs several times what is measured here, and falls on whoever comes first; so nothing is left free.
     """
 
-    NEEDED = 1 << 30
+    LITTLE = 400 << 20  # bytes: with no more free, pages are taken from the cache
 
     def __init__(self, folder):
-        self.filler = os.path.join(folder, "filler")
+        self.filler, self.at, self.buffer = os.path.join(folder, "filler"), 0, bytearray(1 << 20)
 
     def settle(self):
-        """Write out what is dirty and drop the page cache, so that no measurement pays for the one before it."""
+        """Write out what is dirty, and read a file without content until memory is full."""
         os.sync()
-        with contextlib.suppress(OSError), open("/proc/sys/vm/drop_caches", "w") as caches:
-            caches.write("1\n")
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        with open(self.filler, "a+b", buffering=0) as filler:
+            filler.truncate(size)
+            for _ in range(2 * size // len(self.buffer)):  # once around, where all of it is cached, and once more
+                if free_bytes() < self.LITTLE:
+                    return
+                filler.seek(self.at)
+                self.at = (self.at + filler.readinto(self.buffer)) % size
 
-    def warm(self):
-        """Have memory at hand, for a moment."""
-        zeros = bytes(1 << 20)
-        with open(self.filler, "wb", buffering=0) as filler:
-            for _ in range(self.NEEDED >> 20):
-                filler.write(zeros)
-        os.unlink(self.filler)
+
+def free_bytes():
+    """Memory that holds nothing."""
+    with open("/proc/meminfo") as info:
+        return next(int(line.split()[1]) for line in info if line.startswith("MemFree:")) << 10
 
 
 def machine():

@@ -38,6 +38,9 @@ impl From<BodyError> for wasmtime_wasi_http::Error {
 struct Inner {
     incoming: Option<Incoming>,
     idle: Duration,
+    /// Since when nothing has come; `None` while it comes.
+    waiting: Option<Instant>,
+    /// Set anew only when it rings: to set it for each frame would wake the timer's driver each time.
     timer: Option<Pin<Box<Sleep>>>,
     read: u64,
 }
@@ -50,7 +53,7 @@ pub struct RequestBody(Arc<Mutex<Inner>>);
 impl RequestBody {
     /// A body that fails when nothing comes for `idle`.
     pub fn new(incoming: Incoming, idle: Duration) -> RequestBody {
-        RequestBody(Arc::new(Mutex::new(Inner { incoming: Some(incoming), idle, timer: None, read: 0 })))
+        RequestBody(Arc::new(Mutex::new(Inner { incoming: Some(incoming), idle, waiting: None, timer: None, read: 0 })))
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -81,21 +84,22 @@ impl Body for RequestBody {
         let Some(incoming) = &mut inner.incoming else { return Poll::Ready(Some(Err(BodyError::Taken))) };
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
-                inner.timer = None;
+                inner.waiting = None;
                 if let Some(Ok(frame)) = &frame {
                     inner.read += frame.data_ref().map_or(0, |data| data.len() as u64);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
             }
             Poll::Pending => {
-                let idle = inner.idle;
-                let timer = inner
-                    .timer
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
-                match timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Idle(idle)))),
-                    Poll::Pending => Poll::Pending,
+                let end = *inner.waiting.get_or_insert_with(Instant::now) + inner.idle;
+                let timer = inner.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+                while timer.as_mut().poll(cx).is_ready() {
+                    if timer.deadline() >= end {
+                        return Poll::Ready(Some(Err(BodyError::Idle(inner.idle))));
+                    }
+                    timer.as_mut().reset(end);
                 }
+                Poll::Pending
             }
         }
     }

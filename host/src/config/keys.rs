@@ -237,7 +237,7 @@ const SERVER: &[Key] = &[
     key(
         "limits.readbuffer",
         Kind::Size { slot: |c| &mut c.limits.readbuffer, least: 64 * KIB, most: 16 * MIB },
-        "128KiB",
+        "256KiB",
         "how much is read from one connection at a time; less costs time in uploads, more costs memory",
     ),
     key(

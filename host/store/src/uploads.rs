@@ -22,15 +22,19 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 /// How often to look whether the other writer is done.
 const BUSY_POLL: Duration = Duration::from_millis(20);
 
-/// How many bytes are written at a time, while as many again are received.
-const BATCH: usize = 256 << 10;
+/// How many bytes are written at a time, while as many again are received: handing over to another thread costs as much as
+/// writing a quarter of them.
+const BATCH: usize = 1 << 20;
+
+/// How many are enough while all uploads together are ahead by [`AHEAD`].
+const SMALL_BATCH: usize = 256 << 10;
 
 /// Of how many parts a batch may be made.
 const BATCH_PARTS: usize = 256;
 
 /// How many bytes all uploads together may have received and not written before each stops to receive while it writes:
 /// with so many at work, receiving ahead gains nothing and costs memory.
-const AHEAD: usize = 1 << 20;
+const AHEAD: usize = 2 * BATCH;
 
 /// How long a batch may stay incomplete before it is written as it is: an upload that waits for its client holds no
 /// bytes in memory.
@@ -243,7 +247,9 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.length >= BATCH || self.parts.len() >= BATCH_PARTS
+        self.length >= BATCH
+            || self.length >= SMALL_BATCH && self.ahead.load(Ordering::Relaxed) >= AHEAD
+            || self.parts.len() >= BATCH_PARTS
     }
 }
 
