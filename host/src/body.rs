@@ -53,7 +53,13 @@ pub struct RequestBody(Arc<Mutex<Inner>>);
 impl RequestBody {
     /// A body that fails when nothing comes for `idle`.
     pub fn new(incoming: Incoming, idle: Duration) -> RequestBody {
-        RequestBody(Arc::new(Mutex::new(Inner { incoming: Some(incoming), idle, waiting: None, timer: None, read: 0 })))
+        RequestBody(Arc::new(Mutex::new(Inner {
+            incoming: Some(incoming),
+            idle,
+            waiting: None,
+            timer: None,
+            read: 0,
+        })))
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
