@@ -28,6 +28,7 @@ use remembered::{Remembered, Right};
 use sha2::Sha256;
 use source::Source;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -149,7 +150,8 @@ impl Credentials {
     }
 }
 
-/// A password that is asked about. Once this is dropped, it is settled: also when nobody came to ask.
+/// A password that is asked about. The first answer counts, and once this is dropped there is one: also when nobody came to
+/// ask.
 struct Asked {
     inner: Arc<Inner>,
     mark: Mark,
@@ -158,20 +160,21 @@ struct Asked {
     user: String,
     password: Zeroizing<String>,
     from: IpAddr,
-    outcome: Result<Outcome, Unanswered>,
+    answered: AtomicBool,
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let outcome = std::mem::replace(&mut self.outcome, Err(Unanswered::Unavailable));
-        let verdict = self.settle(outcome);
-        lock(&self.inner.waiting).tell(&self.mark, &verdict);
+        self.answer(Err(Unanswered::Unavailable));
     }
 }
 
 impl Asked {
-    fn answer(mut self, outcome: Result<Outcome, Unanswered>) {
-        self.outcome = outcome;
+    fn answer(&self, outcome: Result<Outcome, Unanswered>) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            let verdict = self.settle(outcome);
+            lock(&self.inner.waiting).tell(&self.mark, &verdict);
+        }
     }
 
     /// Takes note of what is said.
@@ -253,8 +256,8 @@ impl Inner {
             lock(&self.failures).add(&failing, Instant::now()).map_err(Unanswered::TooMany)?;
             waiting.begin(mark, network(from))
         };
-        let outcome = Err(Unanswered::Unavailable);
-        source::ask(Asked { inner: self.clone(), mark, failing, user, password, from, outcome });
+        let answered = AtomicBool::new(false);
+        source::ask(Asked { inner: self.clone(), mark, failing, user, password, from, answered });
         Ok(receiver)
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -164,7 +164,7 @@ fn whoever_waits_for_a_password_that_is_never_hashed_is_told_so() {
         user: "alice".into(),
         password: Zeroizing::new("secret".into()),
         from: HERE,
-        outcome: Err(Unanswered::Unavailable),
+        answered: AtomicBool::new(false),
     });
     assert_eq!(wait(receiver), Ok(Err(Unanswered::Unavailable)));
     assert!(lock(&inner.waiting).is_empty());
