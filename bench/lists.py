@@ -61,6 +61,7 @@ class Names(Block):
         figures = {}
         for word, path in (("first", pages[0]), ("middle", pages[len(pages) // 2]), ("last", pages[-1])):
             figures |= load.again(server, word, lambda path=path: registry.request("GET", path, 200), REQUESTS)
+        follow(registry, pages[0])  # into the caches, which hold the pages above already
         figures |= load.again(server, "all", lambda: follow(registry, pages[0]), 1)
         return figures | self.peaks[server.name]
 
