@@ -75,12 +75,17 @@ fn a_token_is_good_for_what_is_granted_of_what_was_asked_for() {
     let refused = ask(&server, upload("public/app"), &anyone);
     assert_error(&refused, 401, "UNAUTHORIZED");
     assert!(refused.required("Www-Authenticate").ends_with("error=\"insufficient_scope\""), "{refused}");
+    let message = refused.json()["errors"][0]["message"].to_string();
+    assert!(message.contains("repository:public/app:pull,push: log in first"), "{message}");
 
     let scopes = "scope=repository:team/app:pull,push%20repository:other/app:pull&scope=registry:catalog:*";
     let alice = text(&token(&server, scopes, Some(ALICE)).expect(200));
     ask(&server, upload("team/app"), &alice).expect(202);
     ask(&server, manifest("team/app"), &alice).expect(200);
-    assert_error(&ask(&server, manifest("other/app"), &alice), 401, "UNAUTHORIZED");
+    let refused = ask(&server, manifest("other/app"), &alice);
+    assert_error(&refused, 401, "UNAUTHORIZED");
+    let message = refused.json()["errors"][0]["message"].to_string();
+    assert!(message.contains("the token of alice is not good for repository:other/app:pull"), "{message}");
     assert_error(&ask(&server, manifest("public/app"), &alice), 401, "UNAUTHORIZED");
     let listed = ask(&server, Request::get("/v2/_catalog"), &alice).expect(200).json();
     assert_eq!(listed["repositories"], serde_json::json!(["public/app", "team/app"]));

@@ -87,7 +87,12 @@ impl Bearer {
             (_, None) => false,
         };
         if !may {
-            return Err((Flaw::Insufficient, "the token is not good for this".into()));
+            let scope = scope(question).unwrap_or_default();
+            let why = match &*claims.subject {
+                "" => format!("a token that names no user is not good for {scope}: log in first"),
+                user => format!("the token of {user} is not good for {scope}"),
+            };
+            return Err((Flaw::Insufficient, why));
         }
         let user = Some(claims.subject.clone()).filter(|subject| !subject.is_empty());
         let readable = match question.action {
