@@ -144,18 +144,22 @@ fn be_nice() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
+/// Half as many as there are cores.
+fn threads() -> io::Result<usize> {
+    Ok((std::thread::available_parallelism()?.get() / 2).max(1))
+}
+
 pub struct Hashing(Arc<Queue>);
 
 impl Hashing {
-    /// Starts half as many threads as there are cores, and the one that stands in for them.
+    /// Starts the threads, and the one that stands in for them.
     pub fn start() -> io::Result<Hashing> {
         Hashing::with_patience(PATIENCE)
     }
 
     fn with_patience(patience: Duration) -> io::Result<Hashing> {
         let queue = Arc::new(Queue::default());
-        let threads = (std::thread::available_parallelism()?.get() / 2).max(1);
-        for number in 0..threads {
+        for number in 0..threads()? {
             let queue = queue.clone();
             std::thread::Builder::new().name(format!("hashing-{number}")).spawn(move || {
                 be_nice();
@@ -221,7 +225,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let (calls, released) = (Mutex::new(0), Mutex::new(released));
-        let threads = (std::thread::available_parallelism().expect("cores").get() / 2).max(1);
+        let threads = threads().expect("cores");
         let stuck = Arc::new((calls, released));
         for number in 0..threads {
             let (stuck, sender, first) = (stuck.clone(), sender.clone(), Mutex::new(true));

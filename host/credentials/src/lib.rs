@@ -173,7 +173,11 @@ impl Asked {
     fn answer(&self, outcome: Result<Outcome, Unanswered>) {
         if !self.answered.swap(true, Ordering::Relaxed) {
             let verdict = self.settle(outcome);
-            lock(&self.inner.waiting).tell(&self.mark, &verdict);
+            let waiting = lock(&self.inner.waiting).end(&self.mark);
+            for sender in waiting {
+                // Who no longer waits has gone away.
+                let _ = sender.send(verdict.clone());
+            }
         }
     }
 

@@ -45,19 +45,17 @@ impl Waiting {
         receiver
     }
 
-    /// Tells those who wait for a password.
-    pub fn tell(&mut self, mark: &Mark, verdict: &Verdict) {
-        let Some((from, waiting)) = self.passwords.remove(mark) else { return };
-        for sender in waiting {
-            // Who no longer waits has gone away.
-            let _ = sender.send(verdict.clone());
-        }
+    /// Those who wait for a password, and from now on no longer. To be told once the lock on this is free: who is told wakes
+    /// up at once, and may take the core of a thread that hashes.
+    pub fn end(&mut self, mark: &Mark) -> Vec<Sender<Verdict>> {
+        let Some((from, waiting)) = self.passwords.remove(mark) else { return Vec::new() };
         if let Some(count) = self.addresses.get_mut(&from) {
             *count -= 1;
             if *count == 0 {
                 self.addresses.remove(&from);
             }
         }
+        waiting
     }
 }
 
@@ -75,9 +73,9 @@ mod tests {
             drop(waiting.begin(mark(number), one));
         }
         assert!(!waiting.has_room(one) && waiting.has_room(other));
-        waiting.tell(&mark(0), &Ok(None));
+        drop(waiting.end(&mark(0)));
         assert!(waiting.has_room(one));
-        (1..SHARE).for_each(|number| waiting.tell(&mark(number), &Ok(None)));
+        (1..SHARE).for_each(|number| drop(waiting.end(&mark(number))));
         assert!(waiting.is_empty());
     }
 

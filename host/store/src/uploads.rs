@@ -22,8 +22,7 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 /// How often to look whether the other writer is done.
 const BUSY_POLL: Duration = Duration::from_millis(20);
 
-/// How many bytes are written at a time, while as many again are received: handing over to another thread costs as much as
-/// writing a quarter of them.
+/// How many bytes are written at a time, while as many again are received. Each time another thread is woken.
 const BATCH: usize = 1 << 20;
 
 /// How many are enough while all uploads together are ahead by [`AHEAD`].
