@@ -3,6 +3,7 @@
 use crate::bindings::pierhead::host::http::{self, Note};
 use crate::bindings::pierhead::storage::types::Content;
 use crate::bindings::wasi::http::types::Response;
+use crate::failure::Refused;
 use protocol::route::Route;
 
 enum Body {
@@ -69,19 +70,39 @@ impl Answer {
     }
 
     /// Hands the answer to the host, with what the log wants to know of the request.
-    pub fn send(self, route: Option<&Route>) -> Response {
+    pub async fn send(mut self, route: Option<&Route>) -> Response {
+        loop {
+            let (answer, body) = self.split(route);
+            match body {
+                Body::Bytes(bytes) => {
+                    return match http::respond_now(&answer, &bytes) {
+                        Some(response) => response,
+                        None => http::respond(answer, bytes).await,
+                    };
+                }
+                Body::Content { content, offset, length } => {
+                    if let Some(response) = http::respond_with_content_now(&answer, &content, offset, length)
+                    {
+                        return response;
+                    }
+                    let user = answer.note.user.clone();
+                    match http::respond_with_content(answer, content, offset, length).await {
+                        Ok(response) => return response,
+                        Err(error) => self = Refused::from(error).asked_by(user).answer(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The head as the host takes it, and the body.
+    fn split(self, route: Option<&Route>) -> (http::Answer, Body) {
         let note = Note {
             route: route.map_or("unknown", Route::name).into(),
             repository: route.and_then(Route::repository).map(|name| name.as_str().into()),
             reference: route.and_then(Route::reference_text).map(Into::into),
             user: self.user,
         };
-        let answer = http::Answer { status: self.status, headers: self.headers, note };
-        match self.body {
-            Body::Bytes(bytes) => http::respond(&answer, &bytes),
-            Body::Content { content, offset, length } => {
-                http::respond_with_content(&answer, content, offset, length)
-            }
-        }
+        (http::Answer { status: self.status, headers: self.headers, note }, self.body)
     }
 }

@@ -43,14 +43,14 @@ impl Guest for Front {
         let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
         let route = match place::within(path).ok_or_else(nothing_here).and_then(Route::parse) {
             Ok(route) => route,
-            Err(error) => return Ok(Refused::from(error).answer().send(None)),
+            Err(error) => return Ok(Refused::from(error).answer().send(None).await),
         };
         let asked = Asked { head: &head, route: &route, query };
         let answer = match answer(&asked, request).await {
             Ok(answer) => answer,
             Err(refused) => refused.allowing(&route, &head.method).answer(),
         };
-        Ok(answer.send(Some(&route)))
+        Ok(answer.send(Some(&route)).await)
     }
 }
 

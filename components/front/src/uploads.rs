@@ -24,7 +24,7 @@ fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused>
 /// POST: begins an upload, mounts a blob, or takes a whole one.
 pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -> Result<Answer, Refused> {
     if let Some(digest) = digest(asked, "digest")? {
-        let chunk = chunk(asked, request)?;
+        let chunk = chunk(asked, request).await?;
         blobs::upload(name.to_string(), chunk, digest.to_string())
             .await
             .map_err(|failure| Refused::from(failure.failure))?;
@@ -92,7 +92,7 @@ pub async fn answer(
     let refused = |failure: UploadFailure| stopped(asked, name, upload, failure);
     match asked.head.method.as_str() {
         "PATCH" => {
-            let chunk = chunk(asked, request)?;
+            let chunk = chunk(asked, request).await?;
             let received = blobs::append(repository, id, chunk).await.map_err(refused)?;
             Ok(session(Answer::new(202), asked, name, upload, received))
         }
@@ -103,7 +103,7 @@ pub async fn answer(
             })?;
             let chunk = match asked.head.content_length {
                 Some(0) => None,
-                _ => Some(chunk(asked, request)?),
+                _ => Some(chunk(asked, request).await?),
             };
             blobs::finish(repository, id, chunk, digest.to_string()).await.map_err(refused)?;
             Ok(created(asked, name, &digest))
@@ -120,7 +120,7 @@ pub async fn answer(
 }
 
 /// The request's body as part of an upload. Where it says which bytes these are, it has to be as long.
-fn chunk(asked: &Asked<'_>, request: Request) -> Result<Chunk, Refused> {
+async fn chunk(asked: &Asked<'_>, request: Request) -> Result<Chunk, Refused> {
     let range = asked.head.content_range.as_deref().map(parse_chunk_range).transpose()?;
     if let (Some(range), Some(length)) = (range, asked.head.content_length)
         && range.length() != length
@@ -128,7 +128,7 @@ fn chunk(asked: &Asked<'_>, request: Request) -> Result<Chunk, Refused> {
         let message = format!("Content-Range announces {} bytes, Content-Length {length}", range.length());
         return Err(ErrorResponse::new(Code::SizeInvalid).message(message).into());
     }
-    Ok(Chunk { body: http::body(request), first: range.map(|range| range.first) })
+    Ok(Chunk { body: http::take_body(request).await, first: range.map(|range| range.first) })
 }
 
 fn created(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Answer {

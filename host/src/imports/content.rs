@@ -1,12 +1,25 @@
 //! `pierhead:storage/types.content`: an opened blob.
 
 use super::bindings::pierhead::storage::types;
-use crate::state::Data;
-use wasmtime::Result;
-use wasmtime::component::Resource;
+use super::stream::BodyStream;
+use crate::state::{Data, Host};
+use wasmtime::component::{Accessor, Resource, StreamReader};
+use wasmtime::{Result, ensure};
 
 /// An opened blob.
 pub struct Content(pub store::Content);
+
+impl Content {
+    /// Part of it as a body.
+    pub fn part(&self, offset: u64, length: u64) -> Result<store::ContentBody> {
+        let size = self.0.size();
+        ensure!(
+            offset.checked_add(length).is_some_and(|end| end <= size),
+            "{length} bytes from {offset} on lie outside the blob, which has {size}"
+        );
+        Ok(self.0.body(offset, length))
+    }
+}
 
 impl types::Host for &mut Data {}
 
@@ -18,5 +31,19 @@ impl types::HostContent for &mut Data {
     fn drop(&mut self, content: Resource<Content>) -> Result<()> {
         self.table.delete(content)?;
         Ok(())
+    }
+}
+
+impl types::HostContentWithStore<Data> for Host {
+    async fn read(
+        accessor: &Accessor<Data, Host>,
+        content: Resource<Content>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Result<StreamReader<u8>, types::Error>> {
+        accessor.with(|mut access| {
+            let part = access.get().table.get(&content)?.part(offset, length)?;
+            Ok(Ok(StreamReader::new(&mut access, BodyStream::of(part))?))
+        })
     }
 }

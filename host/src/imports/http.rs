@@ -3,6 +3,7 @@
 use super::bindings::pierhead::host::http::{
     Answer, BodyError, Host as HttpHost, HostWithStore as HttpHostWithStore, RequestHead,
 };
+use super::bindings::pierhead::storage::types;
 use super::content::Content;
 use super::stream::BodyStream;
 use crate::body::{AnswerBody, RequestBody};
@@ -12,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
-use wasmtime::component::{Access, Accessor, Resource, StreamReader};
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use wasmtime::error::Context;
 use wasmtime::{Result, ensure};
 use wasmtime_wasi_http::p3::{Request, Response};
@@ -103,30 +104,54 @@ impl HttpHost for &mut Data {
         })
     }
 
-    fn respond(&mut self, answer: Answer, body: Vec<u8>) -> Result<Resource<Response>> {
-        Data::answer(self, answer, AnswerBody::Small(body.into()))
+    fn respond_now(&mut self, answer: Answer, body: Vec<u8>) -> Result<Option<Resource<Response>>> {
+        Data::answer(self, answer, AnswerBody::Small(body.into())).map(Some)
     }
 
-    fn respond_with_content(
+    fn respond_with_content_now(
         &mut self,
         answer: Answer,
         content: Resource<Content>,
         offset: u64,
         length: u64,
-    ) -> Result<Resource<Response>> {
-        let content = self.table.delete(content)?.0;
-        ensure!(
-            offset.checked_add(length).is_some_and(|end| end <= content.size()),
-            "the answer's part lies outside the blob"
-        );
-        Data::answer(self, answer, AnswerBody::Content(Box::new(content.body(offset, length))))
+    ) -> Result<Option<Resource<Response>>> {
+        let part = self.table.get(&content)?.part(offset, length)?;
+        Data::answer(self, answer, AnswerBody::Content(Box::new(part))).map(Some)
     }
 }
 
 impl HttpHostWithStore<Data> for Host {
-    fn body(mut access: Access<Data, Host>, request: Resource<Request>) -> Result<StreamReader<u8>> {
-        let body = access.get().take_body(request)?;
-        StreamReader::new(access, BodyStream::new(body))
+    async fn take_body(accessor: &Accessor<Data, Host>, request: Resource<Request>) -> Result<types::Body> {
+        accessor.with(|mut access| {
+            let body = access.get().take_body(request)?;
+            let (bytes, end) = BodyStream::new(body);
+            Ok(types::Body {
+                bytes: StreamReader::new(&mut access, bytes)?,
+                end: FutureReader::new(&mut access, end)?,
+            })
+        })
+    }
+
+    async fn respond(
+        accessor: &Accessor<Data, Host>,
+        answer: Answer,
+        body: Vec<u8>,
+    ) -> Result<Resource<Response>> {
+        accessor.with(|mut access| Data::answer(access.get(), answer, AnswerBody::Small(body.into())))
+    }
+
+    async fn respond_with_content(
+        accessor: &Accessor<Data, Host>,
+        answer: Answer,
+        content: Resource<Content>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Result<Resource<Response>, types::Error>> {
+        accessor.with(|mut access| {
+            let data = access.get();
+            let part = data.table.delete(content)?.part(offset, length)?;
+            Data::answer(data, answer, AnswerBody::Content(Box::new(part))).map(Ok)
+        })
     }
 
     async fn read_body(

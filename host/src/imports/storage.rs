@@ -13,7 +13,7 @@ use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use std::str::FromStr;
 use store::Store;
 use wasmtime::Result;
-use wasmtime::component::{Accessor, Resource, StreamReader};
+use wasmtime::component::{Accessor, Resource};
 use wasmtime::error::Context;
 
 fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
@@ -278,7 +278,7 @@ impl uploads::HostWithStore<Data> for Host {
         name: String,
         upload: String,
         at: Option<u64>,
-        body: StreamReader<u8>,
+        body: types::Body,
     ) -> Result<Result<u64, uploads::UploadError>> {
         let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
         let body = unwrap(accessor, body)?;
@@ -291,7 +291,7 @@ impl uploads::HostWithStore<Data> for Host {
         name: String,
         upload: String,
         at: Option<u64>,
-        body: Option<StreamReader<u8>>,
+        body: Option<types::Body>,
         wanted: String,
     ) -> Result<Result<u64, uploads::UploadError>> {
         let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);

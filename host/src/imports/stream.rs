@@ -1,5 +1,6 @@
 //! A request's body as a component's `stream<u8>`, and back again without the component having touched it.
 
+use super::bindings::pierhead::storage::types;
 use crate::body::{BodyError, RequestBody};
 use crate::state::{Data, Host};
 use bytes::Bytes;
@@ -8,27 +9,39 @@ use http_body_util::combinators::UnsyncBoxBody;
 use std::any::{Any, TypeId};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use tokio::sync::oneshot;
 use wasmtime::component::{
-    Access, Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult,
+    Access, Accessor, Destination, FutureConsumer, FutureReader, Source, StreamProducer, StreamResult,
 };
 use wasmtime::{AsContextMut, Result, StoreContextMut};
-use wasmtime_wasi_http::p3::bindings::http::types::HostResponseWithStore;
+use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, HostResponseWithStore};
 use wasmtime_wasi_http::{FieldMap, WasiHttp, WasiHttpView};
 
-/// The stream's end that the host keeps.
-pub struct BodyStream {
-    /// `None` for a request without a body.
-    body: Option<RequestBody>,
+/// The end of a stream that the host keeps.
+pub struct BodyStream<B> {
+    /// `None` where there are no bytes.
+    body: Option<B>,
+    /// For whoever waits for the stream's end.
+    end: Option<oneshot::Sender<Result<(), ()>>>,
 }
 
-impl BodyStream {
-    /// A stream of the body's bytes.
-    pub fn new(body: Option<RequestBody>) -> BodyStream {
-        BodyStream { body }
+impl<B> BodyStream<B> {
+    /// A stream of the body's bytes, about whose end nobody asks.
+    pub fn of(body: B) -> BodyStream<B> {
+        BodyStream { body: Some(body), end: None }
+    }
+
+    /// A stream of the body's bytes, and how it ended: an error when it broke off. One that is taken apart again, or
+    /// dropped, has ended well.
+    pub fn new(
+        body: Option<B>,
+    ) -> (BodyStream<B>, impl Future<Output = wasmtime::Result<Result<(), ()>>> + Send + 'static) {
+        let (sender, receiver) = oneshot::channel();
+        (BodyStream { body, end: Some(sender) }, async { Ok(receiver.await.unwrap_or(Ok(()))) })
     }
 }
 
-impl StreamProducer<Data> for BodyStream {
+impl<B: Body<Data = Bytes> + Unpin + Send + 'static> StreamProducer<Data> for BodyStream<B> {
     type Item = u8;
     type Buffer = Bytes;
 
@@ -39,14 +52,22 @@ impl StreamProducer<Data> for BodyStream {
         mut destination: Destination<'a, u8, Bytes>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(Ok(StreamResult::Dropped)) };
+        let me = &mut *self;
+        let Some(body) = &mut me.body else { return Poll::Ready(Ok(StreamResult::Dropped)) };
         loop {
             let frame = match Pin::new(&mut *body).poll_frame(cx) {
                 Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
                 frame => ready!(frame),
             };
-            // A stream cannot say that it broke off; whoever needs to know compares lengths or digests.
-            let Some(Ok(frame)) = frame else { return Poll::Ready(Ok(StreamResult::Dropped)) };
+            let frame = match frame {
+                Some(Ok(frame)) => frame,
+                ended => {
+                    if let Some(end) = me.end.take() {
+                        let _ = end.send(ended.map_or(Ok(()), |_| Err(())));
+                    }
+                    return Poll::Ready(Ok(StreamResult::Dropped));
+                }
+            };
             match frame.into_data() {
                 Ok(data) if !data.is_empty() => {
                     destination.set_buffer(data);
@@ -58,10 +79,32 @@ impl StreamProducer<Data> for BodyStream {
     }
 
     fn try_into(me: Pin<Box<Self>>, ty: TypeId) -> Result<Box<dyn Any>, Pin<Box<Self>>> {
-        match ty == TypeId::of::<BodyStream>() {
-            true => Ok(Pin::<Box<BodyStream>>::into_inner(me)),
+        match ty == TypeId::of::<BodyStream<B>>() {
+            true => Ok(Pin::<Box<BodyStream<B>>>::into_inner(me)),
             false => Err(me),
         }
+    }
+}
+
+/// Passes on how a component's body ended.
+struct End(Option<oneshot::Sender<Result<(), ()>>>);
+
+impl FutureConsumer<Data> for End {
+    type Item = Result<(), ()>;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<Data>,
+        mut source: Source<'_, Result<(), ()>>,
+        _: bool,
+    ) -> Poll<Result<()>> {
+        let mut end = None;
+        source.read(store, &mut end)?;
+        if let (Some(sender), Some(end)) = (self.0.take(), end) {
+            let _ = sender.send(end);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -102,23 +145,33 @@ impl Body for StoredBody {
     }
 }
 
-/// What is behind a stream that a component handed on: the request's body itself, where the component
-/// has left it alone.
-pub fn unwrap(accessor: &Accessor<Data, Host>, stream: StreamReader<u8>) -> Result<StoredBody> {
-    let stream = match accessor.with(|mut access| stream.try_into::<BodyStream>(access.as_context_mut())) {
-        Ok(BodyStream { body }) => return Ok(body.map_or(StoredBody::Empty, StoredBody::Request)),
+/// What is behind a body that a component handed on: the request's itself, where the component has left it alone.
+pub fn unwrap(accessor: &Accessor<Data, Host>, body: types::Body) -> Result<StoredBody> {
+    let types::Body { bytes, mut end } = body;
+    let stream = match accessor
+        .with(|mut access| bytes.try_into::<BodyStream<RequestBody>>(access.as_context_mut()))
+    {
+        Ok(BodyStream { body, .. }) => {
+            end.close_with(accessor)?;
+            return Ok(body.map_or(StoredBody::Empty, StoredBody::Request));
+        }
         Err(stream) => stream,
     };
+    let (sender, receiver) = oneshot::channel();
+    accessor.with(|mut access| end.pipe(access.as_context_mut(), End(Some(sender))))?;
     // wasi:http knows how to make a body of any stream: let it believe that this is a response's.
     let http = accessor.with_getter::<WasiHttp>(Data::http);
     http.with(|mut access| {
-        let no_trailers = FutureReader::new(&mut access, async { Ok::<_, wasmtime::Error>(Ok(None)) })?;
+        let trailers = FutureReader::new(&mut access, async {
+            let whole = matches!(receiver.await, Ok(Ok(())));
+            Ok::<_, wasmtime::Error>(if whole { Ok(None) } else { Err(ErrorCode::ConnectionTerminated) })
+        })?;
         let headers = access.get().table.push(FieldMap::default())?;
         let (response, _sent) = <WasiHttp as HostResponseWithStore<Data>>::new(
             Access::new(access.as_context_mut(), |data: &mut Data| data.http()),
             headers,
             Some(stream),
-            no_trailers,
+            trailers,
         )?;
         let response = access.get().table.delete(response)?;
         let response = response.into_http(access.as_context_mut(), async { Ok(()) })?;
