@@ -127,11 +127,10 @@ pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed>
     let (mut listed, mut truncated) = (Listed::default(), false);
     leaves(body, |path, text| match path {
         "ListBucketResult/Contents/Key" | "ListBucketResult/CommonPrefixes/Prefix" => {
-            // What has the prefix's own name is a folder that some programs mark.
-            if let Some(name) = text.strip_prefix(&prefix)
-                && !name.is_empty()
-            {
-                listed.names.push(name.to_owned());
+            match text.strip_prefix(&prefix) {
+                // What has the prefix's own name is a folder that some programs mark.
+                Some("") | None => {}
+                Some(name) => listed.names.push(name.to_owned()),
             }
         }
         "ListBucketResult/IsTruncated" => truncated = text == "true",

@@ -25,14 +25,14 @@ impl Method {
 }
 
 /// What the signature says of a request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// There is none.
     Empty,
     /// Nothing: whoever wrote it has hashed it for a purpose of his own, and once is enough.
     Unsigned,
-    /// Its SHA-256, which S3 checks.
-    Sha256([u8; 32]),
+    /// Its SHA-256 in hexadecimal, which S3 checks.
+    Sha256(String),
 }
 
 /// What has to be true of an object that is written.

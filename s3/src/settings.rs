@@ -3,7 +3,7 @@ use crate::sign::Keys;
 use std::fmt;
 
 /// The smallest part that a multipart upload may have, the last one excepted.
-const LEAST_PART: u64 = 5 << 20;
+pub const LEAST_PART: u64 = 5 << 20;
 /// The largest object that can be copied in one request, and the largest part.
 const LARGEST_COPY: u64 = 5 << 30;
 

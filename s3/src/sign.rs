@@ -7,13 +7,13 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Who we are to a bucket. Printed, it says nothing.
 pub struct Keys {
     region: String,
-    identity: aws_credential_types::Credentials,
+    identity: Credentials,
 }
 
 impl fmt::Debug for Keys {
@@ -86,10 +86,10 @@ impl Keys {
         };
         let scheme = if place.secure() { "https://" } else { "http://" };
         let url = [scheme, place.authority(), &target].concat();
-        let body = match request.payload {
+        let body = match &request.payload {
             Payload::Empty => SignableBody::Bytes(&[]),
             Payload::Unsigned => SignableBody::UnsignedPayload,
-            Payload::Sha256(hash) => SignableBody::Precomputed(hex(&hash)),
+            Payload::Sha256(hash) => SignableBody::Precomputed(hash.clone()),
         };
         let given = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
         let signable = SignableRequest::new(request.method.as_str(), url, given, body)?;
@@ -99,13 +99,6 @@ impl Keys {
         let added = instructions.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
         Ok(Signed { method: request.method, target, headers: own.chain(added).collect() })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
