@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes
+ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes store-fs
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -41,7 +41,7 @@ export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
-.PHONY: help run build image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
+.PHONY: help run build artefacts image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
 	toolchain client-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
@@ -102,6 +102,18 @@ $(COMPOSE): FORCE | toolchain
 
 $(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
 	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
+
+# The registry for other hosts: the handlers as they are, and what such a host has no interfaces of ours for.
+plain := $(foreach part,http-plain config-environment credentials-htpasswd,$(call guest,$(part)))
+
+artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
+
+$(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(call guest,deny-writes)
+
+$(ARTEFACTS)/pierhead-%.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(plain) $(call guest,store-$*)
 
 $(PIERHEAD): $(ARTEFACTS)/registry.cwasm FORCE
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) build --locked --release -p pierhead --bin pierhead
