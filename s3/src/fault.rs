@@ -34,10 +34,11 @@ pub fn judge(status: u16, code: &str) -> Kind {
         _ => {}
     }
     match status {
-        404 => Kind::Absent,
+        // An answer to a HEAD has no code. What else is not there is not what was asked for.
+        404 if code.is_empty() => Kind::Absent,
         409 => Kind::Again,
         412 => Kind::Changed,
-        301 | 307 | 401 | 403 => Kind::Refused,
+        301 | 307 | 401 | 403 | 404 => Kind::Refused,
         408 | 429 | 500 | 502 | 503 | 504 => Kind::Again,
         507 => Kind::Full,
         _ => Kind::Failed,
@@ -59,6 +60,7 @@ pub fn advice(status: u16, code: &str) -> &'static str {
         "QuotaExceeded" | "XMinioStorageFull" => "the bucket is full",
         _ => match status {
             301 | 307 => "look at storage.s3.region and storage.s3.regionendpoint",
+            404 => "look at storage.s3.accesskey, storage.s3.bucket and storage.s3.regionendpoint",
             401 | 403 => {
                 "the keys of storage.s3.accesskey need GetObject, PutObject, DeleteObject, AbortMultipartUpload and ListBucket in storage.s3.bucket"
             }
@@ -76,6 +78,7 @@ mod tests {
         assert_eq!(judge(404, "NoSuchKey"), Kind::Absent);
         assert_eq!(judge(404, ""), Kind::Absent);
         assert_eq!(judge(404, "NoSuchBucket"), Kind::Refused);
+        assert_eq!(judge(404, "NoSuchUser"), Kind::Refused);
         assert_eq!(judge(200, "InternalError"), Kind::Again);
         assert_eq!(judge(503, "SlowDown"), Kind::Again);
         assert_eq!(judge(502, ""), Kind::Again);
@@ -95,6 +98,7 @@ mod tests {
             (403, "AccessDenied"),
             (403, ""),
             (404, "NoSuchBucket"),
+            (404, "NoSuchUser"),
             (301, "PermanentRedirect"),
             (400, "AuthorizationHeaderMalformed"),
         ] {

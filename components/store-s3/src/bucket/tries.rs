@@ -38,10 +38,13 @@ impl Failure {
     fn of(status: u16, error: &ServiceError) -> Failure {
         let ServiceError { code, message } = error;
         let message: String = message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
-        let advice = advice(status, code);
-        let parts = [&*status.to_string(), &**code, &*message, advice];
-        let text: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Failure::new(judge(status, code), text.join(": "))
+        let said: Vec<&str> =
+            [code, message.trim_end_matches('.')].into_iter().filter(|part| !part.is_empty()).collect();
+        let text = match advice(status, code) {
+            "" => format!("{status} {}", said.join(": ")),
+            advice => format!("{status} {}; {advice}", said.join(": ")),
+        };
+        Failure::new(judge(status, code), text)
     }
 
     /// What the host could not do.
@@ -58,7 +61,7 @@ impl Failure {
             ErrorCode::HttpRequestUriInvalid => (Kind::Refused, "look at storage.s3.regionendpoint"),
             _ => (Kind::Again, "look at storage.s3.regionendpoint and at what answers there"),
         };
-        Failure::new(kind, format!("{host}: {error:?}: {advice}"))
+        Failure::new(kind, format!("{host}: {error:?}; {advice}"))
     }
 }
 
