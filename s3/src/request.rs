@@ -1,4 +1,5 @@
 use crate::place::{Place, in_query};
+use std::time::Duration;
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +70,22 @@ pub struct Request {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// What the signature says of the body.
     pub payload: Payload,
+    /// How long the answer may take to begin, once the request was begun to be sent.
+    pub patience: Duration,
 }
+
+/// For what is a matter of looking something up, or of writing something small.
+const SOON: Duration = Duration::from_secs(15);
+/// For what has to be sent first.
+const SENT: Duration = Duration::from_secs(120);
+/// For what the other side has to work at. S3 begins its answer early, others when they are done.
+const WORKED: Duration = Duration::from_secs(300);
 
 impl Request {
     fn new(place: &Place, method: Method, key: &str) -> Request {
         let (path, query, headers) = (place.path(key), String::new(), Vec::new());
-        Request { method, subject: key.to_owned(), path, query, headers, payload: Payload::Empty }
+        let (payload, patience) = (Payload::Empty, SOON);
+        Request { method, subject: key.to_owned(), path, query, headers, payload, patience }
     }
 
     fn query(mut self, pairs: &[(&str, &str)]) -> Request {
@@ -91,6 +102,11 @@ impl Request {
 
     fn payload(mut self, payload: Payload) -> Request {
         self.payload = payload;
+        self
+    }
+
+    fn patience(mut self, patience: Duration) -> Request {
+        self.patience = patience;
         self
     }
 
@@ -112,7 +128,7 @@ impl Request {
 
     /// Writes an object.
     pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload) -> Request {
-        let request = Request::new(place, Method::Put, key).payload(payload);
+        let request = Request::new(place, Method::Put, key).payload(payload).patience(SENT);
         match condition {
             Condition::Whatever => request,
             Condition::Absent => request.header("if-none-match", "*".to_owned()),
@@ -127,7 +143,8 @@ impl Request {
 
     /// Copies an object. Its answer may be an error whatever its status is.
     pub fn copy(place: &Place, from: &str, to: &str) -> Request {
-        Request::new(place, Method::Put, to).header("x-amz-copy-source", place.source(from))
+        let request = Request::new(place, Method::Put, to).header("x-amz-copy-source", place.source(from));
+        request.patience(WORKED)
     }
 
     /// A page of a list: what begins with `prefix`, `limit` at most (1 to 1000). With `by_level`, what lies below one
@@ -162,6 +179,7 @@ impl Request {
         Request::new(place, Method::Put, key)
             .query(&[("partNumber", &number), ("uploadId", id)])
             .payload(Payload::Unsigned)
+            .patience(SENT)
     }
 
     /// Makes a part of `length` bytes of another object from `offset` on. Its answer may be an error whatever its
@@ -179,12 +197,14 @@ impl Request {
             .query(&[("partNumber", &number), ("uploadId", id)])
             .header("x-amz-copy-source", place.source(from))
             .header("x-amz-copy-source-range", range(offset, length))
+            .patience(WORKED)
     }
 
     /// Makes an object of the parts that [`complete_body`](Request::complete_body) names. Its answer may be an error
     /// whatever its status is.
     pub fn complete_upload(place: &Place, key: &str, id: &str) -> Request {
-        Request::new(place, Method::Post, key).query(&[("uploadId", id)]).payload(Payload::Unsigned)
+        let request = Request::new(place, Method::Post, key).query(&[("uploadId", id)]);
+        request.payload(Payload::Unsigned).patience(WORKED)
     }
 
     /// What is sent with [`complete_upload`](Request::complete_upload).

@@ -13,8 +13,6 @@ use wit_bindgen::{FutureReader, StreamReader, StreamResult};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take to begin, once a request was begun to be sent.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
 /// How long a body may say nothing. Some hosts count the time in which nobody wanted to hear it: a client may pause.
 const BETWEEN_BYTES: Duration = Duration::from_secs(300);
 /// How many bytes of a body are handed over at a time.
@@ -75,7 +73,12 @@ impl Answer {
 }
 
 /// Sends a request with a body and waits for the head of the answer.
-pub async fn exchange(place: &Place, signed: Signed, body: &[u8]) -> Result<Answer, ErrorCode> {
+pub async fn exchange(
+    place: &Place,
+    signed: Signed,
+    body: &[u8],
+    patience: Duration,
+) -> Result<Answer, ErrorCode> {
     let unsendable = || ErrorCode::HttpRequestUriInvalid;
     let mut headers = signed.headers;
     let with_body = matches!(signed.method, s3::Method::Put | s3::Method::Post);
@@ -91,7 +94,7 @@ pub async fn exchange(place: &Place, signed: Signed, body: &[u8]) -> Result<Answ
         }
     };
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let (request, _sent) = Request::new(headers, reader, trailers, Some(options()));
+    let (request, _sent) = Request::new(headers, reader, trailers, Some(options(patience)));
     let scheme = if place.secure() { Scheme::Https } else { Scheme::Http };
     request.set_method(&method(signed.method)).map_err(|()| unsendable())?;
     request.set_scheme(Some(&scheme)).map_err(|()| unsendable())?;
@@ -127,12 +130,12 @@ fn received(response: Response) -> Result<Answer, ErrorCode> {
     Ok(Answer { status, headers, body, end })
 }
 
-fn options() -> RequestOptions {
+fn options(patience: Duration) -> RequestOptions {
     let options = RequestOptions::new();
     let nanoseconds = |time: Duration| Some(time.as_nanos() as u64);
     // A host that has no such limits has its own.
     let _ = options.set_connect_timeout(nanoseconds(CONNECT));
-    let _ = options.set_first_byte_timeout(nanoseconds(FIRST_BYTE));
+    let _ = options.set_first_byte_timeout(nanoseconds(patience));
     let _ = options.set_between_bytes_timeout(nanoseconds(BETWEEN_BYTES));
     options
 }

@@ -105,7 +105,7 @@ impl Bucket {
         let seconds = u64::try_from(system_clock::now().seconds).unwrap_or(0);
         let signed = self.settings.keys.sign(&self.settings.place, request, seconds);
         let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-        let answer = exchange(&self.settings.place, signed, body).await;
+        let answer = exchange(&self.settings.place, signed, body, request.patience).await;
         let answer = answer.map_err(|error| Failure::host(self, &error))?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
