@@ -115,12 +115,7 @@ const IMPORTS: [(&str, &[&str]); 9] = [
     ("config-environment", &[]),
     (
         "credentials-htpasswd",
-        &[
-            "pierhead:host/config",
-            "wasi:clocks/monotonic-clock",
-            "wasi:clocks/types",
-            "wasi:random/insecure-seed",
-        ],
+        &["pierhead:host/config", "wasi:clocks/monotonic-clock", "wasi:random/insecure-seed"],
     ),
     ("deny-writes", &["pierhead:storage/types"]),
     (
