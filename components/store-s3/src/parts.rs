@@ -39,6 +39,18 @@ impl Parts {
         Parts { bucket, key, upload, begun: false, there, kept, sending: None, buffer: tail }
     }
 
+    /// Makes the object another one, where the bucket knows of none yet.
+    pub fn aim(&mut self, key: &str) {
+        if self.upload.is_none() {
+            self.key = key.to_owned();
+        }
+    }
+
+    /// What the parts are of.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// How many bytes there are in all.
     pub fn size(&self) -> u64 {
         let sending = self.sending.as_ref().map_or(0, |sending| sending.length);

@@ -115,7 +115,7 @@ impl Upload {
             let written = self.bucket.write(key, self.parts.tail(), &Condition::Whatever, hash).await;
             return written.map(drop).map_err(|fault| fault.unexpected("write", key));
         }
-        if self.bucket.size(key).await? == Some(size) {
+        if self.parts.key() == key || self.bucket.size(key).await? == Some(size) {
             return Ok(());
         }
         let data = layout::in_directory(&self.directory, layout::DATA);
@@ -167,6 +167,10 @@ impl Session for Upload {
             let _ = writer.write_all(tail).await;
         });
         Ok(reader)
+    }
+
+    fn aim(&mut self, key: &str) {
+        self.parts.aim(key);
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
