@@ -23,9 +23,19 @@ thread_local! {
     static KNOWN: RefCell<HashMap<String, Option<String>>> = RefCell::default();
 }
 
-/// A variable's value. Spin knows it in lower case: `registry_storage_delete_enabled`.
+/// How Spin wants a variable to be called: in lower case, and each word with a letter first.
+/// `REGISTRY_STORAGE_DELETE_ENABLED` is `registry_storage_delete_enabled`, and `REGISTRY_ACCESS_0_WHO` is
+/// `registry_access_n0_who`.
+fn spelled(name: &str) -> String {
+    let word = |word: &str| match word.starts_with(|first: char| first.is_ascii_digit()) {
+        true => format!("n{word}"),
+        false => word.to_ascii_lowercase(),
+    };
+    name.split('_').map(word).collect::<Vec<_>>().join("_")
+}
+
 fn variable(name: &str) -> Option<String> {
-    let name = name.to_ascii_lowercase();
+    let name = spelled(name);
     match variables::get(&name) {
         Ok(value) => Some(value),
         // Not declared, or not of a form that could be.

@@ -8,7 +8,7 @@ use std::cell::Cell;
 const VERSION: u64 = 1;
 
 /// How many bytes a page of the file has. A row of a mebibyte lies in a chain of them, which is walked for each row.
-const PAGE: &str = "PRAGMA page_size = 16384";
+const PAGE: &str = "PRAGMA page_size = 65536";
 
 /// Writers do not wait for readers, nor readers for writers, and changes are appended to one file. Kept in the database.
 const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
