@@ -7,6 +7,7 @@
 use crate::bindings::exports::pierhead::storage::types::Error;
 pub use crate::bindings::spin::sqlite::sqlite::Value;
 use crate::bindings::spin::sqlite::sqlite::{Connection, Error as Fault, RowResult};
+use crate::log::log;
 use crate::{failure, schema};
 use std::cell::RefCell;
 use wit_bindgen::{FutureReader, StreamReader};
@@ -193,7 +194,10 @@ impl Row {
             Some(Value::Blob(_)) => "bytes".into(),
             Some(Value::Null) | None => "nothing".into(),
         };
-        eprintln!("the database has {found} where {wanted} should be, in answer to {}", self.statement);
+        log(format_args!(
+            "the database has {found} where {wanted} should be, in answer to {}",
+            self.statement
+        ));
         Error::Failed
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::bindings::spin::sqlite::sqlite::Error as Fault;
+use crate::log::log;
 
 /// The error to answer with. The log says what was being done, what went wrong and, where that is known, what to change.
 pub fn of(doing: &str, fault: Fault) -> Error {
@@ -27,7 +28,7 @@ pub fn of(doing: &str, fault: Fault) -> Error {
             (error, why, advice)
         }
     };
-    eprintln!("the database \"default\": {why}: {advice} (at: {doing})");
+    log(format_args!("the database \"default\": {why}: {advice} (at: {doing})"));
     error
 }
 
@@ -35,7 +36,7 @@ const FULL: &str = "make room on its disk, or raise its max_page_count";
 
 /// What SQLite says is a sentence: for its result codes always the same one.
 fn classify(why: &str) -> (Error, &'static str) {
-    const KNOWN: [(&str, Error, &str); 7] = [
+    const KNOWN: [(&str, Error, &str); 8] = [
         ("database or disk is full", Error::Full, FULL),
         (
             "readonly database",
@@ -51,6 +52,12 @@ fn classify(why: &str) -> (Error, &'static str) {
         ),
         ("out of memory", Error::Unavailable, "the machine has no memory left"),
         ("too many connections", Error::Unavailable, "lower --max-instance-concurrent-reuse-count"),
+        (
+            "not a database",
+            Error::Failed,
+            "something else lies where the database should be: move it away, or give another path in \
+             [sqlite_database.default] of Spin's runtime configuration",
+        ),
         ("disk I/O error", Error::Failed, "look at the disk, and at the log of the machine"),
     ];
     let known = KNOWN.iter().find(|(sentence, ..)| why.contains(sentence));

@@ -18,6 +18,7 @@ mod database;
 mod duration;
 mod failure;
 mod join;
+mod log;
 mod manifests;
 mod path;
 mod schema;

@@ -4,6 +4,7 @@ use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing
 use crate::bindings::exports::pierhead::storage::manifests::{self, Manifest, Reference};
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::database::{Database, Transaction, Value, list, optional, text};
+use crate::log::log;
 use crate::path::Path;
 use crate::{Store, canonical, path};
 use names::{Digest, Tag};
@@ -31,10 +32,10 @@ impl manifests::Guest for Store {
         match actual {
             Ok(actual) if actual.as_str() == found.digest => Ok(Some(found)),
             _ => {
-                eprintln!(
+                log(format_args!(
                     "the database \"default\": the bytes of manifest {} have another digest",
                     found.digest
-                );
+                ));
                 Err(Error::Failed)
             }
         }
