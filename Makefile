@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes
+ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes store-fs
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -23,7 +23,7 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
-not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
+not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store
 
 # A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it.
 export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
@@ -41,7 +41,7 @@ export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
-.PHONY: help run build image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
+.PHONY: help run build artefacts image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
 	toolchain client-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
@@ -103,6 +103,18 @@ $(COMPOSE): FORCE | toolchain
 $(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
 	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
 
+# The registry for other hosts: the handlers as they are, and what such a host has no interfaces of ours for.
+plain := $(foreach part,http-plain config-environment credentials-htpasswd,$(call guest,$(part)))
+
+artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
+
+$(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(call guest,deny-writes)
+
+$(ARTEFACTS)/pierhead-%.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(plain) $(call guest,store-$*)
+
 $(PIERHEAD): $(ARTEFACTS)/registry.cwasm FORCE
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) build --locked --release -p pierhead --bin pierhead
 
@@ -123,7 +135,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p access -p tokens -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
@@ -132,7 +144,7 @@ $(FAULTY_WASM): FORCE | toolchain
 $(ARTEFACTS)/misbehaving/registry.wasm: $(GUESTS) $(FAULTY_WASM) $(COMPOSE)
 	$(COMPOSE) --out $@ $(patsubst %/auth.wasm,$(FAULTY_WASM),$(foreach part,$(HANDLERS),$(call guest,$(part))))
 
-integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
+integration: $(PIERHEAD) artefacts $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests
 
 # Those of the clients that take minutes to build; their tests are ignored everywhere else.
