@@ -173,6 +173,11 @@ impl Request {
         Request::new(place, Method::Post, key).query(&[("uploads", "")])
     }
 
+    /// Asks for one part of an upload: whether S3 still knows the upload.
+    pub fn look_at_upload(place: &Place, key: &str, id: &str) -> Request {
+        Request::new(place, Method::Get, key).query(&[("max-parts", "1"), ("uploadId", id)])
+    }
+
     /// Writes a part.
     pub fn upload_part(place: &Place, key: &str, id: &str, number: u32) -> Request {
         let number = number.to_string();

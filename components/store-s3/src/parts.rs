@@ -11,6 +11,8 @@ pub struct Parts {
     upload: Option<Multipart>,
     /// Whether the upload in parts was begun here, and nobody else knows of it.
     begun: bool,
+    /// Whether S3 knows the upload: it may have made an object of it since it was begun.
+    known: bool,
     /// Lengths and entity tags of those that the bucket has.
     there: Vec<(u64, String)>,
     /// How many of them it had from the beginning.
@@ -36,7 +38,7 @@ impl Parts {
     ) -> Parts {
         let upload = id.map(|id| Multipart::known(bucket, &key, id));
         let kept = there.len();
-        Parts { bucket, key, upload, begun: false, there, kept, sending: None, buffer: tail }
+        Parts { bucket, key, upload, begun: false, known: false, there, kept, sending: None, buffer: tail }
     }
 
     /// Makes the object another one, where the bucket knows of none yet.
@@ -89,14 +91,7 @@ impl Parts {
     async fn send(&mut self) -> Result<(), Error> {
         let room = self.land().await?;
         let bytes = std::mem::replace(&mut self.buffer, room);
-        let upload = match &self.upload {
-            Some(upload) => upload.clone(),
-            None => {
-                let created = Multipart::create(self.bucket, &self.key).await;
-                self.begun = true;
-                self.upload.insert(created.map_err(|fault| self.lost(fault))?).clone()
-            }
-        };
+        let upload = self.upload().await?;
         let (length, number) = (bytes.len() as u64, self.there.len() + 1);
         let sent = Task::spawn(async move {
             let etag = upload.put(number, &bytes).await;
@@ -106,14 +101,25 @@ impl Parts {
         Ok(())
     }
 
+    /// The upload in parts, begun where there is none.
+    async fn upload(&mut self) -> Result<Multipart, Error> {
+        let upload = match &self.upload {
+            Some(upload) if self.known || upload.is_known().await? => upload.clone(),
+            Some(_) => self.begin_again().await?,
+            None => {
+                let created = Multipart::create(self.bucket, &self.key).await;
+                self.begun = true;
+                self.upload.insert(created.map_err(|fault| self.lost(fault))?).clone()
+            }
+        };
+        self.known = true;
+        Ok(upload)
+    }
+
     /// Waits until the part under way is there, and gives its memory back.
     async fn land(&mut self) -> Result<Vec<u8>, Error> {
         let Some(Sending { length, sent }) = self.sending.take() else { return Ok(Vec::new()) };
-        let (mut bytes, mut etag) = sent.await;
-        if matches!(etag, Err(Fault::Absent)) {
-            let upload = self.begin_again().await?;
-            etag = upload.put(self.there.len() + 1, &bytes).await;
-        }
+        let (mut bytes, etag) = sent.await;
         self.there.push((length, etag.map_err(|fault| self.lost(fault))?));
         bytes.clear();
         Ok(bytes)
@@ -146,19 +152,15 @@ impl Parts {
 
     /// Makes an object of the parts that there are.
     async fn join(&mut self) -> Result<(), Error> {
-        let Some(upload) = &self.upload else { return Ok(()) };
-        let etags = |there: &[(u64, String)]| there.iter().map(|(_, etag)| etag.clone()).collect::<Vec<_>>();
-        let mut joined = upload.complete(etags(&self.there).into_iter()).await;
-        if matches!(joined, Err(Fault::Absent)) {
-            let upload = self.begin_again().await?;
-            joined = upload.complete(etags(&self.there).into_iter()).await;
-        }
-        joined.map_err(|fault| self.lost(fault))
+        let upload = self.upload().await?;
+        let etags = self.there.iter().map(|(_, etag)| etag.clone());
+        upload.complete(etags).await.map_err(|fault| self.lost(fault))
     }
 
     /// Makes an object of the parts that were there from the beginning, to be read. Whoever goes on with the upload finds
     /// that S3 has forgotten it, and begins again with that object.
     pub async fn for_reading(&mut self) -> Result<(), Error> {
+        self.known = false;
         let Some(upload) = &self.upload else { return Ok(()) };
         match upload.complete(self.there.iter().map(|(_, etag)| etag.clone())).await {
             Err(Fault::Absent) if self.has_object().await? => Ok(()),

@@ -16,6 +16,9 @@ use wit_bindgen::{StreamReader, StreamResult};
 /// What is kept of an upload beside its tail has at most so many bytes: 10 000 parts, and the state of a hash.
 const MAX_KEPT: usize = 2 << 20;
 
+/// Of how many bytes on a request is not sent at once.
+const LONG: usize = 64 << 10;
+
 /// How many bytes of an upload are handed on at a time where they are read again.
 const CHUNK: usize = 256 << 10;
 
@@ -89,7 +92,16 @@ impl Upload {
             tail: self.parts.tail().to_vec(),
         };
         let bytes = record.encode();
-        match self.bucket.write(&key, &bytes, &self.condition, None).await {
+        // Whoever is told so while a long tail is still being sent may not hear it.
+        let moved = match &self.condition {
+            Condition::Is(etag) if bytes.len() > LONG => self.bucket.etag(&key).await?.as_ref() != Some(etag),
+            _ => false,
+        };
+        let written = match moved {
+            true => Err(Fault::Changed),
+            false => self.bucket.write(&key, &bytes, &self.condition, None).await,
+        };
+        match written {
             Ok(_) => Ok(()),
             Err(Fault::Changed | Fault::Absent) => {
                 match self.bucket.read_tagged(&key, LEAST_PART as usize + MAX_KEPT).await? {

@@ -89,6 +89,13 @@ impl Bucket {
             .ok_or_else(|| Error::new(Kind::Failed, "look at", key, "the bucket does not say its length"))
     }
 
+    /// The entity tag of an object; none where there is none.
+    pub async fn etag(&self, key: &str) -> Result<Option<String>, Error> {
+        let request = Request::head(&self.settings.place, key);
+        let answer = found(self.ask(&request, &[]).await, "look at", key)?;
+        Ok(answer.map(|answer| answer.header("etag").unwrap_or_default()))
+    }
+
     /// Writes an object, whole or not at all; S3 checks the bytes it gets. Its entity tag comes back. `hash` is their
     /// SHA-256 in hexadecimal, where it is known.
     pub async fn write(

@@ -40,6 +40,14 @@ impl Multipart {
         &self.id
     }
 
+    /// Whether S3 still knows it. To be asked before a part is sent to one that was begun earlier: a server may answer
+    /// that it knows no such upload, and close the connection while the part is still being sent, and then the answer is
+    /// lost.
+    pub async fn is_known(&self) -> Result<bool, Error> {
+        let request = Request::look_at_upload(&self.bucket.settings.place, &self.key, &self.id);
+        Ok(super::found(self.bucket.ask(&request, &[]).await, "look at the upload of", &self.key)?.is_some())
+    }
+
     /// Writes a part; its entity tag comes back. [`Fault::Absent`] when S3 no longer knows the upload.
     pub async fn put(&self, number: usize, bytes: &[u8]) -> Result<String, Fault> {
         let number = self.part_number(number)?;
