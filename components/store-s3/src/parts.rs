@@ -181,11 +181,11 @@ impl Parts {
             return Err(self.lost(Fault::Absent));
         }
         let upload = Multipart::create(self.bucket, &self.key).await.map_err(|fault| self.lost(fault))?;
+        (self.upload, self.begun) = (Some(upload.clone()), true);
         let lengths: Vec<u64> = self.there.iter().map(|(length, _)| *length).collect();
         let etags = upload.copy_parts(&self.key, &lengths).await.map_err(|fault| self.lost(fault))?;
         self.there = lengths.into_iter().zip(etags).collect();
-        self.begun = true;
-        Ok(self.upload.insert(upload).clone())
+        Ok(upload)
     }
 
     /// Waits for the part under way, and forgets what only we know of.

@@ -30,8 +30,23 @@ struct FileDraft {
     written_behind: Option<u64>,
 }
 
+/// How often an upload is begun where someone else removes the directory of uploads meanwhile, because it is empty: a
+/// program that shows the tree as a bucket does.
+const ATTEMPTS: usize = 10;
+
 /// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft).
 pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<(), Error> {
+    let mut begun = begin_once(files, directory, started_at)?;
+    for _ in 1..ATTEMPTS {
+        match begun {
+            Err(Errno::NOENT) => begun = begin_once(files, directory, started_at)?,
+            _ => break,
+        }
+    }
+    begun.map_err(|error| Error::new("begin the upload", directory, error))
+}
+
+fn begin_once(files: &Files, directory: &str, started_at: &str) -> Result<Result<(), Errno>, Error> {
     let (sessions, id) = layout::split(directory);
     let mut marks = Marks::new(files, files.fsync);
     // The session need not last, but the repository's directory will hold more than uploads.
@@ -43,12 +58,11 @@ pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<
             .and_then(|fd| fill(&fd, started_at))
             .and_then(|()| rustix::fs::renameat(&*staging, spare.as_str(), &parent, id));
         if reused.is_ok() {
-            return Ok(());
+            return Ok(Ok(()));
         }
     }
-    let failed = |error| Error::new("begin the upload", directory, error);
     // Nobody knows of it before it is there, so it may be made in place.
-    tree::make_in(&parent, id).and_then(|fd| fill(&fd, started_at)).map_err(failed)
+    Ok(tree::make_in(&parent, id).and_then(|fd| fill(&fd, started_at)))
 }
 
 /// Makes a session's directory one that has no bytes.
