@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-spin
+ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-s3 store-spin
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -109,11 +109,16 @@ settings := config-environment
 $(ARTEFACTS)/pierhead-spin.wasm: settings := config-spin
 plain = $(foreach part,http-plain $(settings) credentials-htpasswd,$(call guest,$(part)))
 
-artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm $(ARTEFACTS)/pierhead-spin.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+WHOLE := $(foreach name,registry-readonly pierhead-fs pierhead-s3 pierhead-s3-readonly pierhead-spin,$(ARTEFACTS)/$(name).wasm)
+
+artefacts: $(WHOLE) ## the components for other hosts, in target/artefacts (docs/hosts.md)
 	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
 
 $(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm
 	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(call guest,deny-writes)
+
+$(ARTEFACTS)/pierhead-%-readonly.wasm: $(ARTEFACTS)/registry-readonly.wasm
+	$(COMPOSE) --out $@ $< $(plain) $(call guest,store-$*)
 
 $(ARTEFACTS)/pierhead-%.wasm: $(ARTEFACTS)/registry.cwasm
 	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(plain) $(call guest,store-$*)
@@ -138,7 +143,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p s3 -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain

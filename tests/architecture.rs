@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 29] = [
+const EDGES: [(&str, &[&str]); 31] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 29] = [
     ("access", &[]),
     ("tokens", &[]),
     ("htpasswd", &[]),
+    ("s3", &[]),
     ("components/front", &["names", "protocol"]),
     ("components/auth", &["access", "names", "tokens"]),
     ("components/blobs", &[]),
@@ -38,6 +39,8 @@ const EDGES: [(&str, &[&str]); 29] = [
     ("components/store-fs", &["guest-store", "layout", "tree"]),
     // Of the tree it needs the hash over an upload: it has tables, and no paths.
     ("components/store-spin", &["names", "protocol", "tree"]),
+    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
+    ("components/store-s3", &["guest-store", "layout", "names", "s3", "tree"]),
     ("host/store", &["names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
@@ -68,7 +71,7 @@ const STANDARD_LIBRARY: [&str; 13] = [
 ];
 
 /// What each component imports beside that.
-const IMPORTS: [(&str, &[&str]); 11] = [
+const IMPORTS: [(&str, &[&str]); 12] = [
     (
         "front",
         &[
@@ -143,6 +146,19 @@ const IMPORTS: [(&str, &[&str]); 11] = [
             "spin:sqlite/sqlite",
             "wasi:clocks/monotonic-clock",
             "wasi:clocks/types",
+            "wasi:random/random",
+        ],
+    ),
+    (
+        "store-s3",
+        &[
+            "pierhead:host/config",
+            "wasi:clocks/monotonic-clock",
+            "wasi:clocks/system-clock",
+            "wasi:clocks/types",
+            "wasi:http/client",
+            "wasi:http/types",
+            "wasi:random/insecure-seed",
             "wasi:random/random",
         ],
     ),

@@ -28,7 +28,8 @@
 //! │       └── _uploads/<uuid>/                           upload
 //! │           ├── data                                   DATA
 //! │           ├── startedat                              STARTED_AT
-//! │           └── _hashstate                  (ours)     HASH_STATE
+//! │           ├── _hashstate                  (ours)     HASH_STATE
+//! │           └── _session                    (ours)     SESSION
 //! └── _staging/                               (ours)     STAGING
 //! ```
 //!
@@ -51,6 +52,8 @@ pub const STARTED_AT: &str = "startedat";
 /// The hash function's state over an [`upload`]'s bytes, beside distribution's own `hashstates/`, which are in
 /// Go's format. Ours.
 pub const HASH_STATE: &str = "_hashstate";
+/// What there is of an [`upload`] in a bucket, where its bytes are parts that are no object yet. Ours.
+pub const SESSION: &str = "_session";
 /// The descriptor that a [`referrer`] is listed with. Ours.
 pub const DESCRIPTOR: &str = "descriptor";
 /// The revisions that a repository's [`referrers`] were made from, a digest a line: whoever finds others there has to
@@ -65,6 +68,15 @@ pub const REPOSITORIES: &str = "docker/registry/v2/repositories";
 pub fn blob(digest: &Digest) -> String {
     let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
     ["docker/registry/v2/blobs/", algorithm, "/", &hex[..2], "/", hex].concat()
+}
+
+/// Whose bytes lie under a key, where it is that of a blob's bytes.
+pub fn blob_digest(key: &str) -> Option<Digest> {
+    let (directory, name) = split(key);
+    let (above, hex) = split(directory);
+    let algorithm = split(split(above).0).1;
+    let digest: Digest = [algorithm, ":", hex].concat().parse().ok()?;
+    (name == DATA && directory == blob(&digest)).then_some(digest)
 }
 
 /// A repository; it is one when it has [`layers`] or [`manifests`].
@@ -164,6 +176,9 @@ mod tests {
         let at = "docker/registry/v2/repositories/library/alpine";
 
         assert_eq!(blob(&digest), format!("docker/registry/v2/blobs/sha256/e3/{hex}"));
+        assert_eq!(blob_digest(&in_directory(&blob(&digest), DATA)), Some(digest.clone()));
+        assert_eq!(blob_digest(&in_directory(&layer(&name, &digest), DATA)), None);
+        assert_eq!(blob_digest(DATA), None);
         assert_eq!(repository(&name), at);
         assert_eq!(layers(&name), format!("{at}/_layers"));
         assert_eq!(in_directory(&layer(&name, &digest), LINK), format!("{at}/_layers/sha256/{hex}/link"));

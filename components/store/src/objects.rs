@@ -107,6 +107,10 @@ pub trait Session {
     /// Its bytes from `offset` on, as it was opened: to be read before anything is written.
     async fn bytes(&mut self, offset: u64) -> Result<StreamReader<u8>, Error>;
 
+    /// Says where the bytes will be published, before any are written: they may be brought there at once, and are seen
+    /// there only when [`publish`](Session::publish) returns.
+    fn aim(&mut self, _key: &str) {}
+
     /// Adds bytes at the end.
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error>;
 

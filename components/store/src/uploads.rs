@@ -162,6 +162,7 @@ async fn finish<O: Objects>(
 ) -> Result<u64, UploadError> {
     let mut session = open::<O>(name, upload, at).await?;
     let start = session.size();
+    session.aim(&data(wanted));
     let refused = match complete(&mut session, body, wanted.algorithm()).await {
         Ok((_, false)) => UploadError::Interrupted(start),
         Ok((actual, true)) if actual != *wanted => UploadError::DigestMismatch(actual.to_string()),

@@ -1,0 +1,151 @@
+//! One request and its answer, over wasi:http.
+
+use crate::wasi_bindings::wasi::http::client;
+use crate::wasi_bindings::wasi::http::types::{
+    ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme, Trailers,
+};
+use crate::wasi_bindings::{wit_future, wit_stream};
+use s3::{Place, Signed};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::time::Duration;
+use wit_bindgen::{FutureReader, StreamReader, StreamResult};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a body may say nothing. Some hosts count the time in which nobody wanted to hear it: a client may pause.
+const BETWEEN_BYTES: Duration = Duration::from_secs(300);
+/// How many bytes of a body are handed over at a time.
+const CHUNK: usize = 256 << 10;
+
+/// An answer whose body was not read yet.
+pub struct Answer {
+    pub status: u16,
+    headers: Fields,
+    body: StreamReader<u8>,
+    end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
+}
+
+/// Why a small answer could not be read.
+pub enum Unread {
+    /// It broke off.
+    Cut,
+    /// It is larger than the limit.
+    TooLarge,
+}
+
+impl Answer {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<String> {
+        String::from_utf8(self.headers.get(name).into_iter().next()?).ok()
+    }
+
+    /// How many bytes the body has, or would have.
+    pub fn length(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
+    }
+
+    /// The whole body, `limit` bytes at most.
+    pub async fn read(mut self, limit: usize) -> Result<Vec<u8>, Unread> {
+        let wanted = self.length().map_or(CHUNK, |length| (length as usize).min(CHUNK)) + 1;
+        let mut bytes = Vec::new();
+        let mut buffer = Vec::with_capacity(wanted);
+        loop {
+            let (result, read) = self.body.read(buffer).await;
+            if bytes.len() + read.len() > limit {
+                return Err(Unread::TooLarge);
+            }
+            bytes.extend_from_slice(&read);
+            if result == StreamResult::Dropped {
+                break;
+            }
+            buffer = read;
+            buffer.clear();
+        }
+        self.end.await.map_err(|_| Unread::Cut)?;
+        Ok(bytes)
+    }
+
+    /// The body, to be handed on.
+    pub fn into_stream(self) -> StreamReader<u8> {
+        self.body
+    }
+}
+
+/// Sends a request with a body and waits for the head of the answer.
+pub async fn exchange(
+    place: &Place,
+    signed: Signed,
+    body: &[u8],
+    patience: Duration,
+) -> Result<Answer, ErrorCode> {
+    let unsendable = || ErrorCode::HttpRequestUriInvalid;
+    let mut headers = signed.headers;
+    let with_body = matches!(signed.method, s3::Method::Put | s3::Method::Post);
+    if with_body {
+        headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+    }
+    let headers = Fields::from_list(&headers).map_err(|_| ErrorCode::HttpRequestHeaderSize(None))?;
+    let (mut writer, reader) = match body.is_empty() {
+        true => (None, None),
+        false => {
+            let (writer, reader) = wit_stream::new();
+            (Some(writer), Some(reader))
+        }
+    };
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (request, _sent) = Request::new(headers, reader, trailers, Some(options(patience)));
+    let scheme = if place.secure() { Scheme::Https } else { Scheme::Http };
+    request.set_method(&method(signed.method)).map_err(|()| unsendable())?;
+    request.set_scheme(Some(&scheme)).map_err(|()| unsendable())?;
+    request.set_authority(Some(place.authority())).map_err(|()| unsendable())?;
+    request.set_path_with_query(Some(&signed.target)).map_err(|()| unsendable())?;
+
+    let mut sending = pin!(client::send(request));
+    let mut writing = pin!(async {
+        let Some(writer) = &mut writer else { return };
+        let mut buffer = Vec::with_capacity(body.len().min(CHUNK));
+        for chunk in body.chunks(CHUNK) {
+            buffer.extend_from_slice(chunk);
+            buffer = writer.write_all(buffer).await;
+            if !buffer.is_empty() {
+                // Nobody wants it any more: the answer says why.
+                return;
+            }
+        }
+    });
+    let mut written = false;
+    let response = poll_fn(|context| {
+        written = written || writing.as_mut().poll(context).is_ready();
+        sending.as_mut().poll(context)
+    });
+    received(response.await?)
+}
+
+fn received(response: Response) -> Result<Answer, ErrorCode> {
+    let (status, headers) = (response.get_status_code(), response.get_headers());
+    // That we have done with it is of no interest: its default says so.
+    let (_, done) = wit_future::new(|| Ok(()));
+    let (body, end) = Response::consume_body(response, done);
+    Ok(Answer { status, headers, body, end })
+}
+
+fn options(patience: Duration) -> RequestOptions {
+    let options = RequestOptions::new();
+    let nanoseconds = |time: Duration| Some(time.as_nanos() as u64);
+    // A host that has no such limits has its own.
+    let _ = options.set_connect_timeout(nanoseconds(CONNECT));
+    let _ = options.set_first_byte_timeout(nanoseconds(patience));
+    let _ = options.set_between_bytes_timeout(nanoseconds(BETWEEN_BYTES));
+    options
+}
+
+fn method(method: s3::Method) -> Method {
+    match method {
+        s3::Method::Get => Method::Get,
+        s3::Method::Head => Method::Head,
+        s3::Method::Put => Method::Put,
+        s3::Method::Post => Method::Post,
+        s3::Method::Delete => Method::Delete,
+    }
+}

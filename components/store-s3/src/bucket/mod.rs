@@ -1,0 +1,196 @@
+//! A bucket, and the few things that are done with what lies in it. Keys are the `layout` crate's.
+
+mod exchange;
+mod multipart;
+mod tries;
+
+use crate::wasi_bindings::wit_stream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use guest_store::{Error, Kind, Listing};
+use names::Algorithm;
+use s3::{Condition, From, Gathering, Payload, Request, Settings};
+use tree::hash::digest_of;
+use wit_bindgen::StreamReader;
+
+pub use multipart::Multipart;
+
+/// How many names S3 tells at once at most.
+const MAX_PAGE: usize = 1000;
+/// How many bytes a page of a list has at most: names of 1 KiB, with what is told of each.
+const MAX_LIST: usize = 4 << 20;
+/// How many objects are removed at once.
+const REMOVALS: usize = 16;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Fault {
+    /// There is no such thing.
+    Absent,
+    /// A condition did not hold: someone else was quicker.
+    Changed,
+    /// Anything else.
+    Error(Error),
+}
+
+impl Fault {
+    /// What it is where the others cannot be: nothing was asked of an upload, and no condition made.
+    pub fn unexpected(self, verb: &str, key: &str) -> Error {
+        match self {
+            Fault::Error(error) => error,
+            Fault::Absent => Error::new(Kind::Failed, verb, key, "the bucket has no such thing any more"),
+            Fault::Changed => {
+                Error::new(Kind::Unavailable, verb, key, "someone else changes it at this moment")
+            }
+        }
+    }
+}
+
+/// The answer, or none where there is no such thing.
+pub fn found<T>(answer: Result<T, Fault>, verb: &str, key: &str) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Fault::Absent) => Ok(None),
+        Err(fault) => Err(fault.unexpected(verb, key)),
+    }
+}
+
+/// A bucket.
+pub struct Bucket {
+    pub settings: Settings,
+}
+
+impl Bucket {
+    /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
+    pub async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        found(self.ask_all(&Request::get(&self.settings.place, key), &[], limit).await, "read", key)
+    }
+
+    /// The first bytes of an object, `length` at most.
+    pub async fn read_head(&self, key: &str, length: u64) -> Result<Option<Vec<u8>>, Error> {
+        let request = Request::get_range(&self.settings.place, key, 0, length);
+        let limit = usize::try_from(length).unwrap_or(usize::MAX);
+        found(self.ask_all(&request, &[], limit).await, "read", key)
+    }
+
+    /// The whole of an object and its entity tag.
+    pub async fn read_tagged(&self, key: &str, limit: usize) -> Result<Option<(Vec<u8>, String)>, Error> {
+        let request = Request::get(&self.settings.place, key);
+        found(self.ask_tagged(&request, limit).await, "read", key)
+    }
+
+    /// How many bytes an object has; none where there is none.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        let request = Request::head(&self.settings.place, key);
+        let Some(answer) = found(self.ask(&request, &[]).await, "look at", key)? else { return Ok(None) };
+        let length = answer.length();
+        length
+            .map(Some)
+            .ok_or_else(|| Error::new(Kind::Failed, "look at", key, "the bucket does not say its length"))
+    }
+
+    /// Writes an object, whole or not at all; S3 checks the bytes it gets. Its entity tag comes back. `hash` is their
+    /// SHA-256 in hexadecimal, where it is known.
+    pub async fn write(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: &Condition,
+        hash: Option<&str>,
+    ) -> Result<String, Fault> {
+        let hash = match hash {
+            Some(hash) => hash.to_owned(),
+            None => digest_of(Algorithm::Sha256, bytes).hex().to_owned(),
+        };
+        let request = Request::put(&self.settings.place, key, condition, Payload::Sha256(hash));
+        Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
+    }
+
+    /// Removes an object, if there is one.
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        let request = Request::delete(&self.settings.place, key);
+        found(self.ask(&request, &[]).await, "delete", key).map(drop)
+    }
+
+    /// `length` bytes of an object from `offset` on, to be handed on. Once they flow nothing is tried again: whoever
+    /// takes them counts.
+    pub async fn stream(&self, key: &str, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+        if length == 0 {
+            return Ok(wit_stream::new().1);
+        }
+        let request = Request::get_range(&self.settings.place, key, offset, length);
+        let answer = self.ask(&request, &[]).await.map_err(|fault| fault.unexpected("read", key))?;
+        match answer.length() {
+            Some(has) if has == length => Ok(answer.into_stream()),
+            has => {
+                let why = format!("the bucket gives {} bytes of it, not {length}", has.unwrap_or(0));
+                Err(Error::new(Kind::Failed, "read", key, why))
+            }
+        }
+    }
+
+    /// The names of what has something below it, one level below a directory, after `after`, `limit` at most, in
+    /// bytewise order.
+    pub async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
+        let prefix = [directory, "/"].concat();
+        let mut gathering = Gathering::new(after, limit);
+        let mut from = after.map_or(From::Start, |after| From::After(after.to_owned()));
+        let at_once = limit.saturating_add(1).min(MAX_PAGE);
+        loop {
+            let mut listed = self.page(&prefix, true, &from, at_once).await?;
+            listed.names.retain(|name| name.ends_with('/'));
+            gathering.add(listed.names);
+            match listed.next {
+                None => break,
+                Some(_) if gathering.is_enough() => {
+                    for name in gathering.late() {
+                        if self.is_there(&[&*prefix, &name, "/"].concat()).await? {
+                            gathering.found(&name);
+                        }
+                    }
+                    break;
+                }
+                Some(token) => from = From::Token(token),
+            }
+        }
+        let page = gathering.page();
+        Ok(Listing { names: page.names, more: page.more })
+    }
+
+    /// Whether any key begins so.
+    async fn is_there(&self, prefix: &str) -> Result<bool, Error> {
+        // Two, for the first may be the mark of an empty folder.
+        Ok(!self.page(prefix, false, &From::Start, 2).await?.names.is_empty())
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        by_level: bool,
+        from: &From,
+        limit: usize,
+    ) -> Result<s3::Listed, Error> {
+        let request = Request::list(&self.settings.place, prefix, by_level, from, limit);
+        let answer = self.ask_all(&request, &[], MAX_LIST).await;
+        let body = answer.map_err(|fault| fault.unexpected("list", prefix))?;
+        s3::listed(&body, &self.settings.place, prefix).ok_or_else(|| {
+            let why = "the answer is no list as S3 makes them; look at storage.s3.regionendpoint";
+            Error::new(Kind::Failed, "list", prefix, why)
+        })
+    }
+
+    /// Removes everything below a directory.
+    pub async fn remove_all(&self, directory: &str) -> Result<(), Error> {
+        let prefix = [directory, "/"].concat();
+        loop {
+            let listed = self.page(&prefix, false, &From::Start, MAX_PAGE).await?;
+            let last = listed.next.is_none() || listed.names.is_empty();
+            let removed =
+                stream::iter(listed.names).map(async |name| self.delete(&[&*prefix, &name].concat()).await);
+            removed.buffered(REMOVALS).try_collect::<()>().await?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+}

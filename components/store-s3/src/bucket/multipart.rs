@@ -1,0 +1,121 @@
+use super::{Bucket, Fault};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use guest_store::{Error, Kind};
+use s3::{Part, Request, upload_id};
+
+/// How many bytes the answer about an upload that was begun has at most.
+const MAX_ANSWER: usize = 64 << 10;
+/// How many parts an upload has at most.
+const MAX_PARTS: usize = 10_000;
+
+/// An object that is made of parts. It appears when it is completed; until then S3 keeps the parts under an id.
+#[derive(Clone)]
+pub struct Multipart {
+    bucket: &'static Bucket,
+    key: String,
+    id: String,
+}
+
+impl Multipart {
+    /// Begins one.
+    pub async fn create(bucket: &'static Bucket, key: &str) -> Result<Multipart, Fault> {
+        let request = Request::create_upload(&bucket.settings.place, key);
+        let body = bucket.ask_all(&request, &[], MAX_ANSWER).await?;
+        match upload_id(&body) {
+            Some(id) => Ok(Multipart::known(bucket, key, id)),
+            None => {
+                let why = "the answer is not what S3 says of it; look at storage.s3.regionendpoint";
+                Err(Fault::Error(Error::new(Kind::Failed, "begin to upload", key, why)))
+            }
+        }
+    }
+
+    /// One that was begun earlier.
+    pub fn known(bucket: &'static Bucket, key: &str, id: String) -> Multipart {
+        Multipart { bucket, key: key.to_owned(), id }
+    }
+
+    /// What S3 calls it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Writes a part; its entity tag comes back. [`Fault::Absent`] when S3 no longer knows the upload.
+    pub async fn put(&self, number: usize, bytes: &[u8]) -> Result<String, Fault> {
+        let number = self.part_number(number)?;
+        let request = Request::upload_part(&self.bucket.settings.place, &self.key, &self.id, number);
+        Ok(self.bucket.ask(&request, bytes).await?.header("etag").unwrap_or_default())
+    }
+
+    /// Makes a part of some of another object's bytes.
+    async fn copy(&self, number: usize, from: &str, offset: u64, length: u64) -> Result<String, Fault> {
+        let part = (&*self.id, self.part_number(number)?);
+        let place = &self.bucket.settings.place;
+        let request = Request::copy_part(place, &self.key, part, from, offset, length);
+        Ok(self.bucket.ask_done(&request, &[]).await?.unwrap_or_default())
+    }
+
+    /// Makes parts of an object's first bytes, of these lengths, several at a time; their entity tags come back.
+    pub async fn copy_parts(&self, from: &str, lengths: &[u64]) -> Result<Vec<String>, Fault> {
+        let offsets = lengths.iter().scan(0, |end, length| {
+            *end += length;
+            Some(*end - length)
+        });
+        let parts = (1..).zip(offsets.zip(lengths));
+        let copied = stream::iter(parts)
+            .map(async |(number, (offset, length))| self.copy(number, from, offset, *length).await);
+        copied.buffered(self.bucket.settings.copies_at_once).try_collect().await
+    }
+
+    /// Makes the object. [`Fault::Absent`] when S3 no longer knows the upload.
+    pub async fn complete(&self, etags: impl Iterator<Item = String>) -> Result<(), Fault> {
+        let parts: Vec<Part> = etags.zip(1..).map(|(etag, number)| Part { number, etag }).collect();
+        let request = Request::complete_upload(&self.bucket.settings.place, &self.key, &self.id);
+        let body = Request::complete_body(&parts);
+        self.bucket.ask_done(&request, body.as_bytes()).await.map(drop)
+    }
+
+    /// Forgets it, if S3 still knows it.
+    pub async fn abort(&self) -> Result<(), Error> {
+        let request = Request::abort_upload(&self.bucket.settings.place, &self.key, &self.id);
+        super::found(self.bucket.ask(&request, &[]).await, "abort the upload of", &self.key).map(drop)
+    }
+
+    fn part_number(&self, number: usize) -> Result<u32, Fault> {
+        match u32::try_from(number) {
+            Ok(known) if number <= MAX_PARTS => Ok(known),
+            _ => {
+                let why =
+                    format!("it would have more than {MAX_PARTS} parts: make storage.s3.chunksize larger");
+                Err(Fault::Error(Error::new(Kind::Failed, "upload", &self.key, why)))
+            }
+        }
+    }
+}
+
+impl Bucket {
+    /// Copies an object of this size, at once or in parts. The copy appears whole.
+    pub async fn copy(&'static self, from: &str, to: &str, size: u64) -> Result<(), Fault> {
+        if size <= self.settings.copy_threshold {
+            return self.ask_done(&Request::copy(&self.settings.place, from, to), &[]).await.map(drop);
+        }
+        let each = self.settings.copy_part_size.max(size.div_ceil(MAX_PARTS as u64));
+        let lengths: Vec<u64> = (0..size.div_ceil(each)).map(|part| each.min(size - part * each)).collect();
+        let upload = Multipart::create(self, to).await?;
+        let copied = match upload.copy_parts(from, &lengths).await {
+            Ok(etags) => upload.complete(etags.into_iter()).await,
+            Err(fault) => Err(fault),
+        };
+        match copied {
+            // The first try was answered, and its answer lost.
+            Err(Fault::Absent) if self.size(to).await.map_err(Fault::Error)? == Some(size) => Ok(()),
+            Err(fault) => {
+                if let Err(error) = upload.abort().await {
+                    eprintln!("parts are left behind in the bucket: {error}");
+                }
+                Err(fault)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Requests tried again, and what is said of those that are of no use.
+
+use super::exchange::{Answer, Unread, exchange};
+use super::{Bucket, Fault};
+use crate::wasi_bindings::wasi::clocks::monotonic_clock;
+use crate::wasi_bindings::wasi::http::types::ErrorCode;
+use guest_store::Error;
+use guest_store::bindings::wasi::clocks::system_clock;
+use guest_store::bindings::wasi::random::random;
+use s3::{Budget, Copied, Kind, Request, ServiceError, advice, judge, service_error};
+
+/// How many bytes of an error are read.
+const MAX_ERROR: usize = 64 << 10;
+/// How many bytes the answer about a copy, or about an upload that was begun, has at most.
+const MAX_SMALL: usize = 64 << 10;
+/// How many characters of what a server says for people reach the log.
+const MAX_MESSAGE: usize = 200;
+
+/// Why a try was of no use.
+pub struct Failure {
+    kind: Kind,
+    /// For the log.
+    text: String,
+}
+
+impl Failure {
+    fn new(kind: Kind, text: impl Into<String>) -> Failure {
+        Failure { kind, text: text.into() }
+    }
+
+    fn unread(unread: Unread) -> Failure {
+        match unread {
+            Unread::Cut => Failure::new(Kind::Again, "the answer broke off"),
+            Unread::TooLarge => Failure::new(Kind::Failed, "the answer is larger than any of its kind"),
+        }
+    }
+
+    fn of(status: u16, error: &ServiceError) -> Failure {
+        let ServiceError { code, message } = error;
+        let message: String = message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
+        let said: Vec<&str> =
+            [code, message.trim_end_matches('.')].into_iter().filter(|part| !part.is_empty()).collect();
+        let text = match advice(status, code) {
+            "" => format!("{status} {}", said.join(": ")),
+            advice => format!("{status} {}; {advice}", said.join(": ")),
+        };
+        Failure::new(judge(status, code), text)
+    }
+
+    /// What the host could not do.
+    fn host(bucket: &Bucket, error: &ErrorCode) -> Failure {
+        let host = bucket.settings.place.authority();
+        let (kind, advice) = match error {
+            ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => (
+                Kind::Refused,
+                "this component may not make requests to it; let its host permit that (Spin: allowed_outbound_hosts), or look at storage.s3.regionendpoint",
+            ),
+            ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+                (Kind::Refused, "look at storage.s3.secure and at the scheme in storage.s3.regionendpoint")
+            }
+            ErrorCode::HttpRequestUriInvalid => (Kind::Refused, "look at storage.s3.regionendpoint"),
+            _ => (Kind::Again, "look at storage.s3.regionendpoint and at what answers there"),
+        };
+        Failure::new(kind, format!("{host}: {error:?}; {advice}"))
+    }
+}
+
+impl Bucket {
+    /// Sends a request until it is answered with success.
+    pub async fn ask(&self, request: &Request, body: &[u8]) -> Result<Answer, Fault> {
+        self.trying(request, async || self.once(request, body).await).await
+    }
+
+    /// The same, with the answer's body, `limit` bytes at most.
+    pub async fn ask_all(&self, request: &Request, body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
+        let once = async || self.once(request, body).await?.read(limit).await.map_err(Failure::unread);
+        self.trying(request, once).await
+    }
+
+    /// The same, with the object's entity tag.
+    pub async fn ask_tagged(&self, request: &Request, limit: usize) -> Result<(Vec<u8>, String), Fault> {
+        let once = async || {
+            let answer = self.once(request, &[]).await?;
+            let etag = answer.header("etag").unwrap_or_default();
+            Ok((answer.read(limit).await.map_err(Failure::unread)?, etag))
+        };
+        self.trying(request, once).await
+    }
+
+    /// The same, for something that may fail after it was answered with success: its entity tag, where there is one.
+    pub async fn ask_done(&self, request: &Request, body: &[u8]) -> Result<Option<String>, Fault> {
+        let once = async || {
+            let answer = self.once(request, body).await?;
+            let status = answer.status;
+            match s3::copied(&answer.read(MAX_SMALL).await.map_err(Failure::unread)?) {
+                Copied::Done(etag) => Ok(etag),
+                Copied::Failed(error) => Err(Failure::of(status, &error)),
+                Copied::Unreadable => Err(Failure::new(Kind::Again, "the answer is not what S3 says of it")),
+            }
+        };
+        self.trying(request, once).await
+    }
+
+    async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {
+        let seconds = u64::try_from(system_clock::now().seconds).unwrap_or(0);
+        let signed = self.settings.keys.sign(&self.settings.place, request, seconds);
+        let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
+        let answer = exchange(&self.settings.place, signed, body, request.patience).await;
+        let answer = answer.map_err(|error| Failure::host(self, &error))?;
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
+        }
+        let status = answer.status;
+        // What cannot be read says no more than the status.
+        let body = answer.read(MAX_ERROR).await.unwrap_or_default();
+        Err(Failure::of(status, &service_error(&body)))
+    }
+
+    async fn trying<T>(
+        &self,
+        request: &Request,
+        once: impl AsyncFn() -> Result<T, Failure>,
+    ) -> Result<T, Fault> {
+        let mut budget = Budget::new(monotonic_clock::now());
+        loop {
+            let failure = match once().await {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            let kind = match failure.kind {
+                Kind::Absent => return Err(Fault::Absent),
+                Kind::Changed => return Err(Fault::Changed),
+                Kind::Again => match budget.again(monotonic_clock::now(), random::get_random_u64()) {
+                    Some(wait) => {
+                        monotonic_clock::wait_for(wait).await;
+                        continue;
+                    }
+                    None => guest_store::Kind::Unavailable,
+                },
+                Kind::Refused => guest_store::Kind::Unavailable,
+                Kind::Full => guest_store::Kind::Full,
+                Kind::Failed => guest_store::Kind::Failed,
+            };
+            let error = Error::new(kind, request.method.as_str(), &request.subject, failure.text);
+            return Err(Fault::Error(error));
+        }
+    }
+}

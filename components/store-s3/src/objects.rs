@@ -1,0 +1,105 @@
+//! What a store needs, of a bucket.
+
+use crate::bucket::Bucket;
+use crate::session::{self, Upload};
+use guest_store::bindings::pierhead::host::config;
+use guest_store::{Error, Kind, Listing, Object, Objects, SessionError};
+use s3::{Condition, Settings};
+use std::cell::OnceCell;
+use tree::Unit;
+use wit_bindgen::StreamReader;
+
+/// An object in the bucket, looked at but not asked for yet.
+pub struct Found {
+    bucket: &'static Bucket,
+    key: String,
+    size: u64,
+}
+
+impl Object for Found {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+        self.bucket.stream(&self.key, offset, length).await
+    }
+}
+
+impl Objects for Bucket {
+    type Object = Found;
+    type Session = Upload;
+
+    fn configured() -> Result<&'static Bucket, Error> {
+        thread_local! {
+            static BUCKET: OnceCell<&'static Bucket> = const { OnceCell::new() };
+        }
+        BUCKET.with(|known| match known.get() {
+            Some(bucket) => Ok(*bucket),
+            None => {
+                let settings = Settings::read(config::get)
+                    .map_err(|bad| Error::new(Kind::Unavailable, "find", "the bucket", bad))?;
+                let bucket: &'static Bucket = Box::leak(Box::new(Bucket { settings }));
+                Ok(*known.get_or_init(|| bucket))
+            }
+        })
+    }
+
+    async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        Bucket::read(self, key, limit).await
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        Bucket::size(self, key).await
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<Found>, Error> {
+        let size = Bucket::size(self, key).await?;
+        let bucket = Bucket::configured()?;
+        Ok(size.map(|size| Found { bucket, key: key.to_owned(), size }))
+    }
+
+    async fn write(&self, unit: &Unit) -> Result<(), Error> {
+        for (name, bytes) in &unit.files {
+            let key = layout::in_directory(&unit.directory, name);
+            if name == layout::DATA && Bucket::size(self, &key).await? == Some(bytes.len() as u64) {
+                continue;
+            }
+            let written = Bucket::write(self, &key, bytes, &Condition::Whatever, None).await;
+            written.map_err(|fault| fault.unexpected("write", &key))?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
+        Bucket::list(self, directory, after, limit).await
+    }
+
+    async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error> {
+        let key = layout::in_directory(directory, deciding);
+        let there = Bucket::size(self, &key).await?.is_some();
+        if there {
+            self.delete(&key).await?;
+        }
+        self.remove_all(directory).await?;
+        Ok(there)
+    }
+
+    async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {
+        let key = layout::in_directory(directory, layout::STARTED_AT);
+        let written = Bucket::write(self, &key, started_at.as_bytes(), &Condition::Whatever, None).await;
+        written.map(drop).map_err(|fault| fault.unexpected("write", &key))
+    }
+
+    async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error> {
+        session::size(self, directory).await
+    }
+
+    async fn session(&self, directory: &str) -> Result<Upload, SessionError> {
+        Upload::open(Bucket::configured()?, directory).await
+    }
+
+    async fn end(&self, directory: &str) -> Result<(), SessionError> {
+        Upload::open(Bucket::configured()?, directory).await?.end().await
+    }
+}

@@ -1,0 +1,46 @@
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+struct Shared<T> {
+    done: Option<T>,
+    waker: Option<Waker>,
+}
+
+/// Something that is done while its caller does something else. It goes on when this is dropped, until the export that
+/// it was begun in has nothing left to do.
+pub struct Task<T>(Rc<RefCell<Shared<T>>>);
+
+impl<T: 'static> Task<T> {
+    /// Begins it; to be called in an asynchronous export.
+    pub fn spawn(work: impl Future<Output = T> + 'static) -> Task<T> {
+        let shared = Rc::new(RefCell::new(Shared { done: None, waker: None }));
+        let task = Task(shared.clone());
+        wit_bindgen::spawn_local(async move {
+            let done = work.await;
+            let mut shared = shared.borrow_mut();
+            shared.done = Some(done);
+            if let Some(waker) = shared.waker.take() {
+                waker.wake();
+            }
+        });
+        task
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let mut shared = self.0.borrow_mut();
+        match shared.done.take() {
+            Some(done) => Poll::Ready(done),
+            None => {
+                shared.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The S3 protocol as data: where objects lie, requests and their signatures, what answers say, lists put in order, and
+//! what is worth trying again. No I/O, no clock.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod budget;
+mod fault;
+mod order;
+mod place;
+mod record;
+mod request;
+mod settings;
+mod sign;
+
+pub use answer::{Copied, Listed, ServiceError, copied, listed, service_error, upload_id};
+pub use budget::Budget;
+pub use fault::{Kind, advice, judge};
+pub use order::{Gathering, Page};
+pub use place::Place;
+pub use record::{HEAD, Record};
+pub use request::{Condition, From, Method, Part, Payload, Request};
+pub use settings::{BadSetting, LEAST_PART, Settings};
+pub use sign::{Keys, Signed};

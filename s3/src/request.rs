@@ -1,0 +1,239 @@
+use crate::place::{Place, in_query};
+use std::time::Duration;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs)]
+pub enum Method {
+    Get,
+    Head,
+    Put,
+    Post,
+    Delete,
+}
+
+impl Method {
+    /// As on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// What the signature says of a request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// There is none.
+    Empty,
+    /// Nothing: whoever wrote it has hashed it for a purpose of his own, and once is enough.
+    Unsigned,
+    /// Its SHA-256 in hexadecimal, which S3 checks.
+    Sha256(String),
+}
+
+/// What has to be true of an object that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Whatever,
+    /// There is none yet.
+    Absent,
+    /// It is the one with this entity tag.
+    Is(String),
+}
+
+/// A part that an upload is completed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// 1 to 10 000.
+    pub number: u32,
+    /// The entity tag that came back for it.
+    pub etag: String,
+}
+
+/// A request, not signed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is done.
+    pub method: Method,
+    /// What it is done to, for the log: a key, or the prefix of a list.
+    pub subject: String,
+    pub(crate) path: String,
+    /// Encoded, and in order.
+    pub(crate) query: String,
+    /// Those that are signed, beside the usual ones.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// What the signature says of the body.
+    pub payload: Payload,
+    /// How long the answer may take to begin, once the request was begun to be sent.
+    pub patience: Duration,
+}
+
+/// For what is a matter of looking something up, or of writing something small.
+const SOON: Duration = Duration::from_secs(15);
+/// For what has to be sent first.
+const SENT: Duration = Duration::from_secs(120);
+/// For what the other side has to work at. S3 begins its answer early, others when they are done.
+const WORKED: Duration = Duration::from_secs(300);
+
+impl Request {
+    fn new(place: &Place, method: Method, key: &str) -> Request {
+        let (path, query, headers) = (place.path(key), String::new(), Vec::new());
+        let (payload, patience) = (Payload::Empty, SOON);
+        Request { method, subject: key.to_owned(), path, query, headers, payload, patience }
+    }
+
+    fn query(mut self, pairs: &[(&str, &str)]) -> Request {
+        let pairs: Vec<String> =
+            pairs.iter().map(|(name, value)| [*name, "=", &in_query(value)].concat()).collect();
+        self.query = pairs.join("&");
+        self
+    }
+
+    fn header(mut self, name: &'static str, value: String) -> Request {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn payload(mut self, payload: Payload) -> Request {
+        self.payload = payload;
+        self
+    }
+
+    fn patience(mut self, patience: Duration) -> Request {
+        self.patience = patience;
+        self
+    }
+
+    /// An object, whole.
+    pub fn get(place: &Place, key: &str) -> Request {
+        Request::new(place, Method::Get, key)
+    }
+
+    /// `length` bytes of an object from `offset` on; at least one.
+    pub fn get_range(place: &Place, key: &str, offset: u64, length: u64) -> Request {
+        let range = range(offset, length);
+        Request::new(place, Method::Get, key).header("range", range)
+    }
+
+    /// What there is to know of an object.
+    pub fn head(place: &Place, key: &str) -> Request {
+        Request::new(place, Method::Head, key)
+    }
+
+    /// Writes an object.
+    pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload) -> Request {
+        let request = Request::new(place, Method::Put, key).payload(payload).patience(SENT);
+        match condition {
+            Condition::Whatever => request,
+            Condition::Absent => request.header("if-none-match", "*".to_owned()),
+            Condition::Is(etag) => request.header("if-match", etag.clone()),
+        }
+    }
+
+    /// Removes an object, if there is one.
+    pub fn delete(place: &Place, key: &str) -> Request {
+        Request::new(place, Method::Delete, key)
+    }
+
+    /// Copies an object. Its answer may be an error whatever its status is.
+    pub fn copy(place: &Place, from: &str, to: &str) -> Request {
+        let request = Request::new(place, Method::Put, to).header("x-amz-copy-source", place.source(from));
+        request.patience(WORKED)
+    }
+
+    /// A page of a list: what begins with `prefix`, `limit` at most (1 to 1000). With `by_level`, what lies below one
+    /// more slash is told as one prefix.
+    pub fn list(place: &Place, prefix: &str, by_level: bool, from: &From, limit: usize) -> Request {
+        let (whole, limit) = (place.key(prefix), limit.to_string());
+        let after;
+        let mut pairs = vec![];
+        if let From::Token(token) = from {
+            pairs.push(("continuation-token", token.as_str()));
+        }
+        if by_level {
+            pairs.push(("delimiter", "/"));
+        }
+        pairs.extend([("list-type", "2"), ("max-keys", &*limit), ("prefix", &*whole)]);
+        if let From::After(name) = from {
+            after = [&*whole, name].concat();
+            pairs.push(("start-after", &after));
+        }
+        let request = Request::new(place, Method::Get, prefix).query(&pairs);
+        Request { path: place.bucket_path(), ..request }
+    }
+
+    /// Begins an upload in parts.
+    pub fn create_upload(place: &Place, key: &str) -> Request {
+        Request::new(place, Method::Post, key).query(&[("uploads", "")])
+    }
+
+    /// Writes a part.
+    pub fn upload_part(place: &Place, key: &str, id: &str, number: u32) -> Request {
+        let number = number.to_string();
+        Request::new(place, Method::Put, key)
+            .query(&[("partNumber", &number), ("uploadId", id)])
+            .payload(Payload::Unsigned)
+            .patience(SENT)
+    }
+
+    /// Makes a part of `length` bytes of another object from `offset` on. Its answer may be an error whatever its
+    /// status is.
+    pub fn copy_part(
+        place: &Place,
+        key: &str,
+        part: (&str, u32),
+        from: &str,
+        offset: u64,
+        length: u64,
+    ) -> Request {
+        let (id, number) = (part.0, part.1.to_string());
+        Request::new(place, Method::Put, key)
+            .query(&[("partNumber", &number), ("uploadId", id)])
+            .header("x-amz-copy-source", place.source(from))
+            .header("x-amz-copy-source-range", range(offset, length))
+            .patience(WORKED)
+    }
+
+    /// Makes an object of the parts that [`complete_body`](Request::complete_body) names. Its answer may be an error
+    /// whatever its status is.
+    pub fn complete_upload(place: &Place, key: &str, id: &str) -> Request {
+        let request = Request::new(place, Method::Post, key).query(&[("uploadId", id)]);
+        request.payload(Payload::Unsigned).patience(WORKED)
+    }
+
+    /// What is sent with [`complete_upload`](Request::complete_upload).
+    pub fn complete_body(parts: &[Part]) -> String {
+        let mut body = String::from("<CompleteMultipartUpload>");
+        for Part { number, etag } in parts {
+            let etag = quick_xml::escape::escape(etag);
+            body += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+        }
+        body + "</CompleteMultipartUpload>"
+    }
+
+    /// Forgets an upload and its parts.
+    pub fn abort_upload(place: &Place, key: &str, id: &str) -> Request {
+        Request::new(place, Method::Delete, key).query(&[("uploadId", id)])
+    }
+}
+
+/// Where a page of a list begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At the beginning.
+    Start,
+    /// Behind this text after the prefix.
+    After(String),
+    /// Where the page before it ended.
+    Token(String),
+}
+
+fn range(offset: u64, length: u64) -> String {
+    format!("bytes={offset}-{}", offset + length.max(1) - 1)
+}
