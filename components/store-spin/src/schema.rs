@@ -17,13 +17,13 @@ const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 /// A repository is named by its path: its name with `!` for each `/`, so that the order of the bytes is the order by
 /// component, `a/b` before `a-b`. There is no table of repositories: one that has nothing is none.
 const TABLES: [&str; 13] = [
-    // The bytes of blobs and uploads. All rows of one content but its last have 1 MiB; `at` is the content's number times 2^24,
-    // and which MiB of it this is. With the rows in this order in one tree, a blob is read from one place.
+    // The bytes of blobs and uploads. All rows of one content but its last have 1 MiB; `at` is the content's number
+    // times 2^24, plus which MiB of it this is. With the rows in this order in one tree, a blob is one range of it.
     "CREATE TABLE chunks (at INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
     // Contents that nobody needs any more, until their rows are removed, some at a time.
     "CREATE TABLE condemned (content INTEGER PRIMARY KEY)",
-    // Uploads under way. A content's number is never given twice. `size` and `state` are what is acknowledged: rows beyond
-    // `size` mean nothing. Whoever raises `epoch` is the writer, until `busy` unless that is put off.
+    // Uploads under way. A content's number is never given twice. `size` and `state` are what is acknowledged: rows
+    // beyond `size` mean nothing. Whoever raises `epoch` is the writer, alone until `busy`, which a writer puts off.
     "CREATE TABLE uploads (content INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, \
      began INTEGER NOT NULL, size INTEGER NOT NULL, state BLOB NOT NULL, \
      epoch INTEGER NOT NULL DEFAULT 0, busy INTEGER NOT NULL DEFAULT 0)",
