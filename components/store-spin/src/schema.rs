@@ -2,7 +2,6 @@
 
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::database::Database;
-use crate::log::log;
 use std::cell::Cell;
 
 /// What `PRAGMA user_version` says of a database with these tables.
@@ -63,10 +62,10 @@ pub async fn ready(database: &Database) -> Result<(), Error> {
         0 => create().await?,
         VERSION => {}
         other => {
-            log(format_args!(
+            guest_log::log!(
                 "the database \"default\" has tables of version {other}, and this component knows version {VERSION}: \
                  use the component that made them, or another database"
-            ));
+            );
             return Err(Error::Failed);
         }
     }
@@ -86,10 +85,10 @@ async fn create() -> Result<(), Error> {
     let database = Database::connect().await?;
     let file = database.row("SELECT file FROM pragma_database_list WHERE name = 'main'", vec![]).await?;
     if file.is_some_and(|mut file| file.text().is_ok_and(|file| file.is_empty())) {
-        log(format_args!(
+        guest_log::log!(
             "the database \"default\" lies in memory, and each connection has its own: \
              start Spin with a --state-dir, or write a path to [sqlite_database.default] in its runtime configuration"
-        ));
+        );
         return Err(Error::Unavailable);
     }
     // Neither is possible in a transaction. A database that is not on a local disk has its own ways.

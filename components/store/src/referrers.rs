@@ -31,7 +31,7 @@ pub async fn referrer<O: Objects>(
         }
         // Bytes that are no longer what they were are about nothing.
         Err(error) if error.kind == Kind::Failed => {
-            eprintln!("{digest} is left out of the referrers: {error}");
+            guest_log::log!("{digest} is left out of the referrers: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -108,7 +108,7 @@ async fn complete<O: Objects>(
         // Of a tree that takes no writes nobody expects any.
         Err(error) if error.kind == Kind::ReadOnly => Ok(loose),
         Err(error) => {
-            eprintln!("the index of referrers of {name} could not be written: {error}");
+            guest_log::log!("the index of referrers of {name} could not be written: {error}");
             Ok(loose)
         }
     }
