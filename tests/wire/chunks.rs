@@ -176,7 +176,7 @@ fn an_unknown_session_is_404() {
     assert_error(&server.patch(unknown, b"bytes"), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.put(&target, b"bytes"), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.delete(unknown), 404, "BLOB_UPLOAD_UNKNOWN");
-    assert!(!server.repository("a").exists(), "asking made a folder");
+    assert_error(&server.get("/v2/a/tags/list"), 404, "NAME_UNKNOWN");
 }
 
 #[test]

@@ -115,23 +115,3 @@ fn an_upload_goes_on_in_many_small_pieces_over_many_restarts() {
     }
     server.put(&closing(&upload, &sha256(&bytes)), b"").expect(201);
 }
-
-#[test]
-fn a_restart_does_not_read_the_upload_again() {
-    let mut server = Server::start();
-    let bytes = noise(6, 500_000);
-    let upload = start_upload(&server, "a");
-    server.patch(&upload, &bytes[..400_000]).expect(202);
-    server.restart();
-    // Whoever hashed the bytes again would see this; the state kept with the session does not.
-    let sessions = server.repository("a").join("_uploads");
-    let session =
-        std::fs::read_dir(sessions).expect("sessions").next().expect("one").expect("a folder").path();
-    let data = session.join("data");
-    let mut written = std::fs::read(&data).expect("the bytes so far");
-    assert_eq!(written, bytes[..400_000]);
-    written[0] ^= 1;
-    let file = std::fs::File::options().write(true).open(&data).expect("the file");
-    std::os::unix::fs::FileExt::write_at(&file, &written[..1], 0).expect("a byte");
-    server.put(&closing(&upload, &sha256(&bytes)), &bytes[400_000..]).expect(201);
-}
