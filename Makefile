@@ -9,8 +9,13 @@ MAKEFLAGS += --no-print-directory
 unexport RUST_BACKTRACE
 
 CARGO       ?= cargo
-COMPONENTS  := front auth blobs manifests
-GUESTS      := $(COMPONENTS:%=target/wasm32-wasip2/guest/%.wasm)
+# The handlers, and what they are joined with for hosts that are not ours.
+HANDLERS    := front auth blobs manifests
+ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes
+COMPONENTS  := $(HANDLERS) $(ADAPTERS)
+# A file is named as its crate's library is: with underlines.
+guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
+GUESTS      := $(foreach component,$(COMPONENTS),$(call guest,$(component)))
 ARTEFACTS   := target/artefacts
 # A part with faults, which the tests put in the place of `auth`.
 FAULTY      := misbehaving-auth
@@ -96,7 +101,7 @@ $(COMPOSE): FORCE | toolchain
 	$(CARGO) build --locked --release -p pierhead --bin compose
 
 $(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
-	$(COMPOSE) --out $(ARTEFACTS) $(GUESTS)
+	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
 
 $(PIERHEAD): $(ARTEFACTS)/registry.cwasm FORCE
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) build --locked --release -p pierhead --bin pierhead
@@ -125,7 +130,7 @@ $(FAULTY_WASM): FORCE | toolchain
 	$(CARGO) build --locked --profile guest --target wasm32-wasip2 -p $(FAULTY)
 
 $(ARTEFACTS)/misbehaving/registry.wasm: $(GUESTS) $(FAULTY_WASM) $(COMPOSE)
-	$(COMPOSE) --out $(@D) $(patsubst %/auth.wasm,$(FAULTY_WASM),$(GUESTS))
+	$(COMPOSE) --out $@ $(patsubst %/auth.wasm,$(FAULTY_WASM),$(foreach part,$(HANDLERS),$(call guest,$(part))))
 
 integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests

@@ -1,9 +1,11 @@
 //! The composed registry: how it is joined out of its parts, and compiled.
 
+use std::fmt::Display;
 use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions};
+use wac_graph::{CompositionGraph, EncodeOptions, PackageId};
 use wasmtime::component::Component;
-use wasmtime::{Engine, Result, format_err};
+use wasmtime::error::Context;
+use wasmtime::{Engine, Result, bail, format_err};
 
 /// A component to be composed: its name, for messages, and its bytes.
 pub struct Part {
@@ -13,23 +15,50 @@ pub struct Part {
     pub bytes: Vec<u8>,
 }
 
-/// Joins the parts to one component: what `socket` imports and one of `plugs` exports is connected;
-/// every other import becomes an import of the whole.
+/// Joins the parts to one component: what one of them imports and another one exports is connected; every other
+/// import becomes an import of the whole, and what the first part exports is what the whole exports. A part that is
+/// composed already stays as it is, a component within the whole.
 ///
 /// The same parts give the same bytes.
-pub fn compose(socket: Part, plugs: Vec<Part>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// Something is no component, or a part has nothing to do with any other.
+pub fn compose(parts: Vec<Part>) -> Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
-    let mut register = |part: Part| {
+    let mut instances = Vec::new();
+    for part in parts {
         let name = format!("pierhead:{}", part.name);
         let package = Package::from_bytes(&name, None, part.bytes, graph.types_mut())
             .map_err(|error| format_err!("{}: not a component: {error:#}", part.name))?;
-        graph.register_package(package).map_err(|error| format_err!("{}: {error}", part.name))
-    };
-    let socket = register(socket)?;
-    let plugs = plugs.into_iter().map(register).collect::<Result<Vec<_>>>()?;
-    wac_graph::plug(&mut graph, plugs, socket).map_err(|error| format_err!("{error}"))?;
+        let package =
+            graph.register_package(package).map_err(|error| format_err!("{}: {error}", part.name))?;
+        instances.push((part.name, package, graph.instantiate(package)));
+    }
+    let mut connected = vec![instances.len() == 1; instances.len()];
+    for (to, (importer, package, instance)) in instances.iter().enumerate() {
+        let imports: Vec<String> = graph.types()[graph[*package].ty()].imports.keys().cloned().collect();
+        for name in imports {
+            let exports = |of: &PackageId| graph.types()[graph[*of].ty()].exports.contains_key(&name);
+            let Some(from) = instances.iter().position(|(_, package, _)| exports(package)) else { continue };
+            let (exporter, _, source) = &instances[from];
+            let joined = |error: &dyn Display| format_err!("{importer} and {exporter}: {name}: {error}");
+            let export = graph.alias_instance_export(*source, &name).map_err(|error| joined(&error))?;
+            graph.set_instantiation_argument(*instance, &name, export).map_err(|error| joined(&error))?;
+            (connected[from], connected[to]) = (true, true);
+        }
+    }
+    if let Some(alone) = connected.iter().position(|connected| !connected) {
+        bail!("{} imports nothing of the other parts and exports nothing to them", instances[alone].0);
+    }
+    let (name, package, instance) = instances.first().context("nothing to compose")?;
+    let exports: Vec<String> = graph.types()[graph[*package].ty()].exports.keys().cloned().collect();
+    for export in exports {
+        let alias =
+            graph.alias_instance_export(*instance, &export).map_err(|e| format_err!("{name}: {e}"))?;
+        graph.export(alias, &export).map_err(|error| format_err!("{name}: {export}: {error}"))?;
+    }
     let options = EncodeOptions { define_components: true, validate: true, processor: None };
-    graph.encode(options).map_err(|error| format_err!("{error}"))
+    graph.encode(options).map_err(|error| format_err!("{error:#}"))
 }
 
 /// Loads a composed registry that was compiled when the server was built. Should that code not fit this
@@ -89,7 +118,14 @@ mod tests {
     #[test]
     fn what_is_no_component_cannot_be_composed_and_is_named() {
         let part = |name: &str| Part { name: name.into(), bytes: b"text".to_vec() };
-        let error = compose(part("front"), vec![part("auth")]).unwrap_err().to_string();
+        let error = compose(vec![part("front"), part("auth")]).unwrap_err().to_string();
         assert!(error.contains("front"), "{error}");
+    }
+
+    #[test]
+    fn a_part_that_has_nothing_to_do_with_the_others_is_named() {
+        let part = |name: &str| Part { name: name.into(), bytes: EMPTY.to_vec() };
+        let error = compose(vec![part("front"), part("auth")]).unwrap_err().to_string();
+        assert!(error.contains("front imports nothing"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the artefacts: joins the components to `registry.wasm`, and compiles it to `registry.cwasm`.
+//! Builds an artefact: joins components to one, and compiles it where that is asked for.
 
 use clap::Parser;
 use pierhead::{artefact, engine};
@@ -6,36 +6,46 @@ use std::path::{Path, PathBuf};
 use wasmtime::error::Context;
 use wasmtime::{Engine, Result};
 
-/// Joins components to one registry, and compiles it.
+/// Joins components to one: what one imports and another one exports is connected.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The folder to write registry.wasm and registry.cwasm to.
-    #[arg(long, value_name = "FOLDER")]
+    /// The file to write; its folder is made.
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The component that speaks HTTP.
-    front: PathBuf,
-    /// The components that it imports.
+    /// Where the code goes that it is compiled to, for the plainest machine of this architecture.
+    #[arg(long, value_name = "FILE")]
+    compiled: Option<PathBuf>,
+    /// The component whose exports are those of the whole.
+    first: PathBuf,
+    /// What it imports, and what that imports.
     #[arg(required = true)]
     parts: Vec<PathBuf>,
 }
 
 fn part(path: &Path) -> Result<artefact::Part> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(artefact::Part { name, bytes })
 }
 
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}: {} bytes", path.display(), bytes.len());
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let plugs = arguments.parts.iter().map(|path| part(path)).collect::<Result<_>>()?;
-    let wasm = artefact::compose(part(&arguments.front)?, plugs)?;
-    let mut config = engine::config(&engine::Bounds::default());
-    config.target(engine::TARGET)?;
-    let aot = Engine::new(&config)?.precompile_component(&wasm)?;
-    std::fs::create_dir_all(&arguments.out)?;
-    std::fs::write(arguments.out.join("registry.wasm"), &wasm)?;
-    std::fs::write(arguments.out.join("registry.cwasm"), &aot)?;
-    println!("{}: {} bytes, compiled {}", arguments.out.display(), wasm.len(), aot.len());
-    Ok(())
+    let paths = [&arguments.first].into_iter().chain(&arguments.parts);
+    let wasm = artefact::compose(paths.map(|path| part(path)).collect::<Result<_>>()?)?;
+    if let Some(compiled) = &arguments.compiled {
+        let mut config = engine::config(&engine::Bounds::default());
+        config.target(engine::TARGET)?;
+        write(compiled, &Engine::new(&config)?.precompile_component(&wasm)?)?;
+    }
+    write(&arguments.out, &wasm)
 }

@@ -1,10 +1,10 @@
 //! The htpasswd file: made where there is none, and read again when it has changed.
 
-use crate::htpasswd::{COST, Users};
 use crate::source::OpenError;
 use crate::{lock, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use htpasswd::{COST, Users};
 use std::fs::{DirBuilder, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};

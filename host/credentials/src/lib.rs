@@ -8,7 +8,6 @@
 mod failures;
 mod file;
 mod hashing;
-mod htpasswd;
 mod ldap;
 mod remembered;
 mod secret;

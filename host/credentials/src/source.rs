@@ -111,17 +111,12 @@ pub fn ask(asked: Asked) {
 /// Compares a password with the file's entry.
 fn compare(file: &File, asked: &Asked) -> Outcome {
     let users = file.users();
-    let Some(entry) = users.entry(&asked.user) else {
-        // Nobody shall see from the time it takes who is a user here.
-        let _ = bcrypt::verify(&*asked.password, users.dummy());
-        return Outcome::Wrong(None);
-    };
-    match bcrypt::verify(&*asked.password, &entry.hash) {
-        Ok(true) => {
+    match users.verify(&asked.user, asked.password.as_ref()) {
+        Some(entry) => {
             let identity = Identity { name: asked.user.clone(), groups: Vec::new() };
             Outcome::Right(identity, Some(entry.hash.clone()))
         }
-        _ => Outcome::Wrong(Some(asked.user.clone())),
+        None => Outcome::Wrong(users.entry(&asked.user).map(|_| asked.user.clone())),
     }
 }
 

@@ -84,6 +84,13 @@ pub(crate) struct Unit {
     pub files: Vec<(String, Source)>,
 }
 
+impl From<tree::Unit> for Unit {
+    fn from(unit: tree::Unit) -> Unit {
+        let files = unit.files.into_iter().map(|(name, bytes)| (name, Source::Bytes(bytes))).collect();
+        Unit { directory: unit.directory, files }
+    }
+}
+
 /// Some names of a list, in bytewise order.
 pub(crate) struct Listing {
     pub names: Vec<String>,

@@ -1,10 +1,10 @@
-use crate::backend::{Fault, Source, Unit, Wait};
+use crate::backend::{Fault, Wait};
 use crate::content::Content;
 use crate::error::Error;
-use crate::links::may_stand_for;
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, RepositoryName};
+use tree::{hold, may_stand_for};
 
 /// Blobs up to this many bytes are read when they are opened.
 const SMALL: u64 = 64 << 10;
@@ -48,7 +48,7 @@ impl Store {
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);
         }
-        inner.backend.commit(&[hold(to, digest, &held)], true)?;
+        inner.backend.commit(&[hold(to, digest, &held).into()], true)?;
         inner.remember_holder(to, digest);
         Ok(true)
     }
@@ -68,12 +68,6 @@ impl Store {
         inner.backend.remove(&layout::layer(repository, digest))?;
         Ok(held)
     }
-}
-
-/// The unit that makes a repository hold a blob whose bytes are those of `content`.
-pub(crate) fn hold(repository: &RepositoryName, digest: &Digest, content: &Digest) -> Unit {
-    let link = Source::Bytes(Bytes::copy_from_slice(content.as_str().as_bytes()));
-    Unit { directory: layout::layer(repository, digest), files: vec![(layout::LINK.to_owned(), link)] }
 }
 
 impl Inner {

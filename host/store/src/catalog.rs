@@ -1,9 +1,9 @@
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
-use crate::links::digest_of_name;
 use crate::lists::Names;
 use crate::{Inner, Store, now, waited};
 use names::{Algorithm, RepositoryName, Tag};
+use tree::digest_of_name;
 
 /// How many names of one directory are looked into at a time.
 const BATCH: usize = 1000;

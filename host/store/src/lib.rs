@@ -13,12 +13,12 @@
 
 mod backend;
 mod blobs;
+mod boot;
 mod cache;
 mod catalog;
 mod content;
 mod error;
 mod files;
-mod hashstate;
 mod links;
 mod lists;
 mod manifests;
@@ -31,8 +31,9 @@ mod uploads;
 pub use catalog::Page;
 pub use content::{Content, ContentBody};
 pub use error::{Cause, Error, OpenError, PutManifestError, UploadError};
-pub use manifests::{Manifest, PutManifest};
+pub use manifests::Manifest;
 pub use referrers::{ReferrersPage, ReferrersQuery};
+pub use tree::PutManifest;
 
 use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;
@@ -111,7 +112,7 @@ struct Inner {
     /// How many bytes uploads have received and not written yet.
     ahead: Arc<AtomicUsize>,
     /// Tells whether the machine was restarted since a hash state was kept.
-    boot: hashstate::Boot,
+    boot: boot::Boot,
 }
 
 impl Store {
@@ -135,7 +136,7 @@ impl Store {
             writers: std::array::from_fn(|_| RwLock::new(())),
             sessions: Mutex::default(),
             ahead: Arc::default(),
-            boot: hashstate::Boot::current(),
+            boot: boot::Boot::current(),
         };
         Ok(Store { inner: Arc::new(inner) })
     }

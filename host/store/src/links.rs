@@ -1,11 +1,9 @@
 use crate::Inner;
 use crate::backend::{Fault, Stamp, Wait};
 use crate::error::Error;
-use names::{Algorithm, Digest, RepositoryName};
+use names::{Digest, RepositoryName};
 use std::sync::Arc;
-
-/// Links longer than this are none.
-const MAX_LINK: u64 = 1024;
+use tree::{MAX_LINK, digest_in_link, may_stand_for};
 
 /// What a link says.
 #[derive(Clone)]
@@ -62,9 +60,7 @@ impl Inner {
             }
             Err(fault) => return Err(fault),
         };
-        let text = std::str::from_utf8(&small.bytes).unwrap_or_default();
-        // Editors end a file with a newline; a crash of another program may have left an empty one.
-        let Ok(digest) = text.trim_ascii_end().parse::<Digest>() else {
+        let Some(digest) = digest_in_link(&small.bytes) else {
             tracing::warn!(key, "a link without a digest in it is passed over");
             return Ok(None);
         };
@@ -86,15 +82,4 @@ impl Inner {
         let small = self.backend.read(&key, MAX_LINK, wait)?;
         Ok(small.and_then(|small| std::str::from_utf8(&small.bytes).ok().map(Arc::from)))
     }
-}
-
-/// The digest that a directory named by its hexadecimal part stands for; `None` where that is none.
-pub(crate) fn digest_of_name(algorithm: Algorithm, hex: &str) -> Option<Digest> {
-    [algorithm.as_str(), ":", hex].concat().parse().ok()
-}
-
-/// Whether a link to `content` can be a hold on `digest`: distribution keeps what it got under a SHA-512 digest by its
-/// SHA-256 one. Of one algorithm, other bytes are other bytes.
-pub(crate) fn may_stand_for(content: &Digest, digest: &Digest) -> bool {
-    content == digest || content.algorithm() != digest.algorithm()
 }

@@ -3,7 +3,6 @@
 use crate::Inner;
 use crate::backend::{Fault, Listing, Stamp, Wait};
 use crate::error::Error;
-use names::Algorithm;
 use std::sync::Arc;
 
 /// How many names are read of a directory at a time. So many are remembered, and memory grows no further, however many
@@ -145,25 +144,6 @@ impl Inner {
     }
 }
 
-/// Which of the hexadecimal parts of digests, listed for each algorithm alone, come after a text.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum After<'a> {
-    All,
-    /// Those whose hexadecimal part comes after this.
-    Hex(&'a str),
-    None,
-}
-
-pub(crate) fn after(text: Option<&str>, algorithm: Algorithm) -> After<'_> {
-    let Some(text) = text else { return After::All };
-    let prefix = [algorithm.as_str(), ":"].concat();
-    match text.strip_prefix(prefix.as_str()) {
-        Some(hex) => After::Hex(hex),
-        None if *text < *prefix => After::All,
-        None => After::None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,17 +179,5 @@ mod tests {
         assert_eq!(page(&part, Some("d"), 2), Some(("e f".into(), true)));
         assert_eq!(page(&part, Some("d"), 3), None);
         assert_eq!(page(&part, Some("f"), 1), None);
-    }
-
-    #[test]
-    fn digests_are_ordered_as_texts() {
-        use Algorithm::{Sha256, Sha512};
-        assert_eq!(after(None, Sha512), After::All);
-        assert_eq!(after(Some("sha256:ab"), Sha256), After::Hex("ab"));
-        assert_eq!(after(Some("sha256:ab"), Sha512), After::All);
-        assert_eq!(after(Some("sha512:ab"), Sha256), After::None);
-        assert_eq!(after(Some("a"), Sha256), After::All);
-        assert_eq!(after(Some("sha3"), Sha256), After::None);
-        assert_eq!(after(Some("z"), Sha512), After::None);
     }
 }

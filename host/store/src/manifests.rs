@@ -1,9 +1,10 @@
-use crate::backend::{Fault, Source, Unit, Wait};
+use crate::backend::{Fault, Unit, Wait};
 use crate::error::{Error, PutManifestError};
-use crate::hashstate::digest_of;
-use crate::{Inner, Store, now, referrers, waited};
+use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
+use tree::hash::digest_of;
+use tree::{PutManifest, looks_like_a_manifest};
 
 /// Manifests up to this many bytes are hashed where the request is: it takes some tens of microseconds.
 const HASHED_AT_ONCE: u64 = 64 << 10;
@@ -17,23 +18,6 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// The bytes.
     pub bytes: Bytes,
-}
-
-/// A manifest to be stored, with everything it needs to be of use.
-#[derive(Clone, Debug)]
-pub struct PutManifest {
-    /// What the bytes hash to; the caller has computed it.
-    pub digest: Digest,
-    /// The bytes.
-    pub bytes: Bytes,
-    /// To be kept beside it, where the bytes alone do not say it.
-    pub media_type: Option<String>,
-    /// The blobs that the repository has to hold.
-    pub blobs: Vec<Digest>,
-    /// The manifests that have to be in the repository.
-    pub manifests: Vec<Digest>,
-    /// The tags that shall name it.
-    pub tags: Vec<Tag>,
 }
 
 impl Store {
@@ -69,7 +53,8 @@ impl Store {
         let inner = &self.inner;
         let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
         inner.check(repository, &manifest)?;
-        inner.backend.commit(&units(repository, manifest), true)?;
+        let units: Vec<Unit> = manifest.units(repository).into_iter().map(Unit::from).collect();
+        inner.backend.commit(&units, true)?;
         Ok(())
     }
 
@@ -184,8 +169,7 @@ impl Inner {
             _ => return Ok(None),
         }
         let bytes = self.manifest_bytes(&held, wait)?;
-        let mark = b"\"schemaVersion\"";
-        Ok(bytes.filter(|bytes| bytes.windows(mark.len()).any(|window| window == mark)))
+        Ok(bytes.filter(|bytes| looks_like_a_manifest(bytes)))
     }
 
     /// Names all that the repository lacks of what a manifest needs.
@@ -212,29 +196,4 @@ impl Inner {
             false => Err(PutManifestError::Missing { blobs, manifests }),
         }
     }
-}
-
-/// What is written for a manifest, in the order in which it becomes visible: the last is what makes the tag name it.
-fn units(repository: &RepositoryName, manifest: PutManifest) -> Vec<Unit> {
-    let PutManifest { digest, bytes, media_type, tags, .. } = manifest;
-    let referrer = referrers::unit(repository, &digest, &bytes, media_type.as_deref());
-    let text = Bytes::copy_from_slice(digest.as_str().as_bytes());
-    let link = |name: &str| (name.to_owned(), Source::Bytes(text.clone()));
-    let data = (layout::DATA.to_owned(), Source::Bytes(bytes));
-    let media_type = media_type.map(|text| (layout::MEDIA_TYPE.to_owned(), Source::Bytes(text.into())));
-    let mut units = vec![
-        // distribution 2.x finds repositories by it, even one that holds no blob.
-        Unit { directory: layout::layers(repository), files: Vec::new() },
-        Unit { directory: layout::blob(&digest), files: vec![data] },
-        Unit {
-            directory: layout::revision(repository, &digest),
-            files: media_type.into_iter().chain([link(layout::LINK)]).collect(),
-        },
-    ];
-    units.extend(referrer);
-    units.extend(tags.iter().map(|tag| Unit {
-        directory: layout::tag(repository, tag),
-        files: vec![link(&layout::tag_index_link(&digest)), link(layout::CURRENT_LINK)],
-    }));
-    units
 }

@@ -5,16 +5,14 @@
 //! entries; whoever asks compares that with the revisions there are, and looks at the others first. So an index that
 //! another program did not keep, or that someone removed, is complete before it is used.
 
-use crate::backend::{Fault, Source, Stamp, Unit, Wait};
+use crate::backend::{Fault, Stamp, Unit, Wait};
 use crate::error::Error;
-use crate::links::digest_of_name;
-use crate::lists::{After, after};
 use crate::{Inner, Store, now, waited};
-use bytes::Bytes;
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use tree::{After, after, digest_of_name, indexed, referrer_entry};
 
 /// How many entries are written at a time, and how many are read.
 const BATCH: usize = 256;
@@ -50,23 +48,6 @@ type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
 pub(crate) struct Known {
     stamps: [Stamps; 2],
     page: ReferrersPage,
-}
-
-/// What a manifest's bytes add to the index; `None` where it is about no other.
-pub(crate) fn unit(
-    repository: &RepositoryName,
-    digest: &Digest,
-    bytes: &[u8],
-    media_type: Option<&str>,
-) -> Option<Unit> {
-    referrer(bytes, digest, media_type).map(|found| entry(repository, digest, found))
-}
-
-fn entry(repository: &RepositoryName, digest: &Digest, found: Referrer) -> Unit {
-    Unit {
-        directory: layout::referrer(repository, &found.subject, digest),
-        files: vec![(layout::DESCRIPTOR.to_owned(), Source::Bytes(found.descriptor.into()))],
-    }
 }
 
 impl Store {
@@ -143,7 +124,7 @@ impl Inner {
         let seen = self.seen(repository)?;
         if seen.lines().any(|line| line == digest.as_str()) {
             let rest = seen.lines().filter(|line| *line != digest.as_str()).flat_map(|line| [line, "\n"]);
-            self.backend.commit(&[indexed(repository, rest.collect())], true)?;
+            self.backend.commit(&[indexed(repository, rest.collect()).into()], true)?;
         }
         self.backend.remove(&layout::referrer(repository, &referrer.subject, digest)).map(drop)
     }
@@ -248,12 +229,14 @@ impl Inner {
         found: &BTreeMap<Digest, Referrer>,
         there: String,
     ) -> Result<(), Error> {
-        let entries: Vec<Unit> =
-            found.iter().map(|(digest, found)| entry(repository, digest, found.clone())).collect();
+        let entries: Vec<Unit> = found
+            .iter()
+            .map(|(digest, found)| referrer_entry(repository, digest, found.clone()).into())
+            .collect();
         for batch in entries.chunks(BATCH) {
             self.backend.commit(batch, true)?;
         }
-        self.backend.commit(&[indexed(repository, there)], true)
+        self.backend.commit(&[indexed(repository, there).into()], true)
     }
 
     fn page(
@@ -364,11 +347,4 @@ struct Entries {
     descriptors: Vec<(String, String)>,
     /// The last that was looked at, where there are more after it.
     last: Option<String>,
-}
-
-fn indexed(repository: &RepositoryName, there: String) -> Unit {
-    Unit {
-        directory: layout::referrers(repository),
-        files: vec![(layout::INDEXED.to_owned(), Source::Bytes(Bytes::from(there)))],
-    }
 }

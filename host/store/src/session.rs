@@ -1,12 +1,13 @@
 //! One upload session while someone writes to it. All of it waits for the disk.
 
+use crate::Inner;
 use crate::backend::{Draft, DraftError, Source, Unit};
+use crate::boot::Boot;
 use crate::error::UploadError;
-use crate::hashstate::{self, Hash};
-use crate::{Inner, blobs};
 use bytes::Bytes;
 use names::{Algorithm, Digest, RepositoryName};
 use std::sync::{Arc, PoisonError};
+use tree::hash::{self, Hash};
 
 /// How many bytes are read at a time where bytes have to be hashed again.
 const REREAD: usize = 256 << 10;
@@ -109,7 +110,7 @@ impl Writer {
             files: vec![(layout::DATA.to_owned(), Source::Upload(session.clone()))],
         };
         let backend = &self.lock.inner.backend;
-        backend.commit(&[blobs::hold(repository, digest, digest), bytes], true)?;
+        backend.commit(&[tree::hold(repository, digest, digest).into(), bytes], true)?;
         self.lock.inner.remember_holder(repository, digest);
         self.settled = true;
         if let Err(error) = backend.end_draft(&session) {
@@ -133,7 +134,7 @@ impl Writer {
                 }
             }
         }
-        let state = hashstate::encode(&self.lock.inner.boot, self.draft.len(), &self.hash);
+        let state = hash::encode(&self.lock.inner.boot.0, self.draft.len(), &self.hash);
         if let Err(error) = self.draft.keep_state(&state) {
             tracing::warn!(%error, "cannot keep an upload's hash state; its bytes will be read again");
         }
@@ -163,21 +164,17 @@ pub(crate) fn cancel(lock: &Lock) -> Result<(), UploadError> {
 
 /// Makes a session without bytes hash with this algorithm from the start.
 pub(crate) fn expect(lock: &Lock, algorithm: Algorithm) -> Result<(), UploadError> {
-    let state = hashstate::encode(&lock.inner.boot, 0, &Hash::new(algorithm));
+    let state = hash::encode(&lock.inner.boot.0, 0, &Hash::new(algorithm));
     Ok(open_draft(lock)?.keep_state(&state)?)
 }
 
 /// The hash of what a session has: from the kept state, and the bytes after it if there are any; from all bytes if the
 /// state does not fit them. The bytes there are decide.
-fn hash_so_far(
-    draft: &dyn Draft,
-    boot: &hashstate::Boot,
-    algorithm: Option<Algorithm>,
-) -> Result<Hash, UploadError> {
+fn hash_so_far(draft: &dyn Draft, boot: &Boot, algorithm: Option<Algorithm>) -> Result<Hash, UploadError> {
     if let (0, Some(algorithm)) = (draft.len(), algorithm) {
         return Ok(Hash::new(algorithm));
     }
-    let kept = draft.state()?.and_then(|text| hashstate::decode(boot, &text));
+    let kept = draft.state()?.and_then(|text| hash::decode(&boot.0, &text));
     let unknown = || (0, Hash::new(algorithm.unwrap_or(Algorithm::Sha256)));
     let (from, mut hash) = kept.filter(|(offset, _)| *offset <= draft.len()).unwrap_or_else(unknown);
     reread(draft, from, |bytes| hash.update(bytes))?;

@@ -10,12 +10,15 @@ const MAGIC_SHA512: &[u8] = b"pierhead sha512 1\n";
 
 /// A hash function at work.
 #[derive(Clone)]
-pub(crate) enum Hash {
+pub enum Hash {
+    /// SHA-256.
     Sha256(Sha256),
+    /// SHA-512.
     Sha512(Sha512),
 }
 
 impl Hash {
+    /// Over no bytes yet.
     pub fn new(algorithm: Algorithm) -> Hash {
         match algorithm {
             Algorithm::Sha256 => Hash::Sha256(Sha256::new()),
@@ -23,6 +26,7 @@ impl Hash {
         }
     }
 
+    /// Which one it is.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Hash::Sha256(_) => Algorithm::Sha256,
@@ -30,6 +34,7 @@ impl Hash {
         }
     }
 
+    /// Goes on with more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Hash::Sha256(hash) => hash.update(bytes),
@@ -37,6 +42,7 @@ impl Hash {
         }
     }
 
+    /// What they hash to.
     pub fn digest(self) -> Digest {
         match self {
             Hash::Sha256(hash) => Digest::from_raw(Algorithm::Sha256, &hash.finalize()),
@@ -46,36 +52,24 @@ impl Hash {
 }
 
 /// The digest of bytes that are all there.
-pub(crate) fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+pub fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
     let mut hash = Hash::new(algorithm);
     hash.update(bytes);
     hash.digest()
 }
 
-/// Names the time since the machine was started. The kernel keeps what a killed process has written; of what a
-/// machine that lost its power had not synced, nobody knows what is left. So a state counts only in the boot in which
-/// it was kept.
-pub(crate) struct Boot([u8; 32]);
-
-impl Boot {
-    /// The one we are in. Where the kernel does not say, it is one that nobody else is in: then states are kept for
-    /// this process only.
-    pub fn current() -> Boot {
-        let id = std::fs::read("/proc/sys/kernel/random/boot_id")
-            .ok()
-            .or_else(|| Some(crate::files::random_id().ok()?.as_str().into()));
-        Boot(Sha256::digest(id.unwrap_or_default()).into())
-    }
-}
+/// When states were kept that may be believed: those of another time may tell of bytes that a crash has taken. What it
+/// is made of is the store's business.
+pub type Time = [u8; 32];
 
 /// A state after `offset` bytes, as it is kept.
-pub(crate) fn encode(boot: &Boot, offset: u64, hash: &Hash) -> Vec<u8> {
+pub fn encode(time: &Time, offset: u64, hash: &Hash) -> Vec<u8> {
     let mut text = Vec::with_capacity(512);
     text.extend_from_slice(match hash {
         Hash::Sha256(_) => MAGIC_SHA256,
         Hash::Sha512(_) => MAGIC_SHA512,
     });
-    text.extend_from_slice(&boot.0);
+    text.extend_from_slice(time);
     text.extend_from_slice(&offset.to_le_bytes());
     match hash {
         Hash::Sha256(hash) => text.extend_from_slice(&hash.serialize()),
@@ -86,14 +80,14 @@ pub(crate) fn encode(boot: &Boot, offset: u64, hash: &Hash) -> Vec<u8> {
     text
 }
 
-/// The offset and the state; `None` when it is damaged, of another boot or of another format.
-pub(crate) fn decode(boot: &Boot, text: &[u8]) -> Option<(u64, Hash)> {
+/// The offset and the state; `None` when it is damaged, of another time or of another format.
+pub fn decode(time: &Time, text: &[u8]) -> Option<(u64, Hash)> {
     let (text, check) = text.split_last_chunk::<32>()?;
     if *Sha256::digest(text) != *check {
         return None;
     }
     let parts = |magic| {
-        let rest = text.strip_prefix(magic)?.strip_prefix(&boot.0)?;
+        let rest = text.strip_prefix(magic)?.strip_prefix(time)?;
         let (offset, state) = rest.split_first_chunk::<8>()?;
         Some((u64::from_le_bytes(*offset), state))
     };
@@ -118,12 +112,12 @@ mod tests {
 
     #[test]
     fn a_state_goes_on_where_it_was_kept() {
-        let boot = Boot::current();
+        let time = [7; 32];
         for algorithm in Algorithm::ALL {
             for length in [0, 1, 63, 64, 127, 128, 1000] {
                 let bytes = vec![b'x'; length];
-                let kept = encode(&boot, length as u64, &hash(algorithm, &bytes));
-                let (offset, mut found) = decode(&Boot::current(), &kept).unwrap();
+                let kept = encode(&time, length as u64, &hash(algorithm, &bytes));
+                let (offset, mut found) = decode(&[7; 32], &kept).unwrap();
                 assert_eq!((offset, found.algorithm()), (length as u64, algorithm));
                 found.update(b"y");
                 assert_eq!(found.digest(), digest_of(algorithm, &[&bytes[..], b"y"].concat()));
@@ -132,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_state_and_one_of_another_boot_are_none() {
-        let boot = Boot::current();
+    fn a_damaged_state_and_one_of_another_time_are_none() {
+        let time = [7; 32];
         for algorithm in Algorithm::ALL {
-            let kept = encode(&boot, 5, &hash(algorithm, b"hello"));
-            assert!(decode(&Boot([0; 32]), &kept).is_none());
-            assert!(decode(&boot, &[]).is_none());
-            assert!(decode(&boot, &kept[..kept.len() - 1]).is_none());
+            let kept = encode(&time, 5, &hash(algorithm, b"hello"));
+            assert!(decode(&[0; 32], &kept).is_none());
+            assert!(decode(&time, &[]).is_none());
+            assert!(decode(&time, &kept[..kept.len() - 1]).is_none());
             for at in 0..kept.len() {
                 let mut damaged = kept.clone();
                 damaged[at] ^= 1;
-                assert!(decode(&boot, &damaged).is_none(), "{at}");
+                assert!(decode(&time, &damaged).is_none(), "{at}");
             }
         }
     }

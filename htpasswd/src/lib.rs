@@ -1,5 +1,6 @@
 //! An htpasswd file's text, read as distribution reads it: lines `user:hash`, comments that begin with `#`, and of
 //! several lines for one user the last. Only bcrypt is taken.
+#![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +36,13 @@ fn dummy(cost: u32) -> String {
 }
 
 impl Users {
+    /// Whether this is the password of that user. Takes as long for a user that nobody knows.
+    pub fn verify(&self, user: &str, password: &[u8]) -> Option<&Entry> {
+        let entry = self.entry(user);
+        let right = bcrypt::verify(password, entry.map_or(&*self.dummy, |entry| &entry.hash));
+        entry.filter(|_| right.unwrap_or(false))
+    }
+
     /// The users of a file, and what is wrong with its lines.
     pub fn parse(text: &str) -> (Users, Vec<String>) {
         let mut entries: HashMap<String, Entry> = HashMap::new();
@@ -68,11 +76,6 @@ impl Users {
     /// A user's entry.
     pub fn entry(&self, user: &str) -> Option<&Entry> {
         self.entries.get(user)
-    }
-
-    /// A hash that takes as long to compare with as most of the file's.
-    pub fn dummy(&self) -> &str {
-        &self.dummy
     }
 }
 
@@ -131,11 +134,19 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_an_entry_is_right_and_no_other() {
+        let (users, _) = parse("bob:$2y$05$qH2FQE5picqtD3pGgJiluOiIG/PfGy6x/QAukYAhN1OH2SGYf/JYa\n");
+        assert!(users.verify("bob", b"builder").is_some());
+        assert!(users.verify("bob", b"Builder").is_none());
+        assert!(users.verify("alice", b"builder").is_none());
+    }
+
+    #[test]
     fn nobody_is_compared_with_at_the_cost_of_most() {
         let other = HASH.replace("$05$", "$06$");
         let (users, _) = parse(&format!("a:{HASH}\nb:{other}\nc:{other}\n"));
-        assert_eq!(cost(users.dummy()), Some(6));
-        assert_eq!(cost(parse("").0.dummy()), Some(COST));
-        assert_eq!(bcrypt::verify("", parse(&format!("a:{HASH}")).0.dummy()).ok(), Some(false));
+        assert_eq!(cost(&users.dummy), Some(6));
+        assert_eq!(cost(&parse("").0.dummy), Some(COST));
+        assert_eq!(parse(&format!("a:{HASH}")).0.verify("b", b""), None);
     }
 }

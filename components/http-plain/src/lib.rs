@@ -1,0 +1,176 @@
+//! `pierhead:host/http` out of wasi:http alone, for hosts that know nothing of ours.
+//!
+//! An answer's body is written while the client takes it, by a task that goes on after the answer was handed out; so
+//! whatever has a body takes the asynchronous road. A blob's bytes are the store's stream, handed on untouched.
+
+mod bindings {
+    #![allow(missing_docs)]
+    wit_bindgen::generate!({ world: "pierhead:registry/http-plain-component", path: "../../wit", generate_all });
+}
+
+use bindings::exports::pierhead::host::http::{Answer, Body, BodyError, Content, Error, Guest, RequestHead};
+use bindings::wasi::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme, Trailers};
+use bindings::{wit_future, wit_stream};
+use wit_bindgen::{FutureReader, StreamReader, StreamResult};
+
+struct Http;
+bindings::export!(Http with_types_in bindings);
+
+/// How many bytes of a body are read at a time.
+const CHUNK: usize = 64 << 10;
+
+/// The header's value; `, ` joins several.
+fn header(headers: &Fields, name: &str) -> Option<String> {
+    let values = headers.get(name);
+    let text = |value: &Vec<u8>| String::from_utf8_lossy(value).into_owned();
+    (!values.is_empty()).then(|| values.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
+fn method(method: Method) -> String {
+    match method {
+        Method::Get => "GET".into(),
+        Method::Head => "HEAD".into(),
+        Method::Post => "POST".into(),
+        Method::Put => "PUT".into(),
+        Method::Delete => "DELETE".into(),
+        Method::Connect => "CONNECT".into(),
+        Method::Options => "OPTIONS".into(),
+        Method::Trace => "TRACE".into(),
+        Method::Patch => "PATCH".into(),
+        Method::Other(name) => name,
+    }
+}
+
+/// How many bytes the body has, where the head tells. A request that says nothing of a body has none (RFC 9112, 6.3);
+/// where its framing is another one, its length is not known.
+fn content_length(headers: &Fields, method: &str) -> Option<u64> {
+    match header(headers, "content-length") {
+        Some(length) => length.parse().ok(),
+        // A host may keep the framing to itself: then only the method tells.
+        None if headers.has("transfer-encoding") || matches!(method, "POST" | "PUT" | "PATCH") => None,
+        None => Some(0),
+    }
+}
+
+type Parts = (StreamReader<u8>, FutureReader<Result<Option<Trailers>, ErrorCode>>);
+
+fn parts(request: Request) -> Parts {
+    // That we have done with it is of no interest: its default says so.
+    let (_, done) = wit_future::new(|| Ok(()));
+    Request::consume_body(request, done)
+}
+
+/// The head of an answer, and its length where it says one.
+fn head(answer: &Answer, length: u64) -> Fields {
+    let said = answer.headers.iter().any(|(name, _)| name == "content-length");
+    // Neither has a body, and to say that it has none would be wrong (RFC 9110, 8.6).
+    let silent = matches!(answer.status, 204 | 304);
+    let own = (!said && !silent).then(|| ("content-length".to_owned(), length.to_string()));
+    let all = answer.headers.iter().cloned().chain(own);
+    let entries: Vec<(String, Vec<u8>)> = all.map(|(name, value)| (name, value.into_bytes())).collect();
+    Fields::from_list(&entries).unwrap_or_else(|error| panic!("an answer's headers: {error:?}"))
+}
+
+/// An answer whose body is a stream. A body that is shorter than its Content-Length is found out by the host, which
+/// breaks the connection off.
+fn response(answer: &Answer, length: u64, body: Option<StreamReader<u8>>) -> Response {
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (response, _sent) = Response::new(head(answer, length), body, trailers);
+    if response.set_status_code(answer.status).is_err() {
+        panic!("an answer's status: {}", answer.status);
+    }
+    response
+}
+
+impl Guest for Http {
+    fn head(request: &Request) -> RequestHead {
+        let headers = request.get_headers();
+        let method = method(request.get_method());
+        RequestHead {
+            target: request.get_path_with_query().unwrap_or_else(|| "/".into()),
+            scheme: match request.get_scheme() {
+                Some(Scheme::Https) => "https".into(),
+                Some(Scheme::Other(name)) => name,
+                Some(Scheme::Http) | None => "http".into(),
+            },
+            host: request.get_authority().or_else(|| header(&headers, "host")),
+            forwarded: header(&headers, "forwarded"),
+            x_forwarded_proto: header(&headers, "x-forwarded-proto"),
+            x_forwarded_host: header(&headers, "x-forwarded-host"),
+            authorization: header(&headers, "authorization"),
+            // No host but ours vouches for it.
+            client_cert: None,
+            content_type: header(&headers, "content-type"),
+            content_range: header(&headers, "content-range"),
+            content_length: content_length(&headers, &method),
+            range: header(&headers, "range"),
+            if_range: header(&headers, "if-range"),
+            if_none_match: header(&headers, "if-none-match"),
+            method,
+        }
+    }
+
+    async fn take_body(request: Request) -> Body {
+        let (bytes, trailers) = parts(request);
+        let (end, ended) = wit_future::new(|| Err(()));
+        wit_bindgen::spawn_local(async move {
+            let whole = trailers.await.map(drop).map_err(drop);
+            // Whoever has no interest in the end has dropped it.
+            let _ = end.write(whole).await;
+        });
+        Body { bytes, end: ended }
+    }
+
+    async fn read_body(request: Request, limit: u32) -> Result<Vec<u8>, BodyError> {
+        let (mut stream, trailers) = parts(request);
+        let mut bytes = Vec::new();
+        let mut buffer = Vec::with_capacity(CHUNK);
+        loop {
+            let (result, read) = stream.read(buffer).await;
+            if bytes.len() + read.len() > limit as usize {
+                return Err(BodyError::TooLarge);
+            }
+            bytes.extend_from_slice(&read);
+            if result == StreamResult::Dropped {
+                break;
+            }
+            buffer = read;
+            buffer.clear();
+        }
+        match trailers.await {
+            Ok(_) => Ok(bytes),
+            Err(_) => Err(BodyError::Interrupted),
+        }
+    }
+
+    async fn respond(answer: Answer, body: Vec<u8>) -> Response {
+        let length = body.len() as u64;
+        if body.is_empty() {
+            return response(&answer, length, None);
+        }
+        let (mut writer, reader) = wit_stream::new();
+        wit_bindgen::spawn_local(async move {
+            // A client that goes away leaves some of it.
+            let _ = writer.write_all(body).await;
+        });
+        response(&answer, length, Some(reader))
+    }
+
+    fn respond_now(_: Answer, _: Vec<u8>) -> Option<Response> {
+        None
+    }
+
+    async fn respond_with_content(
+        answer: Answer,
+        content: Content,
+        offset: u64,
+        length: u64,
+    ) -> Result<Response, Error> {
+        let bytes = content.read(offset, length).await?;
+        Ok(response(&answer, length, Some(bytes)))
+    }
+
+    fn respond_with_content_now(_: Answer, _: &Content, _: u64, _: u64) -> Option<Response> {
+        None
+    }
+}
