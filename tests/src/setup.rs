@@ -15,7 +15,6 @@ pub struct Setup {
     pub(crate) host: Host,
     pub(crate) artefact: Option<String>,
     pub(crate) bucket: Option<(String, PathBuf)>,
-    pub(crate) rules: Vec<[String; 3]>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) config: Option<String>,
@@ -34,7 +33,6 @@ impl Default for Setup {
             host: Host::chosen(),
             artefact: None,
             bucket: None,
-            rules: Vec::new(),
             environment: Vec::new(),
             arguments: Vec::new(),
             config: None,
@@ -81,7 +79,13 @@ impl Setup {
 
     /// Adds a rule: who may do what in which repositories, several of each with commas between them.
     pub fn rule(&mut self, who: &str, repositories: &str, actions: &str) -> &mut Setup {
-        self.rules.push([who, repositories, actions].map(ToOwned::to_owned));
+        let of_rules =
+            |name: &&OsString| name.to_str().is_some_and(|name| name.starts_with("REGISTRY_ACCESS_"));
+        let at = self.environment.iter().map(|(name, _)| name).filter(of_rules).count() / 3;
+        for (column, words) in [("WHO", who), ("REPOSITORIES", repositories), ("ACTIONS", actions)] {
+            let words: Vec<_> = words.split(',').collect();
+            self.env(&format!("REGISTRY_ACCESS_{at}_{column}"), serde_json::json!(words));
+        }
         self
     }
 
@@ -223,10 +227,6 @@ impl Setup {
             ] {
                 settings.push((format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned()));
             }
-        }
-        if !self.rules.is_empty() {
-            let rules: Vec<_> = self.rules.iter().map(|rule| rule.join("\t")).collect();
-            settings.push(("REGISTRY_ACCESS".into(), rules.join("\n")));
         }
         for (name, value) in &self.environment {
             let text = |text: &OsString| text.to_str().expect("a setting is UTF-8").to_owned();

@@ -24,12 +24,6 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16) -> Command {
         fs::write(&file, place.fill_in(&text)).expect("the configuration can be written");
         command.arg(file);
     }
-    for (at, rule) in setup.rules.iter().enumerate() {
-        for (column, words) in ["WHO", "REPOSITORIES", "ACTIONS"].iter().zip(rule) {
-            let words: Vec<_> = words.split(',').collect();
-            command.env(format!("REGISTRY_ACCESS_{at}_{column}"), serde_json::json!(words).to_string());
-        }
-    }
     for (name, value) in &setup.environment {
         match value.to_str() {
             Some(text) => command.env(name, place.fill_in(text)),
