@@ -15,6 +15,7 @@ pub struct Setup {
     pub(crate) host: Host,
     pub(crate) artefact: Option<String>,
     pub(crate) bucket: Option<(String, PathBuf)>,
+    pub(crate) without_grant: Option<String>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) config: Option<String>,
@@ -33,6 +34,7 @@ impl Default for Setup {
             host: Host::chosen(),
             artefact: None,
             bucket: None,
+            without_grant: None,
             environment: Vec::new(),
             arguments: Vec::new(),
             config: None,
@@ -63,6 +65,12 @@ impl Setup {
     /// Keeps the data in this bucket, which outlives the server; otherwise it has one of its own.
     pub fn bucket(&mut self, bucket: &Bucket) -> &mut Setup {
         self.bucket = Some((bucket.endpoint(), bucket.folder()));
+        self
+    }
+
+    /// Runs it without this line of Spin's manifest.
+    pub fn without_grant(&mut self, name: &str) -> &mut Setup {
+        self.without_grant = Some(name.into());
         self
     }
 

@@ -26,15 +26,19 @@ impl Bucket {
     pub const NAME: &str = "registry";
 
     /// Serves the folder `registry` in this folder, which is made where it is missing.
+    pub fn serve(folder: &Path) -> Bucket {
+        Bucket::serve_on(folder, free_port())
+    }
+
+    /// The same on a port, of [`free_port`].
     ///
     /// # Panics
     /// When the gateway does not come up, with what it said.
-    pub fn serve(folder: &Path) -> Bucket {
+    pub fn serve_on(folder: &Path, port: u16) -> Bucket {
         fs::create_dir_all(folder.join(Bucket::NAME)).expect("a folder can be made");
         let log = folder.with_extension("log");
         let file = File::options().create(true).append(true).open(&log).expect("a file can be made");
         let twin = file.try_clone().expect("a file can be cloned");
-        let port = free_port();
         let mut command = Command::new(program("versitygw"));
         command.args(["--access", Bucket::ACCESS_KEY, "--secret", Bucket::SECRET_KEY]);
         command.args(["--region", Bucket::REGION, "--port", &format!("127.0.0.1:{port}"), "--keep-alive"]);
