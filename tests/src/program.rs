@@ -35,7 +35,8 @@ fn how_to_install(name: &str) -> String {
         | "oras"
         | "pebble"
         | "pebble-challtestsrv"
-        | "regctl" => "run `make client-tools` (it needs Go)".into(),
+        | "regctl"
+        | "versitygw" => "run `make client-tools` (it needs Go)".into(),
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         "htpasswd" => "run `apt-get install apache2-utils`".into(),
