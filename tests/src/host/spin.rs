@@ -11,7 +11,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     let state = setup.root.clone().unwrap_or_else(|| place.folder.join("state"));
     let mut command = Command::new(program());
     command.arg("up").arg("--from").arg(manifest(setup, place));
-    command.args(["--listen", &format!("127.0.0.1:{port}"), "--log-dir", ""]).arg("--state-dir").arg(state);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
     for (name, value) in setup.settings(place, bucket) {
         command.env(format!("SPIN_VARIABLE_{name}"), value);
     }
