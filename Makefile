@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes
+ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes store-fs
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -48,7 +48,8 @@ export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
 # What each host runs: the tests of the protocol, and three clients (docs/hosts.md).
 PROTOCOL := wire specification model clients=crane::,skopeo::,docker::
 
-.PHONY: help run build image test test-all test-hosts test-spin unit integration slow-clients check fmt deny bench conformance fuzz clean \
+.PHONY: help run build artefacts image test test-all test-hosts test-spin unit integration slow-clients check fmt deny \
+	bench conformance fuzz clean \
 	toolchain client-tools host-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
@@ -122,6 +123,18 @@ $(COMPOSE): FORCE | toolchain
 
 $(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
 	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
+
+# The registry for other hosts: the handlers as they are, and what such a host has no interfaces of ours for.
+plain := $(foreach part,http-plain config-environment credentials-htpasswd,$(call guest,$(part)))
+
+artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
+
+$(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(call guest,deny-writes)
+
+$(ARTEFACTS)/pierhead-%.wasm: $(ARTEFACTS)/registry.cwasm
+	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(plain) $(call guest,store-$*)
 
 $(PIERHEAD): $(ARTEFACTS)/registry.cwasm FORCE
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) build --locked --release -p pierhead --bin pierhead

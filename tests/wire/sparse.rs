@@ -39,10 +39,13 @@ fn every_image_of_an_index_has_to_be_there_unless_the_configuration_says_otherwi
 #[test]
 fn the_images_of_listed_platforms_have_to_be_there_and_no_other() {
     let server = Server::with(|setup| {
-        setup.config(
-            "version: 0.1\nvalidation:\n  manifests:\n    indexes:\n      platforms: list\n      platformlist:\n      \
-             - architecture: arm64\n        os: linux\n      - architecture: riscv64\n        os: linux\n",
-        )
+        let list = "REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORM";
+        setup
+            .env(&format!("{list}S"), "list")
+            .env(&format!("{list}LIST_0_ARCHITECTURE"), "arm64")
+            .env(&format!("{list}LIST_0_OS"), "linux")
+            .env(&format!("{list}LIST_1_ARCHITECTURE"), "riscv64")
+            .env(&format!("{list}LIST_1_OS"), "linux")
     });
     assert_error(&push_index(&server, &[0]), 400, "MANIFEST_BLOB_UNKNOWN");
     push_index(&server, &[1]).expect(201);

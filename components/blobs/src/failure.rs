@@ -1,7 +1,7 @@
 //! Where the store's errors become the registry's.
 
 use crate::bindings::exports::pierhead::registry::blobs::{Failure, UploadFailure};
-use crate::bindings::pierhead::registry::types::RegistryError;
+use crate::bindings::exports::pierhead::registry::types::RegistryError;
 use crate::bindings::pierhead::storage::uploads::UploadError;
 
 /// An error of the registry's table.

@@ -1,0 +1,113 @@
+//! Directories: made, listed, and cleared away.
+
+use crate::files::{FOLLOW, Files, error, found, is_absent};
+use crate::wasi_bindings::wasi::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags,
+};
+use guest_store::Error;
+use wit_bindgen::StreamResult;
+
+/// How many entries are taken at a time.
+const BATCH: usize = 1000;
+
+/// What lies in a directory.
+pub struct Entry {
+    pub name: String,
+    /// Whether it is a directory, or may lead to one.
+    pub leads_deeper: bool,
+}
+
+impl Files {
+    async fn directory(&self, key: &str) -> Result<Option<Descriptor>, Error> {
+        let path = if key.is_empty() { ".".to_owned() } else { self.path(key) };
+        let flags = DescriptorFlags::READ;
+        found(self.root.open_at(FOLLOW, path, OpenFlags::DIRECTORY, flags).await, "open", key)
+    }
+
+    /// Makes a directory and those above it, as far as they are not there, to survive a crash.
+    pub async fn make_directory(&self, key: &str) -> Result<(), Error> {
+        let path = self.path(key);
+        let path = path.trim_end_matches('/');
+        if path.is_empty() || self.root.stat_at(FOLLOW, path.into()).await.is_ok() {
+            return Ok(());
+        }
+        // From the deepest that is there on; the slash at the end stands for the whole.
+        let ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).collect();
+        let mut missing = ends.len();
+        while missing > 0 && self.root.stat_at(FOLLOW, path[..ends[missing - 1]].into()).await.is_err() {
+            missing -= 1;
+        }
+        for end in &ends[missing..] {
+            let made = &path[..*end];
+            match self.root.create_directory_at(made.into()).await {
+                // Someone else was quicker.
+                Ok(()) | Err(ErrorCode::Exist) => {}
+                Err(code) => return Err(error("make the directory", made, code)),
+            }
+            let above = made.rsplit_once('/').map_or(".", |(above, _)| above);
+            self.sync_path(above).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the names in a directory survive a crash.
+    pub async fn sync_directory(&self, key: &str) -> Result<(), Error> {
+        self.sync_path(&self.path(key)).await
+    }
+
+    async fn sync_path(&self, path: &str) -> Result<(), Error> {
+        if !self.fsync {
+            return Ok(());
+        }
+        let opened =
+            self.root.open_at(FOLLOW, path.into(), OpenFlags::DIRECTORY, DescriptorFlags::READ).await;
+        // Gone meanwhile: then there is nothing left to survive.
+        let Some(directory) = found(opened, "open", path)? else { return Ok(()) };
+        match directory.sync().await {
+            // A host that cannot sync directories says so in its own way: there is no more to be had of it.
+            Ok(()) | Err(ErrorCode::BadDescriptor | ErrorCode::Invalid | ErrorCode::Unsupported) => Ok(()),
+            Err(code) => Err(error("sync the directory", path, code)),
+        }
+    }
+
+    /// Looks at all that lies in a directory, of which there need be none.
+    pub async fn each_entry(
+        &self,
+        key: &str,
+        mut each: impl AsyncFnMut(Entry) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(directory) = self.directory(key).await? else { return Ok(()) };
+        let (mut entries, ended) = directory.read_directory();
+        loop {
+            let (result, batch) = entries.read(Vec::with_capacity(BATCH)).await;
+            for DirectoryEntry { type_, name } in batch {
+                let leads_deeper = !matches!(type_, DescriptorType::RegularFile);
+                each(Entry { name, leads_deeper }).await?;
+            }
+            if result == StreamResult::Dropped {
+                return ended.await.map_err(|code| error("list", key, code));
+            }
+        }
+    }
+
+    /// Removes a directory with all that is in it.
+    pub async fn clear(&self, key: &str) -> Result<(), Error> {
+        let mut entries = Vec::new();
+        self.each_entry(key, async |entry| {
+            entries.push(entry);
+            Ok(())
+        })
+        .await?;
+        for Entry { name, .. } in entries {
+            let below = layout::in_directory(key, &name);
+            match self.root.unlink_file_at(self.path(&below)).await {
+                Ok(()) => {}
+                Err(code) if is_absent(&code) => {}
+                // Which of the two a host says of a directory is its own affair.
+                Err(ErrorCode::IsDirectory | ErrorCode::NotPermitted) => Box::pin(self.clear(&below)).await?,
+                Err(code) => return Err(error("remove", &below, code)),
+            }
+        }
+        found(self.root.remove_directory_at(self.path(key)).await, "remove", key).map(drop)
+    }
+}

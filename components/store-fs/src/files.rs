@@ -1,0 +1,294 @@
+//! Files beneath a directory that the host has mounted.
+
+use crate::object::File;
+use crate::session::{self, Upload};
+use crate::wasi_bindings::wasi::filesystem::preopens;
+use crate::wasi_bindings::wasi::filesystem::types::{
+    Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
+};
+use crate::wasi_bindings::wit_stream;
+use guest_store::bindings::pierhead::host::config;
+use guest_store::bindings::wasi::random::random;
+use guest_store::{Error, Kind, Listing, Objects, SessionError};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use tree::Unit;
+use wit_bindgen::{FutureReader, StreamReader, StreamResult};
+
+/// Where the tree lies when nothing is said of it.
+const ROOT: &str = "/data";
+
+/// Links may be followed: the host keeps what they lead to beneath what it has mounted.
+pub const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
+
+/// How many bytes are read at a time.
+pub const CHUNK: usize = 256 << 10;
+
+/// A directory that the host has mounted, and where in it the tree lies.
+pub struct Files {
+    pub root: Descriptor,
+    /// Empty, or with a slash at its end.
+    prefix: String,
+    /// Whether what is acknowledged was synced: `storage.filesystem.fsync`.
+    pub fsync: bool,
+}
+
+/// What went wrong with a file.
+pub fn error(verb: &str, key: &str, code: ErrorCode) -> Error {
+    let kind = match code {
+        ErrorCode::InsufficientSpace | ErrorCode::Quota => Kind::Full,
+        ErrorCode::ReadOnly => Kind::ReadOnly,
+        ErrorCode::Busy | ErrorCode::InsufficientMemory | ErrorCode::Interrupted => Kind::Unavailable,
+        _ => Kind::Failed,
+    };
+    let remedy = match code {
+        ErrorCode::InsufficientSpace | ErrorCode::Quota => "; make room where the host's directory lies",
+        ErrorCode::ReadOnly | ErrorCode::NotPermitted | ErrorCode::Access => {
+            "; let the host mount a directory that may be written to (storage.filesystem.rootdirectory)"
+        }
+        _ => "",
+    };
+    Error::new(kind, verb, key, format!("{code:?}{remedy}"))
+}
+
+/// Whether there is nothing of that name.
+pub fn is_absent(code: &ErrorCode) -> bool {
+    matches!(code, ErrorCode::NoEntry | ErrorCode::NotDirectory)
+}
+
+/// None where there is nothing of that name.
+pub fn found<T>(result: Result<T, ErrorCode>, verb: &str, key: &str) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(code) if is_absent(&code) => Ok(None),
+        Err(code) => Err(error(verb, key, code)),
+    }
+}
+
+/// A name that nothing else has.
+pub fn random_name() -> String {
+    random::get_random_bytes(16).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All of a stream, up to one byte more than `limit`.
+async fn collect(mut stream: StreamReader<u8>, limit: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let room = CHUNK.min((limit + 1).saturating_sub(bytes.len() as u64) as usize);
+        let (result, read) = stream.read(Vec::with_capacity(room)).await;
+        bytes.extend(read);
+        if result == StreamResult::Dropped || bytes.len() as u64 > limit {
+            return bytes;
+        }
+    }
+}
+
+/// Writes all of `bytes` from the beginning of a file on.
+async fn fill(file: &Descriptor, bytes: Vec<u8>) -> Result<(), ErrorCode> {
+    let (mut writer, reader) = wit_stream::new();
+    let written: FutureReader<Result<(), ErrorCode>> = file.write_via_stream(reader, 0);
+    let rest = writer.write_all(bytes).await;
+    drop(writer);
+    written.await?;
+    if rest.is_empty() { Ok(()) } else { Err(ErrorCode::Io) }
+}
+
+impl Files {
+    /// Where a key lies beneath what is mounted.
+    pub fn path(&self, key: &str) -> String {
+        [&self.prefix, key].concat()
+    }
+
+    fn mounted() -> Result<Files, Error> {
+        let root = config::get("storage.filesystem.rootdirectory").unwrap_or_else(|| ROOT.into());
+        let root = root.trim_end_matches('/');
+        let below = |mounted: &str| {
+            let rest = root.strip_prefix(mounted.trim_end_matches('/'))?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/').to_owned())
+        };
+        let mounted = preopens::get_directories().into_iter();
+        let deepest = mounted
+            .filter_map(|(directory, name)| below(&name).map(|rest| (directory, rest)))
+            .min_by_key(|(_, rest)| rest.len());
+        let Some((directory, rest)) = deepest else {
+            let why = format!(
+                "the host has mounted nothing there: wasmtime serve --dir HERE::{root}, or files in Spin's manifest \
+                 (storage.filesystem.rootdirectory)"
+            );
+            return Err(Error::new(Kind::Unavailable, "open", root, why));
+        };
+        let fsync = config::get("storage.filesystem.fsync").as_deref() != Some("false");
+        let prefix = if rest.is_empty() { rest } else { rest + "/" };
+        Ok(Files { root: directory, prefix, fsync })
+    }
+
+    /// Opens a file for reading.
+    pub async fn reading(&self, key: &str) -> Result<Option<Descriptor>, Error> {
+        let path = self.path(key);
+        let opened = self.root.open_at(FOLLOW, path, OpenFlags::empty(), DescriptorFlags::READ).await;
+        found(opened, "open", key)
+    }
+
+    /// Makes what was written to a file survive a crash.
+    pub async fn sync(&self, file: &Descriptor, key: &str) -> Result<(), Error> {
+        match self.fsync {
+            true => file.sync_data().await.map_err(|code| error("sync", key, code)),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes a file of these bytes in the staging directory, and gives its key.
+    async fn stage(&self, bytes: Vec<u8>) -> Result<String, Error> {
+        let key = self.staged().await?;
+        let file = self.create(&key).await?;
+        let written = match fill(&file, bytes).await {
+            Ok(()) => self.sync(&file, &key).await,
+            Err(code) => Err(error("write", &key, code)),
+        };
+        match written {
+            Ok(()) => Ok(key),
+            Err(why) => {
+                let _ = self.root.unlink_file_at(self.path(&key)).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// A key in the staging directory, of which there is nothing yet.
+    pub async fn staged(&self) -> Result<String, Error> {
+        self.make_directory(layout::STAGING).await?;
+        Ok(layout::in_directory(layout::STAGING, &random_name()))
+    }
+
+    /// Makes a file that is not there yet.
+    pub async fn create(&self, key: &str) -> Result<Descriptor, Error> {
+        let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
+        let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+        let made = self.root.open_at(PathFlags::empty(), self.path(key), new, flags).await;
+        made.map_err(|code| error("create", key, code))
+    }
+
+    /// Gives a file or a directory another name, which takes the place of what had it; `false` where there is nothing of
+    /// the old one.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<bool, Error> {
+        let renamed = self.root.rename_at(self.path(from), &self.root, self.path(to)).await;
+        Ok(found(renamed, "rename", from)?.is_some())
+    }
+}
+
+impl Objects for Files {
+    type Object = File;
+    type Session = Upload;
+
+    fn configured() -> Result<&'static Files, Error> {
+        thread_local! {
+            static FILES: OnceCell<&'static Files> = const { OnceCell::new() };
+        }
+        FILES.with(|known| match known.get() {
+            Some(files) => Ok(*files),
+            None => {
+                let files: &'static Files = Box::leak(Box::new(Files::mounted()?));
+                Ok(*known.get_or_init(|| files))
+            }
+        })
+    }
+
+    async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(file) = self.reading(key).await? else { return Ok(None) };
+        let (stream, ended) = file.read_via_stream(0);
+        let bytes = collect(stream, limit).await;
+        if bytes.len() as u64 > limit {
+            let why = format!("it has more than {limit} bytes, where no more make sense");
+            return Err(Error::new(Kind::Failed, "read", key, why));
+        }
+        match ended.await {
+            Ok(()) => Ok(Some(bytes)),
+            Err(ErrorCode::IsDirectory) => Ok(None),
+            Err(code) => Err(error("read", key, code)),
+        }
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        let stat = self.root.stat_at(FOLLOW, self.path(key)).await;
+        Ok(found(stat, "stat", key)?.map(|stat| stat.size))
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<File>, Error> {
+        let Some(file) = self.reading(key).await? else { return Ok(None) };
+        File::new(file, key).await.map(Some)
+    }
+
+    async fn write(&self, unit: &Unit) -> Result<(), Error> {
+        self.make_directory(&unit.directory).await?;
+        for (name, bytes) in &unit.files {
+            let key = layout::in_directory(&unit.directory, name);
+            if name == layout::DATA && self.size(&key).await? == Some(bytes.len() as u64) {
+                continue;
+            }
+            let directory = layout::split(&key).0;
+            self.make_directory(directory).await?;
+            let staged = self.stage(bytes.to_vec()).await?;
+            self.rename(&staged, &key).await?;
+            self.sync_directory(directory).await?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
+        let mut first = BTreeSet::new();
+        self.each_entry(directory, async |entry| {
+            if entry.leads_deeper && after.is_none_or(|after| *entry.name > *after) {
+                first.insert(entry.name);
+                // One more than wanted tells whether there are more.
+                if first.len() > limit + 1 {
+                    first.pop_last();
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        let more = first.len() > limit;
+        Ok(Listing { names: first.into_iter().take(limit).collect(), more })
+    }
+
+    async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error> {
+        let there = self.size(&layout::in_directory(directory, deciding)).await?.is_some();
+        // All of it is gone at once; what is left of it is in nobody's way.
+        let staged = self.staged().await?;
+        if self.rename(directory, &staged).await? {
+            self.sync_directory(layout::split(directory).0).await?;
+            self.clear(&staged).await?;
+        }
+        Ok(there)
+    }
+
+    async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {
+        self.make_directory(directory).await?;
+        for (name, text) in [(layout::STARTED_AT, started_at), (layout::DATA, "")] {
+            let key = layout::in_directory(directory, name);
+            let file = self.create(&key).await?;
+            if !text.is_empty() {
+                fill(&file, text.into()).await.map_err(|code| error("write", &key, code))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error> {
+        session::size(self, directory).await
+    }
+
+    async fn session(&self, directory: &str) -> Result<Upload, SessionError> {
+        Upload::open(directory).await
+    }
+
+    async fn end(&self, directory: &str) -> Result<(), SessionError> {
+        // Whoever writes to it is heard first.
+        Upload::open(directory).await?;
+        let staged = self.staged().await?;
+        if self.rename(directory, &staged).await? {
+            self.clear(&staged).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! A file open for reading.
+
+use crate::files::{CHUNK, error};
+use crate::wasi_bindings::wasi::filesystem::types::Descriptor;
+use crate::wasi_bindings::wit_stream;
+use guest_store::{Error, Object};
+use std::rc::Rc;
+use wit_bindgen::{StreamReader, StreamResult};
+
+/// A file open for reading. It stays readable when it is removed.
+pub struct File {
+    file: Rc<Descriptor>,
+    size: u64,
+}
+
+impl File {
+    /// An opened file.
+    pub async fn new(file: Descriptor, key: &str) -> Result<File, Error> {
+        let size = file.stat().await.map_err(|code| error("stat", key, code))?.size;
+        Ok(File { file: Rc::new(file), size })
+    }
+}
+
+impl Object for File {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// A task of ours passes the bytes on: a host may take an instance away that has none, and with it a stream of its file
+    /// system that is still being read.
+    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+        let (mut writer, reader) = wit_stream::new();
+        let file = self.file.clone();
+        wit_bindgen::spawn_local(async move {
+            let (mut source, _) = file.read_via_stream(offset);
+            let (mut left, mut chunk) = (length, Vec::new());
+            while left > 0 {
+                chunk.clear();
+                // What was handed on may have left a smaller buffer.
+                let room = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                chunk.reserve_exact(room);
+                let (result, mut read) = source.read(chunk).await;
+                read.truncate(room);
+                left -= read.len() as u64;
+                chunk = writer.write_all(read).await;
+                // Whoever reads finds it shorter than was said, or has gone away.
+                if result == StreamResult::Dropped && left > 0 || !chunk.is_empty() {
+                    return;
+                }
+            }
+        });
+        Ok(reader)
+    }
+}

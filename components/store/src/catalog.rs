@@ -1,0 +1,191 @@
+//! `pierhead:storage/catalog`.
+
+use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
+use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
+use crate::bindings::pierhead::host::config;
+use crate::blobs::link;
+use crate::uploads::now;
+use crate::{Answer, Error, Objects, Store, referrers, repository};
+use names::{Algorithm, RepositoryName, Tag};
+use std::time::Duration;
+use tree::digest_of_name;
+
+/// How many names of one directory are looked at at a time.
+const BATCH: usize = 1000;
+
+/// How many things of one kind are looked at where one is enough: what is left of deleted ones comes first perhaps.
+const FEW: usize = 8;
+
+/// A week, as in distribution: `storage.maintenance.uploadpurging.age`.
+const UPLOAD_AGE: Duration = Duration::from_secs(168 * 60 * 60);
+
+/// How long an upload under way makes its repository one that is listed.
+fn upload_age() -> Duration {
+    let text = config::get("storage.maintenance.uploadpurging.age");
+    text.and_then(|text| humantime::parse_duration(&text).ok()).unwrap_or(UPLOAD_AGE)
+}
+
+/// Whether any directory in a directory is `wanted` by its name and has a link of this name in it.
+async fn any<O: Objects>(
+    objects: &O,
+    directory: &str,
+    name: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<bool, Error> {
+    let (mut after, mut batch) = (None::<String>, FEW);
+    loop {
+        let listing = objects.list(directory, after.as_deref(), batch).await?;
+        for found in listing.names.iter().filter(|name| wanted(name)) {
+            if link(objects, &layout::in_directory(directory, found), name).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        if !listing.more {
+            return Ok(false);
+        }
+        after = listing.names.last().cloned();
+        batch = BATCH;
+    }
+}
+
+/// Whether there is such a repository: it has a manifest, a tag or an upload that is not too old.
+async fn is_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result<bool, Error> {
+    for algorithm in Algorithm::ALL {
+        let is_digest = |hex: &str| digest_of_name(algorithm, hex).is_some();
+        if any(objects, &layout::revisions(name, algorithm), layout::LINK, is_digest).await? {
+            return Ok(true);
+        }
+    }
+    let is_tag = |tag: &str| tag.parse::<Tag>().is_ok();
+    if any(objects, &layout::tags(name), layout::CURRENT_LINK, is_tag).await? {
+        return Ok(true);
+    }
+    let uploads = layout::uploads(name);
+    let listing = objects.list(&uploads, None, BATCH).await?;
+    for id in &listing.names {
+        let key = layout::in_directory(&layout::in_directory(&uploads, id), layout::STARTED_AT);
+        // What does not say when it began is of another program, or of no use.
+        let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
+        let began = text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
+        if began.is_some_and(|began| now().duration_since(began).unwrap_or_default() < upload_age()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn tags<O: Objects>(
+    name: &RepositoryName,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Option<Page>, Error> {
+    let objects = O::configured()?;
+    let mut page = Page { names: Vec::new(), more: false };
+    let mut from = after;
+    // One more than wanted tells whether there are more; what is no tag is passed over.
+    while page.names.len() <= limit {
+        let listing =
+            objects.list(&layout::tags(name), from.as_deref(), limit + 1 - page.names.len()).await?;
+        from = listing.names.last().cloned();
+        page.names.extend(listing.names.into_iter().filter(|name| name.parse::<Tag>().is_ok()));
+        if !listing.more {
+            break;
+        }
+    }
+    page.more = page.names.len() > limit;
+    page.names.truncate(limit);
+    match page.names.is_empty() && !page.more && !is_repository(objects, name).await? {
+        true => Ok(None),
+        false => Ok(Some(page)),
+    }
+}
+
+/// Repositories on their way into a page.
+struct Walk<'a, O> {
+    objects: &'a O,
+    limit: usize,
+    page: Page,
+}
+
+impl<O: Objects> Walk<'_, O> {
+    /// Adds what lies in a directory, whose name as a repository is `name`, and below it, after `after`, which is relative
+    /// to it. Ends when the page is full and one more was found.
+    async fn walk(&mut self, directory: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
+        // All that lies in the component that `after` begins with comes after it or not; what comes before that component
+        // is not looked at.
+        let (first, rest) = match after.map(|after| after.split_once('/').unwrap_or((after, ""))) {
+            Some((first, rest)) => (Some(first), Some(rest).filter(|rest| !rest.is_empty())),
+            None => (None, None),
+        };
+        if let Some(first) = first {
+            Box::pin(self.enter(directory, name, first, true, rest)).await?;
+        }
+        let mut last = first.map(str::to_owned);
+        while !self.page.more {
+            let batch = self.limit.clamp(1, BATCH);
+            let listing = self.objects.list(directory, last.as_deref(), batch).await?;
+            for component in &listing.names {
+                Box::pin(self.enter(directory, name, component, false, None)).await?;
+                if self.page.more {
+                    return Ok(());
+                }
+            }
+            if !listing.more {
+                return Ok(());
+            }
+            last = listing.names.last().cloned();
+        }
+        Ok(())
+    }
+
+    /// Adds the repository `component` below `name`, unless it is known to be `passed`, and what lies below it.
+    async fn enter(
+        &mut self,
+        directory: &str,
+        name: &str,
+        component: &str,
+        passed: bool,
+        after: Option<&str>,
+    ) -> Result<(), Error> {
+        // What is no name, such as `_layers`, has no repository below it either.
+        let name = if name.is_empty() { component.to_owned() } else { layout::in_directory(name, component) };
+        let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
+        if !passed && is_repository(self.objects, &repository).await? {
+            if self.page.names.len() >= self.limit {
+                self.page.more = true;
+                return Ok(());
+            }
+            self.page.names.push(name.clone());
+        }
+        self.walk(&layout::in_directory(directory, component), &name, after).await
+    }
+}
+
+async fn repositories<O: Objects>(after: Option<RepositoryName>, limit: usize) -> Result<Page, Error> {
+    let page = Page { names: Vec::new(), more: false };
+    let mut walk = Walk { objects: O::configured()?, limit, page };
+    walk.walk(layout::REPOSITORIES, "", after.as_ref().map(RepositoryName::as_str)).await?;
+    Ok(walk.page)
+}
+
+impl<O: Objects> Guest for Store<O> {
+    async fn repositories(after: Option<String>, limit: u32) -> Result<Page, types::Error> {
+        repositories::<O>(after.as_deref().map(repository), limit as usize).await.told()
+    }
+
+    async fn tags(name: String, after: Option<String>, limit: u32) -> Result<Option<Page>, types::Error> {
+        tags::<O>(&repository(&name), after, limit as usize).await.told()
+    }
+
+    fn tags_now(_: String, _: Option<String>, _: u32) -> Option<Result<Option<Page>, types::Error>> {
+        None
+    }
+
+    async fn referrers(name: String, query: ReferrersQuery) -> Result<ReferrersPage, types::Error> {
+        referrers::page::<O>(&repository(&name), &query).await.told()
+    }
+
+    fn referrers_now(_: String, _: ReferrersQuery) -> Option<Result<ReferrersPage, types::Error>> {
+        None
+    }
+}

@@ -1,0 +1,62 @@
+use crate::bindings::exports::pierhead::storage::types;
+use std::fmt;
+
+/// What a failure means to whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no room left.
+    Full,
+    /// Nothing may be written.
+    ReadOnly,
+    /// It cannot be reached for the moment.
+    Unavailable,
+    /// Anything else.
+    Failed,
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What it means.
+    pub kind: Kind,
+    /// What went wrong, of what, and which setting to look at: for the log, so without secrets.
+    pub text: String,
+}
+
+impl Error {
+    /// A failure to `verb` the object `key`.
+    pub fn new(kind: Kind, verb: &str, key: &str, why: impl fmt::Display) -> Error {
+        Error { kind, text: format!("cannot {verb} {key}: {why}") }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What whoever asked is told; the log is told the rest.
+pub(crate) fn told(error: Error) -> types::Error {
+    eprintln!("storage failed: {error}");
+    match error.kind {
+        Kind::Full => types::Error::Full,
+        Kind::ReadOnly => types::Error::ReadOnly,
+        Kind::Unavailable => types::Error::Unavailable,
+        Kind::Failed => types::Error::Failed,
+    }
+}
+
+/// A result as it goes through the seam.
+pub(crate) trait Answer<T> {
+    /// Logs what goes wrong.
+    fn told(self) -> Result<T, types::Error>;
+}
+
+impl<T> Answer<T> for Result<T, Error> {
+    fn told(self) -> Result<T, types::Error> {
+        self.map_err(told)
+    }
+}

@@ -1,0 +1,211 @@
+//! `pierhead:storage/manifests` and `manifest-writer`.
+
+use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing, NewManifest, PutError};
+use crate::bindings::exports::pierhead::storage::{manifests, types};
+use crate::blobs::{data, held, link, stat};
+use crate::error::told;
+use crate::{
+    AT_ONCE, Answer, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers, repository,
+    tag,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use names::{Digest, Reference, RepositoryName, Tag};
+use tree::hash::digest_of;
+use tree::{MAX_LINK, PutManifest, looks_like_a_manifest, may_stand_for};
+
+/// How many tags are listed at a time where all of them are looked at.
+const TAGS: usize = 1000;
+
+/// A manifest as it was stored.
+pub(crate) struct Manifest {
+    digest: Digest,
+    pub media_type: Option<String>,
+    pub bytes: Vec<u8>,
+}
+
+/// Whose bytes a repository's link to a manifest names.
+pub(crate) async fn revision<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    wanted: &Digest,
+) -> Result<Option<Digest>, Error> {
+    let link = link(objects, &layout::revision(name, wanted), layout::LINK).await?;
+    Ok(link.filter(|link| may_stand_for(link, wanted)))
+}
+
+/// The bytes that lie under a digest, which they have to have.
+async fn bytes<O: Objects>(objects: &O, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+    let key = data(digest);
+    let Some(bytes) = objects.read(&key, MANIFEST_LIMIT).await? else { return Ok(None) };
+    let actual = digest_of(digest.algorithm(), &bytes);
+    match actual == *digest {
+        true => Ok(Some(bytes)),
+        false => Err(Error::new(Kind::Failed, "serve", &key, format!("its bytes have the digest {actual}"))),
+    }
+}
+
+/// Very old trees have their manifests linked among the layers.
+async fn layer_manifest<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    wanted: &Digest,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(held) = held(objects, name, wanted).await? else { return Ok(None) };
+    match objects.size(&data(&held)).await? {
+        Some(size) if size <= MANIFEST_LIMIT => {}
+        _ => return Ok(None),
+    }
+    Ok(bytes(objects, &held).await?.filter(|bytes| looks_like_a_manifest(bytes)))
+}
+
+pub(crate) async fn by_digest<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    wanted: &Digest,
+) -> Result<Option<Manifest>, Error> {
+    let Some(link) = revision(objects, name, wanted).await? else {
+        let found = layer_manifest(objects, name, wanted).await?;
+        return Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type: None, bytes }));
+    };
+    // After the link: whoever changes the media type writes it first, and the link again after it.
+    let key = layout::in_directory(&layout::revision(name, wanted), layout::MEDIA_TYPE);
+    let media_type = objects.read(&key, MAX_LINK).await?.and_then(|text| String::from_utf8(text).ok());
+    let found = bytes(objects, &link).await?;
+    Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type, bytes }))
+}
+
+async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Option<Manifest>, Error> {
+    let objects = O::configured()?;
+    let wanted = match wanted {
+        Reference::Digest(digest) => return by_digest(objects, name, &digest).await,
+        Reference::Tag(tag) => layout::tag(name, &tag),
+    };
+    let mut named = link(objects, &wanted, layout::CURRENT_LINK).await?;
+    while let Some(digest) = named {
+        let found = by_digest(objects, name, &digest).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        // Perhaps the tag was moved meanwhile, and what it had named deleted.
+        named = link(objects, &wanted, layout::CURRENT_LINK).await?.filter(|now| *now != digest);
+    }
+    Ok(None)
+}
+
+/// Those that are not there.
+async fn absent<O: Objects>(
+    digests: &[Digest],
+    there: impl AsyncFn(&Digest) -> Result<bool, Error>,
+) -> Result<Vec<String>, Error> {
+    let looked =
+        stream::iter(digests).map(async |digest| Ok((!there(digest).await?).then(|| digest.to_string())));
+    let found: Vec<Option<String>> = looked.buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result<Option<Missing>, Error> {
+    let objects = O::configured()?;
+    let blobs =
+        absent::<O>(&manifest.blobs, async |digest| Ok(stat(objects, name, digest).await?.is_some())).await?;
+    let here = async |digest: &Digest| match revision(objects, name, digest).await? {
+        Some(link) => Ok(objects.size(&data(&link)).await?.is_some()),
+        None => Ok(layer_manifest(objects, name, digest).await?.is_some()),
+    };
+    let manifests = absent::<O>(&manifest.manifests, here).await?;
+    if !blobs.is_empty() || !manifests.is_empty() {
+        return Ok(Some(Missing { blobs, manifests }));
+    }
+    for unit in manifest.units(name) {
+        objects.write(&unit).await?;
+    }
+    Ok(None)
+}
+
+/// The tags that name a manifest.
+async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest) -> Result<Vec<Tag>, Error> {
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let listing = objects.list(&layout::tags(name), after.as_deref(), TAGS).await?;
+        after = listing.names.last().cloned();
+        let tags = listing.names.iter().filter_map(|tag| tag.parse::<Tag>().ok());
+        let looked = stream::iter(tags).map(async |tag| {
+            let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await?;
+            Ok::<_, Error>((named.as_ref() == Some(wanted)).then_some(tag))
+        });
+        let here: Vec<Option<Tag>> = looked.buffered(AT_ONCE).try_collect().await?;
+        found.extend(here.into_iter().flatten());
+        if !listing.more {
+            return Ok(found);
+        }
+    }
+}
+
+async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bool, Error> {
+    let objects = O::configured()?;
+    let is_revision = revision(objects, name, wanted).await?.is_some();
+    if !is_revision && layer_manifest(objects, name, wanted).await?.is_none() {
+        return Ok(false);
+    }
+    // Tags first: a tag without its manifest is worse than a manifest without its tag.
+    for tag in tags_of(objects, name, wanted).await? {
+        objects.remove(&layout::tag(name, &tag), layout::CURRENT_LINK).await?;
+    }
+    if !is_revision {
+        return objects.remove(&layout::layer(name, wanted), layout::LINK).await;
+    }
+    let referrer = referrers::referrer(objects, name, wanted).await?;
+    let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
+    if let Some(referrer) = referrer {
+        referrers::forget(objects, name, wanted, &referrer).await?;
+    }
+    Ok(removed)
+}
+
+impl<O: Objects> manifests::Guest for Store<O> {
+    async fn get(
+        name: String,
+        wanted: manifests::Reference,
+    ) -> Result<Option<manifests::Manifest>, types::Error> {
+        let found = get::<O>(&repository(&name), reference(wanted)).await.told()?;
+        Ok(found.map(|Manifest { digest, media_type, bytes }| manifests::Manifest {
+            digest: digest.to_string(),
+            media_type,
+            bytes,
+        }))
+    }
+
+    fn get_now(
+        _: String,
+        _: manifests::Reference,
+    ) -> Option<Result<Option<manifests::Manifest>, types::Error>> {
+        None
+    }
+}
+
+impl<O: Objects> manifest_writer::Guest for Store<O> {
+    async fn put(name: String, manifest: NewManifest) -> Result<(), PutError> {
+        let digests = |texts: &[String]| texts.iter().map(|text| digest(text)).collect();
+        let new = PutManifest {
+            digest: digest(&manifest.digest),
+            blobs: digests(&manifest.blobs),
+            manifests: digests(&manifest.manifests),
+            tags: manifest.tags.iter().map(|text| tag(text)).collect(),
+            media_type: manifest.media_type,
+            bytes: manifest.bytes.into(),
+        };
+        match put::<O>(&repository(&name), new).await {
+            Ok(None) => Ok(()),
+            Ok(Some(missing)) => Err(PutError::Missing(missing)),
+            Err(error) => Err(PutError::Storage(told(error))),
+        }
+    }
+
+    async fn delete(name: String, wanted: String) -> Result<bool, types::Error> {
+        delete::<O>(&repository(&name), &digest(&wanted)).await.told()
+    }
+
+    async fn delete_tag(name: String, wanted: String) -> Result<bool, types::Error> {
+        let directory = layout::tag(&repository(&name), &tag(&wanted));
+        async { O::configured()?.remove(&directory, layout::CURRENT_LINK).await }.await.told()
+    }
+}

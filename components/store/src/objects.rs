@@ -1,0 +1,121 @@
+//! What a store needs of the place where its objects lie.
+//!
+//! Keys are the `layout` crate's: a directory, `/`, and a name. A directory is what the keys that begin with it have in
+//! common; it need not be a thing of its own, and one without objects may be gone.
+
+#![expect(async_fn_in_trait, reason = "a component has one thread, and nothing need be Send")]
+
+use crate::Error;
+use tree::Unit;
+use wit_bindgen::StreamReader;
+
+/// Names in a directory, in bytewise order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Each once, and of objects that lie deeper their first component alone.
+    pub names: Vec<String>,
+    /// Whether there are names after these.
+    pub more: bool,
+}
+
+/// Why a session cannot be written to.
+#[derive(Debug)]
+pub enum SessionError {
+    /// There is none.
+    Unknown,
+    /// Another request is writing to it.
+    Busy,
+    /// Another request has written to it meanwhile: it stands at this offset, and nothing of this one's bytes counts.
+    Moved(u64),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<Error> for SessionError {
+    fn from(error: Error) -> SessionError {
+        SessionError::Error(error)
+    }
+}
+
+/// Where objects lie. Several requests use it at once.
+pub trait Objects: Sized + 'static {
+    /// An object opened for reading.
+    type Object: Object;
+    /// An upload that someone writes to.
+    type Session: Session;
+
+    /// The place that the configuration names.
+    ///
+    /// # Errors
+    /// When it names none that can be used; the text names the setting.
+    fn configured() -> Result<&'static Self, Error>;
+
+    /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
+    async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error>;
+
+    /// How many bytes an object has; none where there is none.
+    async fn size(&self, key: &str) -> Result<Option<u64>, Error>;
+
+    /// Opens an object for reading; none where there is none.
+    async fn open(&self, key: &str) -> Result<Option<Self::Object>, Error>;
+
+    /// Writes files in their order, each whole or not at all, and returns when they survive a crash. A file that lies
+    /// under its digest and has the same size stays as it is.
+    async fn write(&self, unit: &Unit) -> Result<(), Error>;
+
+    /// The names of the directories in a directory that come after `after`, `limit` at most; none of a directory that is
+    /// not there. What it costs depends on `limit`, not on how many there are.
+    async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error>;
+
+    /// Removes a directory with all that is in it, `deciding` first, which is the name in it that readers go by; `false`
+    /// where that is not there.
+    async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error>;
+
+    /// Begins an upload in a directory of its own, with no bytes; `started_at` is kept under
+    /// [`layout::STARTED_AT`].
+    async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error>;
+
+    /// How many bytes an upload has; none where there is none.
+    async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error>;
+
+    /// Opens an upload to write to it.
+    async fn session(&self, directory: &str) -> Result<Self::Session, SessionError>;
+
+    /// Ends an upload and forgets its bytes.
+    async fn end(&self, directory: &str) -> Result<(), SessionError>;
+}
+
+/// An object opened for reading.
+pub trait Object: 'static {
+    /// How many bytes it has.
+    fn size(&self) -> u64;
+
+    /// `length` bytes from `offset` on.
+    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error>;
+}
+
+/// An upload that someone writes to. What was written counts when it was saved or published; dropped before that, the
+/// upload stands where it stood.
+pub trait Session {
+    /// How many bytes it has, with those that were written.
+    fn size(&self) -> u64;
+
+    /// What was saved with the bytes it had when it was opened, if these are still the bytes: it may be damaged, or that
+    /// of another program.
+    fn state(&self) -> Option<Vec<u8>>;
+
+    /// Its bytes from `offset` on, as it was opened: to be read before anything is written.
+    async fn bytes(&mut self, offset: u64) -> Result<StreamReader<u8>, Error>;
+
+    /// Adds bytes at the end.
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error>;
+
+    /// Makes what was written count, with the state that belongs to it.
+    async fn save(self, state: &[u8]) -> Result<(), SessionError>;
+
+    /// Leaves the upload as it was opened.
+    async fn undo(self) -> Result<(), Error>;
+
+    /// Makes its bytes the object `key`, whole, returns when they survive a crash, and ends the upload.
+    async fn publish(self, key: &str) -> Result<(), SessionError>;
+}
