@@ -13,6 +13,8 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     command.arg("up").arg("--from").arg(manifest(setup, place));
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
     for (name, value) in setup.settings(place, bucket) {
+        // No word of a variable's name begins with a digit there.
+        let name = name.replace("REGISTRY_ACCESS_", "REGISTRY_ACCESS_N");
         command.env(format!("SPIN_VARIABLE_{name}"), value);
     }
     place.catch_output(&mut command, "log");
