@@ -1,4 +1,7 @@
+use crate::eventually;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::fs;
+use std::time::Duration;
 
 /// A process and all that it has started.
 fn family(pid: u32) -> Vec<u32> {
@@ -19,4 +22,11 @@ pub(crate) fn memory_peak(pid: u32) -> u64 {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
     };
     family(pid).into_iter().map(of).sum()
+}
+
+/// Kills every process of a group, and waits until there are none: they have ports, and files.
+pub(crate) fn end_group(leader: u32) {
+    let group = Pid::from_raw(leader.cast_signed()).expect("a process has a number");
+    let gone = || kill_process_group(group, Signal::KILL).is_err() || test_kill_process_group(group).is_err();
+    assert!(eventually(Duration::from_secs(10), gone), "processes of {leader} do not end");
 }

@@ -1,6 +1,6 @@
 use crate::place::{Place, free_port};
 use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -182,12 +182,10 @@ impl Server {
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
-            if let (true, Some(group)) =
-                (self.host() != Host::Native, Pid::from_raw(child.id().cast_signed()))
-            {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
             child.wait().expect("a child can be waited for");
+            if self.host() != Host::Native {
+                processes::end_group(child.id());
+            }
         }
     }
 

@@ -152,7 +152,7 @@ fn no_method_spelling_or_session_gets_around_the_rules() {
         ("DELETE", &upload),
         ("GET", "/v2/%74eam/app/tags/list"),
         ("GET", "/v2/team/%61pp/blobs/../manifests/latest"),
-        ("GET", "http://localhost/v2/team/app/tags/list"),
+        ("GET", &format!("{}/v2/team/app/tags/list", server.url())),
         ("GET", "/v2/team/app/tags/list?repository=mine&n=1"),
         ("GET", "/v2/_catalog"),
         ("HEAD", "/v2/_catalog?n=1"),
