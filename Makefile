@@ -23,7 +23,7 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
-not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY)
+not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store
 
 # A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it.
 export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
@@ -156,7 +156,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p access -p tokens -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
@@ -165,7 +165,7 @@ $(FAULTY_WASM): FORCE | toolchain
 $(ARTEFACTS)/misbehaving/registry.wasm: $(GUESTS) $(FAULTY_WASM) $(COMPOSE)
 	$(COMPOSE) --out $@ $(patsubst %/auth.wasm,$(FAULTY_WASM),$(foreach part,$(HANDLERS),$(call guest,$(part))))
 
-integration: $(PIERHEAD) $(ARTEFACTS)/misbehaving/registry.wasm client-tools
+integration: $(PIERHEAD) artefacts $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests
 
 # Those of the clients that take minutes to build; their tests are ignored everywhere else.

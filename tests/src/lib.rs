@@ -10,6 +10,7 @@ mod access;
 mod answers;
 mod assert;
 mod client;
+pub mod component;
 mod dialogue;
 mod directory;
 pub mod docker;

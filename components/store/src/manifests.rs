@@ -93,7 +93,7 @@ async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Opt
 }
 
 /// Those that are not there.
-async fn absent<O: Objects>(
+async fn absent(
     digests: &[Digest],
     there: impl AsyncFn(&Digest) -> Result<bool, Error>,
 ) -> Result<Vec<String>, Error> {
@@ -106,12 +106,12 @@ async fn absent<O: Objects>(
 async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result<Option<Missing>, Error> {
     let objects = O::configured()?;
     let blobs =
-        absent::<O>(&manifest.blobs, async |digest| Ok(stat(objects, name, digest).await?.is_some())).await?;
+        absent(&manifest.blobs, async |digest| Ok(stat(objects, name, digest).await?.is_some())).await?;
     let here = async |digest: &Digest| match revision(objects, name, digest).await? {
         Some(link) => Ok(objects.size(&data(&link)).await?.is_some()),
         None => Ok(layer_manifest(objects, name, digest).await?.is_some()),
     };
-    let manifests = absent::<O>(&manifest.manifests, here).await?;
+    let manifests = absent(&manifest.manifests, here).await?;
     if !blobs.is_empty() || !manifests.is_empty() {
         return Ok(Some(Missing { blobs, manifests }));
     }
