@@ -12,6 +12,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     let mut command = Command::new(program());
     command.arg("up").arg("--from").arg(manifest(setup, place));
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
+    command.arg("--log-dir").arg(place.folder.join("logs"));
     for (name, value) in setup.settings(place, bucket) {
         // No word of a variable's name begins with a digit there.
         let name = name.replace("REGISTRY_ACCESS_", "REGISTRY_ACCESS_N");
