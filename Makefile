@@ -23,7 +23,7 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
-not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store
+not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store --exclude bare
 
 # A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it.
 export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates

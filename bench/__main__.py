@@ -14,13 +14,14 @@ import time
 sys.dont_write_bytecode = True  # nothing is left in the tree but bench-out
 
 import blocks
+import hosts
 import procfs
 import report
 import secure
 import servers
 import variants
 
-ALL = blocks.ALL + secure.ALL
+ALL = blocks.ALL + secure.ALL + hosts.ALL
 
 
 def arguments():
@@ -90,7 +91,7 @@ def main():
     unknown = set(only) - {block.name for block in ALL}
     if unknown:
         sys.exit(f"bench: there is no block called {', '.join(sorted(unknown))}")
-    present, missing = servers.available(variants.KINDS, settings.work, wanted)
+    present, missing = servers.available(variants.KINDS + hosts.KINDS, settings.work, wanted)
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)
