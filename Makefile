@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment credentials-htpasswd deny-writes store-fs
+ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-spin
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -125,9 +125,12 @@ $(ARTEFACTS)/registry.cwasm: $(GUESTS) $(COMPOSE)
 	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
 
 # The registry for other hosts: the handlers as they are, and what such a host has no interfaces of ours for.
-plain := $(foreach part,http-plain config-environment credentials-htpasswd,$(call guest,$(part)))
+# Settings are what a host with variables of its own gives in its own way.
+settings := config-environment
+$(ARTEFACTS)/pierhead-spin.wasm: settings := config-spin
+plain = $(foreach part,http-plain $(settings) credentials-htpasswd,$(call guest,$(part)))
 
-artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm $(ARTEFACTS)/pierhead-spin.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
 	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
 
 $(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm

@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 27] = [
+const EDGES: [(&str, &[&str]); 29] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -30,11 +30,14 @@ const EDGES: [(&str, &[&str]); 27] = [
     ("components/settings", &["tokens"]),
     ("components/http-plain", &[]),
     ("components/config-environment", &["settings"]),
+    ("components/config-spin", &["settings"]),
     ("components/credentials-htpasswd", &["htpasswd"]),
     ("components/deny-writes", &[]),
     // Of the protocol stores need what a manifest says of itself, to keep the referrers.
     ("components/store", &["names", "layout", "protocol", "tree"]),
     ("components/store-fs", &["guest-store", "layout", "tree"]),
+    // Of the tree it needs the hash over an upload: it has tables, and no paths.
+    ("components/store-spin", &["names", "protocol", "tree"]),
     ("host/store", &["names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
@@ -65,7 +68,7 @@ const STANDARD_LIBRARY: [&str; 13] = [
 ];
 
 /// What each component imports beside that.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 11] = [
     (
         "front",
         &[
@@ -129,6 +132,17 @@ const IMPORTS: [(&str, &[&str]); 9] = [
             "wasi:filesystem/preopens",
             "wasi:filesystem/types",
             "wasi:random/insecure-seed",
+            "wasi:random/random",
+        ],
+    ),
+    ("config-spin", &["fermyon:spin/variables", "wasi:random/insecure-seed"]),
+    (
+        "store-spin",
+        &[
+            "pierhead:host/config",
+            "spin:sqlite/sqlite",
+            "wasi:clocks/monotonic-clock",
+            "wasi:clocks/types",
             "wasi:random/random",
         ],
     ),

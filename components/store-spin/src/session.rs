@@ -1,0 +1,352 @@
+//! One upload session while someone writes to it.
+//!
+//! Who writes is settled in the database: a writer raises the session's epoch, and every statement of its own says
+//! which epoch it is of. One that was overtaken changes nothing any more. The rows come first and what they are worth,
+//! the session's size and hash state, comes after them in one statement: whatever happens between, the session stands where
+//! it stood.
+
+use crate::bindings::exports::pierhead::storage::types::{Body, Error};
+use crate::bindings::exports::pierhead::storage::uploads::UploadError;
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::content::{ROW, ROWS, Reader, at};
+use crate::database::{Database, Transaction, Value, number, optional, text};
+use crate::join::join;
+use crate::log::log;
+use crate::path::Path;
+use names::{Algorithm, Digest, UploadId};
+use tree::hash::{self, Hash};
+use wit_bindgen::{StreamReader, StreamResult};
+
+/// For how many seconds a writer has the session without a word: so long one that has died holds up the next.
+const BUSY: &str = "10";
+
+/// After how many nanoseconds a writer says that it is there.
+const WORD: u64 = 2_000_000_000;
+
+/// How many rows are written before they are acknowledged.
+const ROWS_PER_WORD: u64 = 16;
+
+/// How long to wait for another writer, and how often to look: a client that comes back is often faster than the news
+/// that its first connection is dead.
+const WAITS: u32 = 20;
+const WAIT: u64 = 50_000_000;
+
+/// Session states are true whenever they are read: they are written together with what they are about.
+const ALWAYS: hash::Time = [0; 32];
+
+/// A state as it is kept.
+pub fn state(offset: u64, hash: &Hash) -> Value {
+    Value::Blob(hash::encode(&ALWAYS, offset, hash))
+}
+
+/// What becomes of the bytes that come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are the session's, as far as they came.
+    Append,
+    /// They are the session's only if it is finished with them.
+    Finish,
+}
+
+/// A session and its one writer.
+pub struct Session {
+    database: Database,
+    id: UploadId,
+    epoch: u64,
+    purpose: Purpose,
+    content: u64,
+    /// Where the session stands, for all others.
+    start: u64,
+    /// How many bytes are in whole rows that were written.
+    written: u64,
+    /// The row that is not written yet.
+    tail: Vec<u8>,
+    hash: Hash,
+    /// When the session's row was last touched, and how many rows were written since.
+    word: (u64, u64),
+}
+
+impl Session {
+    /// Becomes the session's writer, at the offset `at` where one is given. `algorithm` is the one that will be asked
+    /// for, where that is known.
+    pub async fn open(
+        path: &Path,
+        id: &UploadId,
+        at: Option<u64>,
+        purpose: Purpose,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Session, UploadError> {
+        let database = Database::open_relaxed().await?;
+        let mut waits = 0;
+        let mut row = loop {
+            let values = vec![text(id), text(path), optional(at.map(number))];
+            let claim = format!(
+                "UPDATE uploads SET epoch = epoch + 1, busy = unixepoch() + {BUSY} \
+                 WHERE id = ?1 AND path = ?2 AND busy <= unixepoch() AND (?3 IS NULL OR size = ?3) \
+                 RETURNING content, size, state, epoch"
+            );
+            if let Some(row) = database.row(&claim, values).await? {
+                break row;
+            }
+            match refusal(&database, path, id, at).await? {
+                UploadError::Busy if waits < WAITS => {
+                    waits += 1;
+                    monotonic_clock::wait_for(WAIT).await;
+                }
+                refusal => return Err(refusal),
+            }
+        };
+        let (content, start) = (row.number()?, row.number()?);
+        let kept = hash::decode(&ALWAYS, &row.bytes()?).filter(|(offset, _)| *offset == start);
+        let epoch = row.number()?;
+        let mut session = Session {
+            database,
+            id: id.clone(),
+            epoch,
+            purpose,
+            content,
+            start,
+            written: start / ROW * ROW,
+            tail: Vec::new(),
+            hash: Hash::new(algorithm.unwrap_or(Algorithm::Sha256)),
+            word: (monotonic_clock::now(), 0),
+        };
+        match kept {
+            // Nothing is lost by another algorithm yet.
+            Some((0, kept)) => session.hash = algorithm.map_or(kept, Hash::new),
+            Some((_, kept)) => session.hash = kept,
+            None => session.hash = session.reread(session.hash.clone()).await?,
+        }
+        session.tail = session.read_tail().await?;
+        Ok(session)
+    }
+
+    /// Where the session stood when it was opened.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// How many bytes it has now.
+    pub fn size(&self) -> u64 {
+        self.written + self.tail.len() as u64
+    }
+
+    /// Takes a body to its end, a row at a time: one is written while the next one comes. Whether it was whole.
+    pub async fn receive(&mut self, body: Body) -> Result<bool, UploadError> {
+        let Body { mut bytes, end } = body;
+        let mut tail = std::mem::take(&mut self.tail);
+        let mut ended = fill(&mut bytes, &mut tail, &mut self.hash).await;
+        while tail.len() as u64 == ROW {
+            let mut next = Vec::new();
+            let kept = self.hash.clone();
+            let mut hash = self.hash.clone();
+            let filled = async {
+                match ended {
+                    true => true,
+                    false => fill(&mut bytes, &mut next, &mut hash).await,
+                }
+            };
+            let (stored, filled) = join(self.write(tail, kept), filled).await;
+            stored?;
+            (tail, self.hash, ended) = (next, hash, filled);
+        }
+        self.tail = tail;
+        Ok(end.await.is_ok())
+    }
+
+    /// Writes a row that is whole. `hash` is the state after it.
+    async fn write(&mut self, row: Vec<u8>, hash: Hash) -> Result<(), UploadError> {
+        self.insert(row).await?;
+        self.written += ROW;
+        self.word.1 += 1;
+        if self.word.1 >= ROWS_PER_WORD || monotonic_clock::now() - self.word.0 >= WORD {
+            self.touch(self.written, hash, BUSY).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the row at the end of those that are written.
+    async fn insert(&self, row: Vec<u8>) -> Result<(), UploadError> {
+        let index = self.written / ROW;
+        if index >= ROWS {
+            log(format_args!("upload {} is larger than a blob can be in this store, 16 TiB", self.id));
+            return Err(Error::Full.into());
+        }
+        let statement = "INSERT OR REPLACE INTO chunks (at, bytes) \
+                         SELECT ?1, ?2 FROM uploads WHERE id = ?3 AND epoch = ?4 RETURNING at";
+        let row = Value::Blob(row);
+        let values = vec![number(at(self.content, index)), row, text(&self.id), number(self.epoch)];
+        self.mine(statement, values).await
+    }
+
+    /// Says that the writer is there for some seconds more, and, where that is its purpose, how far it has come.
+    async fn touch(&mut self, offset: u64, hash: Hash, busy: &str) -> Result<(), UploadError> {
+        self.word = (monotonic_clock::now(), 0);
+        let mut values = vec![text(&self.id), number(self.epoch), text(busy)];
+        let progress = match self.purpose {
+            Purpose::Append => {
+                values.extend([number(offset), state(offset, &hash)]);
+                ", size = ?4, state = ?5"
+            }
+            Purpose::Finish => "",
+        };
+        let statement = format!(
+            "UPDATE uploads SET busy = CASE ?3 WHEN '0' THEN 0 ELSE unixepoch() + ?3 END{progress} \
+             WHERE id = ?1 AND epoch = ?2 RETURNING content"
+        );
+        self.mine(&statement, values).await
+    }
+
+    /// Executes a statement that has a row as long as the session is this writer's.
+    async fn mine(&self, statement: &str, values: Vec<Value>) -> Result<(), UploadError> {
+        match self.database.has(statement, values).await? {
+            true => Ok(()),
+            false => Err(UploadError::Busy),
+        }
+    }
+
+    /// Leaves the session to others, where it stands, and returns its offset.
+    pub async fn close(mut self) -> Result<u64, UploadError> {
+        let (offset, hash) = (self.size(), self.hash.clone());
+        if self.purpose == Purpose::Append && !self.tail.is_empty() {
+            let tail = std::mem::take(&mut self.tail);
+            self.insert(tail).await?;
+        }
+        self.touch(offset, hash, "0").await?;
+        Ok(match self.purpose {
+            Purpose::Append => offset,
+            Purpose::Finish => self.start,
+        })
+    }
+
+    /// Leaves the session to others as it stands for them, after an error.
+    pub async fn abandon(mut self) {
+        self.purpose = Purpose::Finish;
+        // If this fails too, they wait a little.
+        let _ = self.touch(self.start, self.hash.clone(), "0").await;
+    }
+
+    /// What the session's bytes hash to.
+    pub async fn digest(&self, algorithm: Algorithm) -> Result<Digest, UploadError> {
+        if self.hash.algorithm() == algorithm {
+            return Ok(self.hash.clone().digest());
+        }
+        let written = self.reread_to(self.written, Hash::new(algorithm)).await;
+        let mut hash = written?;
+        hash.update(&self.tail);
+        Ok(hash.digest())
+    }
+
+    /// Publishes the session's bytes as a blob that the repository holds. Then the session is no more.
+    pub async fn publish(mut self, path: &Path, digest: &Digest) -> Result<Published, UploadError> {
+        let size = self.size();
+        if !self.tail.is_empty() {
+            let tail = std::mem::take(&mut self.tail);
+            self.insert(tail).await?;
+        }
+        // Whatever was written before reaches the disk with this.
+        let transaction = Database::open().await?.begin().await?;
+        let ended = "DELETE FROM uploads WHERE id = ?1 AND epoch = ?2 RETURNING content";
+        if !transaction.has(ended, vec![text(&self.id), number(self.epoch)]).await? {
+            return Err(UploadError::Busy);
+        }
+        let blob = "INSERT INTO blobs (digest, content, size) VALUES (?1, ?2, ?3) \
+                    ON CONFLICT (digest) DO NOTHING RETURNING content";
+        let is_new = transaction.has(blob, vec![text(digest), number(self.content), number(size)]).await?;
+        if !is_new {
+            let condemn = "INSERT INTO condemned (content) VALUES (?1)";
+            transaction.run(condemn, vec![number(self.content)]).await?;
+        }
+        let hold = "INSERT OR IGNORE INTO holds (path, digest) VALUES (?1, ?2)";
+        transaction.run(hold, vec![text(path), text(digest)]).await?;
+        transaction.commit().await?;
+        Ok(Published { size, is_new })
+    }
+
+    /// Ends the session and forgets its bytes.
+    pub async fn cancel(self) -> Result<(), UploadError> {
+        let transaction = Database::open().await?.begin().await?;
+        condemn(&transaction, "id = ?1 AND epoch = ?2", vec![text(&self.id), number(self.epoch)]).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn reread(&self, hash: Hash) -> Result<Hash, Error> {
+        self.reread_to(self.start, hash).await
+    }
+
+    /// Goes on with the hash of the first bytes that are written.
+    async fn reread_to(&self, end: u64, mut hash: Hash) -> Result<Hash, Error> {
+        if end == 0 {
+            return Ok(hash);
+        }
+        let mut reader = Reader::open(self.content, 0..end).await?;
+        while let Some(bytes) = reader.next().await? {
+            hash.update(&bytes);
+        }
+        Ok(hash)
+    }
+
+    /// What is in a row that is not full: it is written again with what comes.
+    async fn read_tail(&self) -> Result<Vec<u8>, Error> {
+        if self.written == self.start {
+            return Ok(Vec::new());
+        }
+        let mut reader = Reader::open(self.content, self.written..self.start).await?;
+        Ok(reader.next().await?.unwrap_or_default())
+    }
+}
+
+/// Ends the sessions of which a condition holds; their bytes are removed later.
+pub async fn condemn(transaction: &Transaction, of: &str, values: Vec<Value>) -> Result<(), Error> {
+    let bytes = format!("INSERT INTO condemned (content) SELECT content FROM uploads WHERE {of}");
+    transaction.run(&bytes, values.clone()).await?;
+    transaction.run(&format!("DELETE FROM uploads WHERE {of}"), values).await
+}
+
+/// What became of a session that was finished.
+pub struct Published {
+    /// How many bytes the blob has.
+    pub size: u64,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+/// Why nobody could become the session's writer.
+async fn refusal(
+    database: &Database,
+    path: &Path,
+    id: &UploadId,
+    at: Option<u64>,
+) -> Result<UploadError, Error> {
+    let look = "SELECT size, busy > unixepoch() FROM uploads WHERE id = ?1 AND path = ?2";
+    let Some(mut row) = database.row(look, vec![text(id), text(path)]).await? else {
+        return Ok(UploadError::Unknown);
+    };
+    let (size, is_busy) = (row.number()?, row.number()? > 0);
+    Ok(match at {
+        Some(at) if at != size && !is_busy => UploadError::WrongOffset(size),
+        // It is, or was a moment ago.
+        _ => UploadError::Busy,
+    })
+}
+
+/// Takes bytes until the row is full or the body ends, and hashes what came; whether it ended.
+async fn fill(bytes: &mut StreamReader<u8>, row: &mut Vec<u8>, hash: &mut Hash) -> bool {
+    row.reserve_exact(ROW as usize - row.len());
+    while (row.len() as u64) < ROW {
+        let from = row.len();
+        let (result, read) = bytes.read(std::mem::take(row)).await;
+        *row = read;
+        hash.update(&row[from..]);
+        if result == StreamResult::Dropped {
+            return true;
+        }
+    }
+    false
+}
+
+impl From<Error> for UploadError {
+    fn from(error: Error) -> UploadError {
+        UploadError::Storage(error)
+    }
+}

@@ -1,0 +1,107 @@
+//! Upload sessions: what is asked of them.
+
+use crate::Store;
+use crate::bindings::exports::pierhead::storage::types::{Body, Error};
+use crate::bindings::exports::pierhead::storage::uploads::{Guest, UploadError};
+use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::database::{Database, text};
+use crate::path::Path;
+use crate::session::{Purpose, Session, state};
+use crate::{canonical, path, sweep};
+use names::{Algorithm, Digest, UploadId};
+use tree::hash::Hash;
+
+impl Guest for Store {
+    async fn create(repository: String, algorithm: Option<String>) -> Result<String, Error> {
+        let path = path(&repository);
+        let algorithm = algorithm.map_or(Algorithm::Sha256, |name| {
+            let known = Algorithm::ALL.into_iter().find(|known| known.as_str() == name);
+            known.unwrap_or_else(|| panic!("{name:?} is no algorithm of digests"))
+        });
+        let mut random = [0; 16];
+        random.copy_from_slice(&get_random_bytes(16));
+        let id = UploadId::from_random(random);
+        let database = Database::open().await?;
+        let begin = "INSERT INTO uploads (id, path, began, size, state) VALUES (?1, ?2, unixepoch(), 0, ?3)";
+        database.run(begin, vec![text(&id), text(path), state(0, &Hash::new(algorithm))]).await?;
+        if sweep::is_due(&database).await? {
+            wit_bindgen::spawn_local(sweep::sweep());
+        }
+        Ok(id.to_string())
+    }
+
+    async fn offset(repository: String, upload: String) -> Result<u64, UploadError> {
+        let id: UploadId = canonical(&upload);
+        let look = "SELECT size FROM uploads WHERE id = ?1 AND path = ?2";
+        let values = vec![text(id), text(path(&repository))];
+        match Database::open().await?.row(look, values).await? {
+            Some(mut row) => Ok(row.number()?),
+            None => Err(UploadError::Unknown),
+        }
+    }
+
+    async fn append(
+        repository: String,
+        upload: String,
+        at: Option<u64>,
+        body: Body,
+    ) -> Result<u64, UploadError> {
+        let id = canonical(&upload);
+        let mut session = Session::open(&path(&repository), &id, at, Purpose::Append, None).await?;
+        match session.receive(body).await {
+            Ok(true) => session.close().await,
+            Ok(false) => Err(UploadError::Interrupted(session.close().await?)),
+            Err(error) => {
+                session.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn finish(
+        repository: String,
+        upload: String,
+        at: Option<u64>,
+        body: Option<Body>,
+        digest: String,
+    ) -> Result<u64, UploadError> {
+        let (path, id, digest): (Path, UploadId, Digest) =
+            (path(&repository), canonical(&upload), canonical(&digest));
+        let algorithm = Some(digest.algorithm());
+        let mut session = Session::open(&path, &id, at, Purpose::Finish, algorithm).await?;
+        match complete(&mut session, body, &digest).await {
+            Ok(()) => {}
+            Err(error) => {
+                session.abandon().await;
+                return Err(error);
+            }
+        }
+        let published = session.publish(&path, &digest).await?;
+        if !published.is_new {
+            wit_bindgen::spawn_local(sweep::sweep());
+        }
+        Ok(published.size)
+    }
+
+    async fn cancel(repository: String, upload: String) -> Result<(), UploadError> {
+        let id = canonical(&upload);
+        let session = Session::open(&path(&repository), &id, None, Purpose::Finish, None).await?;
+        session.cancel().await?;
+        wit_bindgen::spawn_local(sweep::sweep());
+        Ok(())
+    }
+}
+
+/// Takes the last bytes, and makes sure that all of them are those of the digest.
+async fn complete(session: &mut Session, body: Option<Body>, digest: &Digest) -> Result<(), UploadError> {
+    if let Some(body) = body
+        && !session.receive(body).await?
+    {
+        return Err(UploadError::Interrupted(session.start()));
+    }
+    let actual = session.digest(digest.algorithm()).await?;
+    match actual == *digest {
+        true => Ok(()),
+        false => Err(UploadError::DigestMismatch(actual.to_string())),
+    }
+}
