@@ -1,4 +1,4 @@
-//! `spin up`: settings by variables, a database of its own, or a bucket.
+//! `spin up`: with a database of its own, and settings by variables; or with a bucket, and settings in the environment.
 use super::{Bucket, Host, artefacts};
 use crate::Setup;
 use crate::place::Place;
@@ -14,9 +14,19 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
     command.arg("--log-dir").arg(place.folder.join("logs"));
     for (name, value) in setup.settings(place, bucket) {
-        // No word of a variable's name begins with a digit there.
-        let name = name.replace("REGISTRY_ACCESS_", "REGISTRY_ACCESS_N");
-        command.env(format!("SPIN_VARIABLE_{name}"), value);
+        match setup.host {
+            // No word of a variable's name begins with a digit there.
+            Host::SpinSqlite => {
+                let name = name.replace("REGISTRY_ACCESS_", "REGISTRY_ACCESS_N");
+                command.env(format!("SPIN_VARIABLE_{name}"), value);
+            }
+            _ => {
+                if name == "REGISTRY_STORAGE_S3_REGIONENDPOINT" {
+                    command.env("SPIN_VARIABLE_ENDPOINT", &value);
+                }
+                command.arg("--env").arg(format!("{name}={value}"));
+            }
+        }
     }
     place.catch_output(&mut command, "log");
     command
@@ -26,7 +36,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
 fn manifest(setup: &Setup, place: &Place) -> PathBuf {
     let name = match setup.host {
         Host::SpinSqlite => "spin.toml",
-        _ => "deploy/spin/s3.toml",
+        _ => "spin-s3.toml",
     };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
