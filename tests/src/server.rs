@@ -1,6 +1,6 @@
 use crate::place::{Place, free_port};
 use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
