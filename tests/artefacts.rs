@@ -10,7 +10,12 @@ fn artefact(name: &str) -> PathBuf {
 }
 
 /// Those that have the handlers in them, and what each of them imports beside WASI.
-const COMPOSED: [(&str, &[&str]); 2] = [("registry-readonly.wasm", &["pierhead"]), ("pierhead-fs.wasm", &[])];
+const COMPOSED: [(&str, &[&str]); 3] = [
+    ("registry-readonly.wasm", &["pierhead"]),
+    ("pierhead-fs.wasm", &[]),
+    // What Spin alone has: its database and its variables.
+    ("pierhead-spin.wasm", &["spin", "fermyon"]),
+];
 
 #[test]
 fn the_handlers_in_all_of_them_are_the_same_bytes() {

@@ -8,7 +8,7 @@ mod sniff;
 
 pub use descriptor::{Descriptor, Platform};
 pub use referrer::{Referrer, artifact_type_of, referrer};
-pub use sniff::media_type_of;
+pub use sniff::{media_type_of, says_media_type};
 
 use crate::error::{Code, ErrorResponse};
 use document::Document;

@@ -57,3 +57,14 @@ impl Guest for Config {
         value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::spelled;
+
+    #[test]
+    fn variables_are_spelled_as_spin_wants_them() {
+        assert_eq!(spelled("REGISTRY_STORAGE_DELETE_ENABLED"), "registry_storage_delete_enabled");
+        assert_eq!(spelled("REGISTRY_ACCESS_0_WHO"), "registry_access_n0_who");
+    }
+}

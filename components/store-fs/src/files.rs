@@ -2,6 +2,7 @@
 
 use crate::object::File;
 use crate::session::{self, Upload};
+use crate::small::{self, Lately, SMALL};
 use crate::wasi_bindings::wasi::filesystem::preopens;
 use crate::wasi_bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
@@ -31,6 +32,7 @@ pub struct Files {
     prefix: String,
     /// Whether what is acknowledged was synced: `storage.filesystem.fsync`.
     pub fsync: bool,
+    lately: Lately,
 }
 
 /// What went wrong with a file.
@@ -119,7 +121,7 @@ impl Files {
         };
         let fsync = config::get("storage.filesystem.fsync").as_deref() != Some("false");
         let prefix = if rest.is_empty() { rest } else { rest + "/" };
-        Ok(Files { root: directory, prefix, fsync })
+        Ok(Files { root: directory, prefix, fsync, lately: Lately::default() })
     }
 
     /// Opens a file for reading.
@@ -127,6 +129,21 @@ impl Files {
         let path = self.path(key);
         let opened = self.root.open_at(FOLLOW, path, OpenFlags::empty(), DescriptorFlags::READ).await;
         found(opened, "open", key)
+    }
+
+    async fn read_whole(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(file) = self.reading(key).await? else { return Ok(None) };
+        let (stream, ended) = file.read_via_stream(0);
+        let bytes = collect(stream, limit).await;
+        if bytes.len() as u64 > limit {
+            let why = format!("it has more than {limit} bytes, where no more make sense");
+            return Err(Error::new(Kind::Failed, "read", key, why));
+        }
+        match ended.await {
+            Ok(()) => Ok(Some(bytes)),
+            Err(ErrorCode::IsDirectory) => Ok(None),
+            Err(code) => Err(error("read", key, code)),
+        }
     }
 
     /// Makes what was written to a file survive a crash.
@@ -194,18 +211,18 @@ impl Objects for Files {
     }
 
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        let Some(file) = self.reading(key).await? else { return Ok(None) };
-        let (stream, ended) = file.read_via_stream(0);
-        let bytes = collect(stream, limit).await;
-        if bytes.len() as u64 > limit {
-            let why = format!("it has more than {limit} bytes, where no more make sense");
-            return Err(Error::new(Kind::Failed, "read", key, why));
+        if limit > SMALL {
+            return self.read_whole(key, limit).await;
         }
-        match ended.await {
-            Ok(()) => Ok(Some(bytes)),
-            Err(ErrorCode::IsDirectory) => Ok(None),
-            Err(code) => Err(error("read", key, code)),
+        let stamp = small::stamp(self, key).await?;
+        if let Some(known) = stamp.and_then(|stamp| self.lately.get(key, &stamp)) {
+            return Ok(Some(known));
         }
+        let bytes = self.read_whole(key, limit).await?;
+        if let (Some(stamp), Some(bytes)) = (stamp, &bytes) {
+            self.lately.put(key, stamp, bytes);
+        }
+        Ok(bytes)
     }
 
     async fn size(&self, key: &str) -> Result<Option<u64>, Error> {

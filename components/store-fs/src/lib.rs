@@ -12,6 +12,7 @@ mod directory;
 mod files;
 mod object;
 mod session;
+mod small;
 
 use files::Files;
 use guest_store::bindings;

@@ -41,7 +41,8 @@ pub struct Reader {
 impl Reader {
     /// Bytes that the content has: `wanted` ends where it ends, or before.
     pub async fn open(content: u64, wanted: Range<u64>) -> Result<Reader, Error> {
-        let (first, end) = (wanted.start / ROW, wanted.end.div_ceil(ROW));
+        let first = wanted.start / ROW;
+        let end = if wanted.is_empty() { first } else { wanted.end.div_ceil(ROW) };
         let database = Database::open().await?;
         let mut reader =
             Reader { database, content, rest: first..end, rows: None, coming: 0, wanted, next: first };

@@ -36,7 +36,7 @@ const FULL: &str = "make room on its disk, or raise its max_page_count";
 
 /// What SQLite says is a sentence: for its result codes always the same one.
 fn classify(why: &str) -> (Error, &'static str) {
-    const KNOWN: [(&str, Error, &str); 8] = [
+    const KNOWN: [(&str, Error, &str); 9] = [
         ("database or disk is full", Error::Full, FULL),
         (
             "readonly database",
@@ -58,6 +58,7 @@ fn classify(why: &str) -> (Error, &'static str) {
             "something else lies where the database should be: move it away, or give another path in \
              [sqlite_database.default] of Spin's runtime configuration",
         ),
+        ("no such table", Error::Failed, "it was replaced while Spin was running: start Spin again"),
         ("disk I/O error", Error::Failed, "look at the disk, and at the log of the machine"),
     ];
     let known = KNOWN.iter().find(|(sentence, ..)| why.contains(sentence));

@@ -9,7 +9,7 @@ use crate::bindings::exports::pierhead::storage::types::{Body, Error};
 use crate::bindings::exports::pierhead::storage::uploads::UploadError;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::content::{ROW, ROWS, Reader, at};
-use crate::database::{Database, Transaction, Value, number, optional, text};
+use crate::database::{Database, Value, number, optional, text};
 use crate::join::join;
 use crate::log::log;
 use crate::path::Path;
@@ -77,23 +77,17 @@ impl Session {
         algorithm: Option<Algorithm>,
     ) -> Result<Session, UploadError> {
         let database = Database::open_relaxed().await?;
-        let mut waits = 0;
+        let claim = format!(
+            "UPDATE uploads SET epoch = epoch + 1, busy = unixepoch() + {BUSY} \
+             WHERE id = ?1 AND path = ?2 AND busy <= unixepoch() AND (?3 IS NULL OR size = ?3) \
+             RETURNING content, size, state, epoch"
+        );
+        let mut waits = Waits::default();
         let mut row = loop {
             let values = vec![text(id), text(path), optional(at.map(number))];
-            let claim = format!(
-                "UPDATE uploads SET epoch = epoch + 1, busy = unixepoch() + {BUSY} \
-                 WHERE id = ?1 AND path = ?2 AND busy <= unixepoch() AND (?3 IS NULL OR size = ?3) \
-                 RETURNING content, size, state, epoch"
-            );
-            if let Some(row) = database.row(&claim, values).await? {
-                break row;
-            }
-            match refusal(&database, path, id, at).await? {
-                UploadError::Busy if waits < WAITS => {
-                    waits += 1;
-                    monotonic_clock::wait_for(WAIT).await;
-                }
-                refusal => return Err(refusal),
+            match database.row(&claim, values).await? {
+                Some(row) => break row,
+                None => waits.after(refusal(&database, path, id, at).await?).await?,
             }
         };
         let (content, start) = (row.number()?, row.number()?);
@@ -205,25 +199,23 @@ impl Session {
         }
     }
 
-    /// Leaves the session to others, where it stands, and returns its offset.
-    pub async fn close(mut self) -> Result<u64, UploadError> {
+    /// Leaves the session to others with all that came, and returns its offset.
+    pub async fn close(&mut self) -> Result<u64, UploadError> {
         let (offset, hash) = (self.size(), self.hash.clone());
-        if self.purpose == Purpose::Append && !self.tail.is_empty() {
+        if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
             self.insert(tail).await?;
         }
         self.touch(offset, hash, "0").await?;
-        Ok(match self.purpose {
-            Purpose::Append => offset,
-            Purpose::Finish => self.start,
-        })
+        Ok(offset)
     }
 
-    /// Leaves the session to others as it stands for them, after an error.
-    pub async fn abandon(mut self) {
+    /// Leaves the session to others as it stands for them, because of an error.
+    pub async fn abandon(mut self, error: UploadError) -> UploadError {
         self.purpose = Purpose::Finish;
         // If this fails too, they wait a little.
         let _ = self.touch(self.start, self.hash.clone(), "0").await;
+        error
     }
 
     /// What the session's bytes hash to.
@@ -238,7 +230,7 @@ impl Session {
     }
 
     /// Publishes the session's bytes as a blob that the repository holds. Then the session is no more.
-    pub async fn publish(mut self, path: &Path, digest: &Digest) -> Result<Published, UploadError> {
+    pub async fn publish(&mut self, path: &Path, digest: &Digest) -> Result<Published, UploadError> {
         let size = self.size();
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
@@ -261,13 +253,6 @@ impl Session {
         transaction.run(hold, vec![text(path), text(digest)]).await?;
         transaction.commit().await?;
         Ok(Published { size, is_new })
-    }
-
-    /// Ends the session and forgets its bytes.
-    pub async fn cancel(self) -> Result<(), UploadError> {
-        let transaction = Database::open().await?.begin().await?;
-        condemn(&transaction, "id = ?1 AND epoch = ?2", vec![text(&self.id), number(self.epoch)]).await?;
-        Ok(transaction.commit().await?)
     }
 
     async fn reread(&self, hash: Hash) -> Result<Hash, Error> {
@@ -296,11 +281,43 @@ impl Session {
     }
 }
 
-/// Ends the sessions of which a condition holds; their bytes are removed later.
-pub async fn condemn(transaction: &Transaction, of: &str, values: Vec<Value>) -> Result<(), Error> {
+/// Ends a session that nobody writes to, and forgets its bytes.
+pub async fn cancel(path: &Path, id: &UploadId) -> Result<(), UploadError> {
+    let of = "id = ?1 AND path = ?2 AND busy <= unixepoch()";
+    let mut waits = Waits::default();
+    loop {
+        if condemn(of, vec![text(id), text(path)]).await? {
+            return Ok(());
+        }
+        waits.after(refusal(&Database::open().await?, path, id, None).await?).await?;
+    }
+}
+
+/// Ends the sessions of which a condition holds, whose bytes are removed later; whether there were any.
+pub async fn condemn(of: &str, values: Vec<Value>) -> Result<bool, Error> {
+    let transaction = Database::open().await?.begin().await?;
     let bytes = format!("INSERT INTO condemned (content) SELECT content FROM uploads WHERE {of}");
     transaction.run(&bytes, values.clone()).await?;
-    transaction.run(&format!("DELETE FROM uploads WHERE {of}"), values).await
+    let sessions = format!("DELETE FROM uploads WHERE {of} RETURNING content");
+    let ended = transaction.has(&sessions, values).await?;
+    transaction.commit().await?;
+    Ok(ended)
+}
+
+/// How often somebody has waited for the writer of a session.
+#[derive(Default)]
+struct Waits(u32);
+
+impl Waits {
+    /// Waits a little if that is what stands in the way, and not too often yet.
+    async fn after(&mut self, refusal: UploadError) -> Result<(), UploadError> {
+        if !matches!(refusal, UploadError::Busy) || self.0 == WAITS {
+            return Err(refusal);
+        }
+        self.0 += 1;
+        monotonic_clock::wait_for(WAIT).await;
+        Ok(())
+    }
 }
 
 /// What became of a session that was finished.

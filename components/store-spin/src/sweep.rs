@@ -41,9 +41,7 @@ pub async fn sweep() {
 
 async fn sweep_all() -> Result<(), Error> {
     if purges() {
-        let transaction = Database::open().await?.begin().await?;
-        session::condemn(&transaction, OLD, vec![age()]).await?;
-        transaction.commit().await?;
+        session::condemn(OLD, vec![age()]).await?;
     }
     let database = Database::open_relaxed().await?;
     while let Some(mut row) = database.row("SELECT content FROM condemned LIMIT 1", vec![]).await? {

@@ -6,8 +6,8 @@ use crate::bindings::exports::pierhead::storage::uploads::{Guest, UploadError};
 use crate::bindings::wasi::random::random::get_random_bytes;
 use crate::database::{Database, text};
 use crate::path::Path;
-use crate::session::{Purpose, Session, state};
-use crate::{canonical, path, sweep};
+use crate::session::{Published, Purpose, Session, state};
+use crate::{canonical, path, session, sweep};
 use names::{Algorithm, Digest, UploadId};
 use tree::hash::Hash;
 
@@ -48,13 +48,14 @@ impl Guest for Store {
     ) -> Result<u64, UploadError> {
         let id = canonical(&upload);
         let mut session = Session::open(&path(&repository), &id, at, Purpose::Append, None).await?;
-        match session.receive(body).await {
-            Ok(true) => session.close().await,
-            Ok(false) => Err(UploadError::Interrupted(session.close().await?)),
-            Err(error) => {
-                session.abandon().await;
-                Err(error)
-            }
+        let appended = match session.receive(body).await {
+            Ok(is_whole) => session.close().await.map(|offset| (is_whole, offset)),
+            Err(error) => Err(error),
+        };
+        match appended {
+            Ok((true, offset)) => Ok(offset),
+            Ok((false, offset)) => Err(UploadError::Interrupted(offset)),
+            Err(error) => Err(session.abandon(error).await),
         }
     }
 
@@ -69,24 +70,23 @@ impl Guest for Store {
             (path(&repository), canonical(&upload), canonical(&digest));
         let algorithm = Some(digest.algorithm());
         let mut session = Session::open(&path, &id, at, Purpose::Finish, algorithm).await?;
-        match complete(&mut session, body, &digest).await {
-            Ok(()) => {}
-            Err(error) => {
-                session.abandon().await;
-                return Err(error);
+        let published = match complete(&mut session, body, &digest).await {
+            Ok(()) => session.publish(&path, &digest).await,
+            Err(error) => Err(error),
+        };
+        match published {
+            Ok(Published { size, is_new }) => {
+                if !is_new {
+                    wit_bindgen::spawn_local(sweep::sweep());
+                }
+                Ok(size)
             }
+            Err(error) => Err(session.abandon(error).await),
         }
-        let published = session.publish(&path, &digest).await?;
-        if !published.is_new {
-            wit_bindgen::spawn_local(sweep::sweep());
-        }
-        Ok(published.size)
     }
 
     async fn cancel(repository: String, upload: String) -> Result<(), UploadError> {
-        let id = canonical(&upload);
-        let session = Session::open(&path(&repository), &id, None, Purpose::Finish, None).await?;
-        session.cancel().await?;
+        session::cancel(&path(&repository), &canonical(&upload)).await?;
         wit_bindgen::spawn_local(sweep::sweep());
         Ok(())
     }

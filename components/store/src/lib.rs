@@ -3,8 +3,8 @@
 //! One file per interface of the seam. Where the objects lie, [`Objects`] knows; a component is that, and
 //! `guest_store::bindings::export!(Store with_types_in guest_store::bindings)` of a [`Store`] of it.
 //!
-//! Nothing is remembered between two requests, for other instances and other programs write to the same tree, and
-//! several requests share an instance. Nor are there locks: every write is one that another may come before or after,
+//! Nothing is believed without a look, for other instances and other programs write to the same tree: only the bytes of a
+//! digest are remembered. Nor are there locks: every write is one that another may come before or after,
 //! and the order of [`tree::PutManifest::units`] makes each prefix of it harmless. A manifest that is deleted while another
 //! request stores what needs it may be missing afterwards.
 #![deny(unsafe_code)]

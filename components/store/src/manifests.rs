@@ -8,8 +8,12 @@ use crate::{
     AT_ONCE, Answer, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers, repository,
     tag,
 };
+use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Digest, Reference, RepositoryName, Tag};
+use protocol::manifest::says_media_type;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use tree::hash::digest_of;
 use tree::{MAX_LINK, PutManifest, looks_like_a_manifest, may_stand_for};
 
@@ -33,15 +37,35 @@ pub(crate) async fn revision<O: Objects>(
     Ok(link.filter(|link| may_stand_for(link, wanted)))
 }
 
+/// How many manifests an instance remembers, and up to which size: bytes of a digest never change.
+const REMEMBERED: usize = 16;
+const REMEMBERED_SIZE: usize = 64 << 10;
+
+thread_local! {
+    static LATELY: RefCell<VecDeque<(Digest, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
 /// The bytes that lie under a digest, which they have to have.
 async fn bytes<O: Objects>(objects: &O, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+    let remembered = LATELY.with_borrow(|lately| {
+        lately.iter().find(|(known, _)| known == digest).map(|(_, bytes)| bytes.clone())
+    });
+    if remembered.is_some() {
+        return Ok(remembered);
+    }
     let key = data(digest);
     let Some(bytes) = objects.read(&key, MANIFEST_LIMIT).await? else { return Ok(None) };
     let actual = digest_of(digest.algorithm(), &bytes);
-    match actual == *digest {
-        true => Ok(Some(bytes)),
-        false => Err(Error::new(Kind::Failed, "serve", &key, format!("its bytes have the digest {actual}"))),
+    if actual != *digest {
+        return Err(Error::new(Kind::Failed, "serve", &key, format!("its bytes have the digest {actual}")));
     }
+    if bytes.len() <= REMEMBERED_SIZE {
+        LATELY.with_borrow_mut(|lately| {
+            lately.truncate(REMEMBERED - 1);
+            lately.push_front((digest.clone(), bytes.clone()));
+        });
+    }
+    Ok(Some(bytes))
 }
 
 /// Very old trees have their manifests linked among the layers.
@@ -63,15 +87,25 @@ pub(crate) async fn by_digest<O: Objects>(
     name: &RepositoryName,
     wanted: &Digest,
 ) -> Result<Option<Manifest>, Error> {
-    let Some(link) = revision(objects, name, wanted).await? else {
-        let found = layer_manifest(objects, name, wanted).await?;
-        return Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type: None, bytes }));
+    // Hardly ever is the one there without the other: on a network they are had in the time of one.
+    let (link, early) = join(revision(objects, name, wanted), bytes(objects, wanted)).await;
+    let found = match link? {
+        Some(link) if link == *wanted => early?,
+        Some(link) => bytes(objects, &link).await?,
+        None => {
+            let found = layer_manifest(objects, name, wanted).await?;
+            return Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type: None, bytes }));
+        }
     };
-    // After the link: whoever changes the media type writes it first, and the link again after it.
-    let key = layout::in_directory(&layout::revision(name, wanted), layout::MEDIA_TYPE);
-    let media_type = objects.read(&key, MAX_LINK).await?.and_then(|text| String::from_utf8(text).ok());
-    let found = bytes(objects, &link).await?;
-    Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type, bytes }))
+    let Some(bytes) = found else { return Ok(None) };
+    let media_type = match says_media_type(&bytes) {
+        true => None,
+        false => {
+            let key = layout::in_directory(&layout::revision(name, wanted), layout::MEDIA_TYPE);
+            objects.read(&key, MAX_LINK).await?.and_then(|text| String::from_utf8(text).ok())
+        }
+    };
+    Ok(Some(Manifest { digest: wanted.clone(), media_type, bytes }))
 }
 
 async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Option<Manifest>, Error> {

@@ -14,18 +14,29 @@ use std::fmt;
 /// ([`Manifest::parse`](super::Manifest::parse)). None where neither helps, where the bytes are no JSON
 /// object, and where what they say is no media type and so must not get into a header.
 pub fn media_type_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let (found, read) = glance(bytes);
+    if let Some(said) = found.said {
+        return is_media_type(&said).then_some(said);
+    }
+    match read {
+        true if found.index => Some(Cow::Borrowed(OCI_INDEX)),
+        true if found.image => Some(Cow::Borrowed(OCI_MANIFEST)),
+        _ => None,
+    }
+}
+
+/// Whether a stored manifest has a top-level `mediaType`: then none is kept beside it, for no other is accepted.
+pub fn says_media_type(bytes: &[u8]) -> bool {
+    glance(bytes).0.said.is_some()
+}
+
+/// What the top of it says, and whether it was read to the end, and is JSON so far.
+fn glance(bytes: &[u8]) -> (Found<'_>, bool) {
     let mut found = Found::default();
     let mut json = serde_json::Deserializer::from_slice(bytes);
     // Leaving early is an error to the deserializer: its verdict counts only when the end was reached.
     let end = json.deserialize_map(Top(&mut found)).and_then(|()| json.end());
-    if let Some(said) = found.said {
-        return is_media_type(&said).then_some(said);
-    }
-    match end {
-        Ok(()) if found.index => Some(Cow::Borrowed(OCI_INDEX)),
-        Ok(()) if found.image => Some(Cow::Borrowed(OCI_MANIFEST)),
-        _ => None,
-    }
+    (found, end.is_ok())
 }
 
 #[derive(Default)]
