@@ -41,8 +41,16 @@ export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
-.PHONY: help run build artefacts image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
-	toolchain client-tools slow-client-tools fuzz-tools FORCE
+# `wasmtime serve`, which runs the artefacts in the tests: where cargo installs it, unless WASMTIME says another place.
+WASMTIME_VERSION := 48.0.8
+export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
+
+# What each host runs: the tests of the protocol, and three clients (docs/hosts.md).
+PROTOCOL := wire specification model clients=crane::,skopeo::,docker::
+
+.PHONY: help run build artefacts image test test-all test-hosts test-spin unit integration slow-clients check fmt deny \
+	bench conformance fuzz clean \
+	toolchain client-tools host-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,11 +61,24 @@ run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
 
 build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 
-test: check unit integration ## formatting, lints, licences, and every test
+test: check unit integration test-hosts ## formatting, lints, licences, and every test
+
+test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
+	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::
+	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,read_only::,shared_tree::
+
+test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
+	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
+	$(SPIN) --version
+	$(call on_host,spin-sqlite) $(PROTOCOL) hosts=passwords::,database::,grants::
+	$(call on_host,spin-s3) $(PROTOCOL) hosts=passwords::,bucket::,grants::
+
+# Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
+on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 PIERHEAD_LAYER_MIB=2048 $(MAKE) test
 	$(MAKE) slow-clients
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
@@ -160,11 +181,20 @@ slow-clients: $(PIERHEAD) client-tools slow-client-tools
 	$(CARGO) test --locked --release -p tests --test clients -- --ignored
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, pebble, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, pebble, versitygw, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
 	cd tests/clients/plugins && export CGO_ENABLED=0 && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-buildx github.com/docker/buildx/cmd/buildx && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-compose github.com/docker/compose/v2/cmd
+
+# Ten minutes on two cores, once: what is there already is left alone. Without link-time optimization it takes less.
+host-tools: | toolchain
+	@[ "$$($(WASMTIME) --version 2>/dev/null | cut -d' ' -f1,2)" = 'wasmtime $(WASMTIME_VERSION)' ] || { \
+		echo 'wasmtime $(WASMTIME_VERSION) is not at $(WASMTIME), and is built and installed by cargo' >&2; \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) install --locked \
+			wasmtime-cli --version =$(WASMTIME_VERSION) --no-default-features \
+			--features run,serve,compile,component-model-async,pooling-allocator,parallel-compilation \
+			--features backtrace,addr2line,demangle,clap/default; }
 
 # wkg runs for a second: a plain build of it is quicker than a good one. cargo leaves alone what is there already.
 slow-client-tools: | toolchain
