@@ -11,7 +11,7 @@ unexport RUST_BACKTRACE
 CARGO       ?= cargo
 # The handlers, and what they are joined with for hosts that are not ours.
 HANDLERS    := front auth blobs manifests
-ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-spin
+ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-s3 store-spin
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
@@ -41,8 +41,16 @@ export PIERHEAD_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pierhead/bin
 # Of the crate registry; the versions of the others are in tests/clients/go.mod, and plugins/go.mod and slow/go.mod beside it.
 WKG := 0.15.1
 
-.PHONY: help run build artefacts image test test-all unit integration slow-clients check fmt deny bench conformance fuzz clean \
-	toolchain client-tools slow-client-tools fuzz-tools FORCE
+# `wasmtime serve`, which runs the artefacts in the tests: where cargo installs it, unless WASMTIME says another place.
+WASMTIME_VERSION := 48.0.8
+export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
+
+# What each host runs: the tests of the protocol, and three clients (docs/hosts.md).
+PROTOCOL := wire specification model clients=crane::,skopeo::,docker::
+
+.PHONY: help run build artefacts image test test-all test-hosts test-spin unit integration slow-clients check fmt deny \
+	bench conformance fuzz clean \
+	toolchain client-tools host-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,11 +61,24 @@ run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
 
 build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 
-test: check unit integration ## formatting, lints, licences, and every test
+test: check unit integration test-hosts ## formatting, lints, licences, and every test
+
+test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
+	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::
+	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,read_only::,shared_tree::
+
+test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
+	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
+	$(SPIN) --version
+	$(call on_host,spin-sqlite) $(PROTOCOL) hosts=passwords::,database::,grants::
+	$(call on_host,spin-s3) $(PROTOCOL) hosts=passwords::,bucket::,grants::
+
+# Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
+on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 $(MAKE) test
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 PIERHEAD_LAYER_MIB=2048 $(MAKE) test
 	$(MAKE) slow-clients
 
 bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
@@ -109,11 +130,16 @@ settings := config-environment
 $(ARTEFACTS)/pierhead-spin.wasm: settings := config-spin
 plain = $(foreach part,http-plain $(settings) credentials-htpasswd,$(call guest,$(part)))
 
-artefacts: $(ARTEFACTS)/registry-readonly.wasm $(ARTEFACTS)/pierhead-fs.wasm $(ARTEFACTS)/pierhead-spin.wasm ## the components for other hosts, in target/artefacts (docs/hosts.md)
+WHOLE := $(foreach name,registry-readonly pierhead-fs pierhead-s3 pierhead-s3-readonly pierhead-spin,$(ARTEFACTS)/$(name).wasm)
+
+artefacts: $(WHOLE) ## the components for other hosts, in target/artefacts (docs/hosts.md)
 	cd $(ARTEFACTS) && sha256sum *.wasm > SHA256SUMS
 
 $(ARTEFACTS)/registry-readonly.wasm: $(ARTEFACTS)/registry.cwasm
 	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(call guest,deny-writes)
+
+$(ARTEFACTS)/pierhead-%-readonly.wasm: $(ARTEFACTS)/registry-readonly.wasm
+	$(COMPOSE) --out $@ $< $(plain) $(call guest,store-$*)
 
 $(ARTEFACTS)/pierhead-%.wasm: $(ARTEFACTS)/registry.cwasm
 	$(COMPOSE) --out $@ $(ARTEFACTS)/registry.wasm $(plain) $(call guest,store-$*)
@@ -138,7 +164,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p s3 -p store-spin -p config-spin -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
@@ -155,11 +181,20 @@ slow-clients: $(PIERHEAD) client-tools slow-client-tools
 	$(CARGO) test --locked --release -p tests --test clients -- --ignored
 
 client-tools:
-	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, pebble, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Go is missing; crane, regctl, oras, helm, pebble, versitygw, buildx and compose are built with it: see https://go.dev/dl' >&2; exit 1; }
 	cd tests/clients && GOBIN=$(PIERHEAD_TOOLS) CGO_ENABLED=0 go install -trimpath tool
 	cd tests/clients/plugins && export CGO_ENABLED=0 && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-buildx github.com/docker/buildx/cmd/buildx && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-compose github.com/docker/compose/v2/cmd
+
+# Ten minutes on two cores, once: what is there already is left alone. Without link-time optimization it takes less.
+host-tools: | toolchain
+	@[ "$$($(WASMTIME) --version 2>/dev/null | cut -d' ' -f1,2)" = 'wasmtime $(WASMTIME_VERSION)' ] || { \
+		echo 'wasmtime $(WASMTIME_VERSION) is not at $(WASMTIME), and is built and installed by cargo' >&2; \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) install --locked \
+			wasmtime-cli --version =$(WASMTIME_VERSION) --no-default-features \
+			--features run,serve,compile,component-model-async,pooling-allocator,parallel-compilation \
+			--features backtrace,addr2line,demangle,clap/default; }
 
 # wkg runs for a second: a plain build of it is quicker than a good one. cargo leaves alone what is there already.
 slow-client-tools: | toolchain

@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 31] = [
+const EDGES: [(&str, &[&str]); 32] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -29,18 +29,19 @@ const EDGES: [(&str, &[&str]); 31] = [
     ("components/manifests", &["access", "names", "protocol"]),
     // What variables are called; its tests ask tokens which algorithms there are.
     ("components/settings", &["tokens"]),
+    ("components/log", &[]),
     ("components/http-plain", &[]),
     ("components/config-environment", &["settings"]),
     ("components/config-spin", &["settings"]),
-    ("components/credentials-htpasswd", &["htpasswd"]),
+    ("components/credentials-htpasswd", &["guest-log", "htpasswd"]),
     ("components/deny-writes", &[]),
     // Of the protocol stores need what a manifest says of itself, to keep the referrers.
-    ("components/store", &["names", "layout", "protocol", "tree"]),
-    ("components/store-fs", &["guest-store", "layout", "tree"]),
-    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
-    ("components/store-s3", &["guest-store", "layout", "names", "s3", "tree"]),
+    ("components/store", &["guest-log", "names", "layout", "protocol", "tree"]),
+    ("components/store-fs", &["guest-log", "guest-store", "layout", "tree"]),
     // Of the tree it needs the hash over an upload: it has tables, and no paths.
-    ("components/store-spin", &["names", "protocol", "tree"]),
+    ("components/store-spin", &["guest-log", "names", "protocol", "tree"]),
+    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
+    ("components/store-s3", &["guest-log", "guest-store", "layout", "names", "s3", "tree"]),
     ("host/store", &["names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
@@ -138,6 +139,17 @@ const IMPORTS: [(&str, &[&str]); 12] = [
             "wasi:random/random",
         ],
     ),
+    ("config-spin", &["fermyon:spin/variables", "wasi:random/insecure-seed"]),
+    (
+        "store-spin",
+        &[
+            "pierhead:host/config",
+            "spin:sqlite/sqlite",
+            "wasi:clocks/monotonic-clock",
+            "wasi:clocks/types",
+            "wasi:random/random",
+        ],
+    ),
     (
         "store-s3",
         &[
@@ -148,17 +160,6 @@ const IMPORTS: [(&str, &[&str]); 12] = [
             "wasi:http/client",
             "wasi:http/types",
             "wasi:random/insecure-seed",
-            "wasi:random/random",
-        ],
-    ),
-    ("config-spin", &["fermyon:spin/variables", "wasi:random/insecure-seed"]),
-    (
-        "store-spin",
-        &[
-            "pierhead:host/config",
-            "spin:sqlite/sqlite",
-            "wasi:clocks/monotonic-clock",
-            "wasi:clocks/types",
             "wasi:random/random",
         ],
     ),

@@ -1,6 +1,6 @@
 //! Cancel a blob upload.
 use std::time::Duration;
-use tests::{Server, assert_error, eventually, start_upload};
+use tests::{Host, Server, assert_error, eventually, start_upload};
 
 #[test]
 fn a_canceled_session_is_204_and_gone() {
@@ -22,9 +22,15 @@ fn a_session_that_nobody_finishes_is_gone_in_the_end() {
     let kept = start_upload(&young, "a");
     let uploads = ["a", "a/b", "c"].map(|name| start_upload(&old, name));
     for upload in &uploads {
-        let gone = || old.get(upload).status == 404;
+        let gone = || {
+            // A host without a clock of its own looks when somebody pushes.
+            start_upload(&old, "other");
+            old.get(upload).status == 404
+        };
         assert!(eventually(Duration::from_secs(10), gone), "{upload} is still there");
     }
-    old.assert_says("nobody finished");
+    if old.host() == Host::Native {
+        old.assert_says("nobody finished");
+    }
     young.get(&kept).expect(204);
 }

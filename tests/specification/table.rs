@@ -51,7 +51,7 @@ fn rows(page: &str) -> Vec<Row> {
     rows
 }
 
-/// The tests that the page names: `module::name`, or `wire::module::name`.
+/// The tests that the page names: `module::name`, or `wire::module::name`, or `native::…`.
 fn named(page: &str) -> BTreeSet<String> {
     let code =
         page.lines().filter(|line| line.starts_with('|')).flat_map(|line| line.split('`').skip(1).step_by(2));
@@ -123,7 +123,11 @@ fn requirements(text: &str) -> Vec<usize> {
 
 #[test]
 fn every_test_that_the_tables_name_is_there() {
-    let there = &tests("specification", "") | &tests("wire", "wire::");
+    let there: BTreeSet<_> = [("specification", ""), ("wire", "wire::"), ("native", "native::")]
+        .map(|(f, p)| tests(f, p))
+        .into_iter()
+        .flatten()
+        .collect();
     for name in named(&page()) {
         assert!(there.contains(&name), "docs/conformance.md names {name}, and there is no such test");
     }

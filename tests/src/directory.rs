@@ -1,5 +1,5 @@
 //! A directory of users: OpenLDAP's slapd, with a tree of its own.
-use crate::setup::{Place, free_port};
+use crate::place::{Place, free_port};
 use crate::{Certificates, Server, eventually};
 use std::fs::{self, File};
 use std::net::TcpStream;

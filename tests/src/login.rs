@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 pub const BOB_LINE: &str = "bob:$2y$05$qH2FQE5picqtD3pGgJiluOiIG/PfGy6x/QAukYAhN1OH2SGYf/JYa";
 
 /// The users of these tests: a file as people write them. carol's password is hashed at a cost of 10.
-const USERS: &str =
+pub(crate) const USERS: &str =
     "# the users\r\n\r\nalice:plain\nalice:$2y$05$ja6Mk1wEYqk3KNVT8eSozeHbktBMO5vKigtQlxdl8D1FZWEWpv8nK\n\
 bob:$2y$05$qH2FQE5picqtD3pGgJiluOiIG/PfGy6x/QAukYAhN1OH2SGYf/JYa\r
 mallory:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=
@@ -31,7 +31,8 @@ pub fn with_login(request: Request, login: &str) -> Request {
     request.header("Authorization", format!("Basic {}", STANDARD.encode(login)))
 }
 
-/// Has a server ask for passwords, with these rules: `access:` and what follows in YAML.
+/// Has our own host ask for passwords, with these rules: `access:` and what follows in YAML. On every host:
+/// [`Setup::users`] and [`Setup::rule`].
 pub fn guard<'a>(setup: &'a mut Setup, rules: &str) -> &'a mut Setup {
     setup
         .file("htpasswd", USERS)

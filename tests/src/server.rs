@@ -1,8 +1,9 @@
-use crate::setup::{Place, free_port};
-use crate::{AccessLine, Client, Request, Response, Setup, eventually};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::place::{Place, free_port};
+use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
+use rustix::process::{Pid, kill_process};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub struct Server {
     setup: Setup,
     place: Place,
     port: u16,
+    bucket: Option<Bucket>,
     child: Option<Child>,
 }
 
@@ -36,7 +38,10 @@ impl Server {
         let mut setup = Setup::default();
         configure(&mut setup);
         let port = setup.port.unwrap_or_else(free_port);
-        let mut server = Server { setup, place: Place::new(), port, child: None };
+        let place = Place::new();
+        let own = setup.host.keeps_a_bucket() && setup.bucket.is_none();
+        let bucket = own.then(|| Bucket::serve(&place.folder.join("bucket")));
+        let mut server = Server { setup, place, port, bucket, child: None };
         server.launch();
         server
     }
@@ -48,7 +53,11 @@ impl Server {
     #[track_caller]
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
-        let mut command = self.setup.command(&self.place, self.port);
+        let mut command = self.host().command(&self.setup, &self.place, self.port, self.bucket.as_ref());
+        if self.host() != Host::Native {
+            // Spin starts a process of its own, which is to end with it.
+            command.process_group(0);
+        }
         self.child = Some(command.spawn().expect("the server can be executed"));
         let deadline = Instant::now() + START;
         while !self.answers() {
@@ -63,7 +72,7 @@ impl Server {
         }
     }
 
-    /// Stops the server with SIGTERM and starts it again on the same port and data.
+    /// Has the server end and starts it again on the same port and data.
     #[track_caller]
     pub fn restart(&mut self) {
         self.terminate(Duration::from_secs(20));
@@ -103,9 +112,21 @@ impl Server {
         format!("{scheme}://{}", self.addr())
     }
 
-    /// The folder of its data: `storage.filesystem.rootdirectory`.
+    /// What runs it.
+    pub fn host(&self) -> Host {
+        self.setup.host
+    }
+
+    /// The folder of its data: `storage.filesystem.rootdirectory`, or what lies behind its bucket.
+    ///
+    /// # Panics
+    /// When its host keeps no files.
+    #[track_caller]
     pub fn root(&self) -> PathBuf {
-        self.setup.root.clone().unwrap_or_else(|| self.place.root())
+        assert!(self.host().keeps_a_tree(), "{} keeps its data in no files", self.host().name());
+        let given = self.setup.root.clone().or_else(|| self.setup.bucket.clone().map(|(_, folder)| folder));
+        let own = || self.bucket.as_ref().map_or_else(|| self.place.root(), Bucket::folder);
+        given.unwrap_or_else(own)
     }
 
     /// `docker/registry/v2` in the folder of its data: `blobs` and `repositories` lie there.
@@ -122,6 +143,18 @@ impl Server {
     /// The folder of a repository, whether it is there or not.
     pub fn repository(&self, name: &str) -> PathBuf {
         self.tree().join("repositories").join(name)
+    }
+
+    /// Every file below [`Server::tree`].
+    pub fn files(&self) -> Vec<PathBuf> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.tree()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder { &mut folders } else { &mut found }.push(entry.path());
+            }
+        }
+        found
     }
 
     /// A folder for whatever else a test needs; it goes with the server.
@@ -150,17 +183,25 @@ impl Server {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             child.wait().expect("a child can be waited for");
+            if self.host() != Host::Native {
+                processes::end_group(child.id());
+            }
         }
     }
 
-    /// Sends SIGTERM and returns at once.
+    /// The most memory that its processes have held at once, in KiB, as the kernel counts.
+    pub fn memory_peak(&self) -> u64 {
+        processes::memory_peak(self.pid())
+    }
+
+    /// Asks it to end, with SIGTERM on our own host, and returns at once.
     #[track_caller]
     pub fn signal_to_terminate(&self) {
         let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process has a number");
-        kill_process(pid, Signal::TERM).expect("a running process takes a signal");
+        kill_process(pid, self.host().ends_on()).expect("a running process takes a signal");
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Asks it to end, and waits for the end.
     ///
     /// # Panics
     /// When it still runs after `limit`.
@@ -222,7 +263,12 @@ impl Server {
     }
 
     /// The access lines of the log so far.
+    ///
+    /// # Panics
+    /// When its host writes none.
+    #[track_caller]
     pub fn access(&self) -> Vec<AccessLine> {
+        assert!(self.host() == Host::Native, "{} writes no access log", self.host().name());
         self.log().lines().filter_map(AccessLine::parse).collect()
     }
 

@@ -1,16 +1,21 @@
+use crate::host::{Bucket, Host, bare_command};
+use crate::login::USERS;
+use crate::place::{Place, free_port};
 use crate::{Certificates, Trust};
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How a server is started. What is not said here is what the tests want of every server: a free port on
 /// 127.0.0.1, an empty folder for the data, and no setting from the environment of the test.
 #[derive(Debug)]
 pub struct Setup {
+    pub(crate) host: Host,
+    pub(crate) artefact: Option<String>,
+    pub(crate) bucket: Option<(String, PathBuf)>,
+    pub(crate) without_grant: Option<String>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) config: Option<String>,
@@ -26,6 +31,10 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         Setup {
+            host: Host::chosen(),
+            artefact: None,
+            bucket: None,
+            without_grant: None,
             environment: Vec::new(),
             arguments: Vec::new(),
             config: None,
@@ -41,6 +50,53 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// Runs it on this host, whichever the tests run on. To be said before anything else.
+    pub fn on(&mut self, host: Host) -> &mut Setup {
+        self.host = host;
+        self
+    }
+
+    /// Runs this artefact in the place of the host's usual one.
+    pub fn artefact(&mut self, name: &str) -> &mut Setup {
+        self.artefact = Some(name.into());
+        self
+    }
+
+    /// Keeps the data in this bucket, which outlives the server; otherwise it has one of its own.
+    pub fn bucket(&mut self, bucket: &Bucket) -> &mut Setup {
+        self.bucket = Some((bucket.endpoint(), bucket.folder()));
+        self
+    }
+
+    /// Runs it without this line of Spin's manifest.
+    pub fn without_grant(&mut self, name: &str) -> &mut Setup {
+        self.without_grant = Some(name.into());
+        self
+    }
+
+    /// Asks for passwords: those of alice and bob.
+    pub fn users(&mut self) -> &mut Setup {
+        self.env("REGISTRY_AUTH", "htpasswd");
+        match self.host {
+            Host::Native => {
+                self.file("htpasswd", USERS).env("REGISTRY_AUTH_HTPASSWD_PATH", "{scratch}/htpasswd")
+            }
+            _ => self.env("REGISTRY_AUTH_HTPASSWD_USERS", USERS),
+        }
+    }
+
+    /// Adds a rule: who may do what in which repositories, several of each with commas between them.
+    pub fn rule(&mut self, who: &str, repositories: &str, actions: &str) -> &mut Setup {
+        let of_rules =
+            |name: &&OsString| name.to_str().is_some_and(|name| name.starts_with("REGISTRY_ACCESS_"));
+        let at = self.environment.iter().map(|(name, _)| name).filter(of_rules).count() / 3;
+        for (column, words) in [("WHO", who), ("REPOSITORIES", repositories), ("ACTIONS", actions)] {
+            let words: Vec<_> = words.split(',').collect();
+            self.env(&format!("REGISTRY_ACCESS_{at}_{column}"), serde_json::json!(words));
+        }
+        self
+    }
+
     /// Sets an environment variable; `{scratch}` is replaced.
     pub fn env(&mut self, name: &str, value: impl ToString) -> &mut Setup {
         self.environment.push((name.into(), value.to_string().into()));
@@ -140,61 +196,52 @@ impl Setup {
         SocketAddr::new(ip, port)
     }
 
-    /// The command that serves, its output going to `place/output`, its errors to `place/log`.
-    pub(crate) fn command(&self, place: &Place, port: u16) -> Command {
-        let root = self.root.clone().unwrap_or_else(|| place.root());
+    /// Puts the files there, if they are not.
+    pub(crate) fn write_files(&self, place: &Place) {
         for (name, text) in &self.files {
             let file = place.folder.join(name);
             if !file.exists() {
                 fs::write(file, text).expect("a file can be written");
             }
         }
-        let scratch = place.folder.to_str().expect("a temporary folder is UTF-8");
-        let mut command = self.bare_command();
-        command.arg("serve").args(&self.arguments);
-        if let Some(listen) = &self.listen {
-            let folder = place.folder.to_str().expect("a temporary folder is UTF-8");
-            let listen = listen.replace("{port}", &port.to_string()).replace("{folder}", folder);
-            command.env("REGISTRY_HTTP_ADDR", listen);
-            command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root);
-        }
-        if let Some(text) = &self.config {
-            let root = root.to_str().expect("a temporary folder is UTF-8");
-            let text = text
-                .replace("{port}", &port.to_string())
-                .replace("{root}", root)
-                .replace("{scratch}", scratch);
-            let file = place.folder.join("config.yml");
-            fs::write(&file, text).expect("the configuration can be written");
-            command.arg(file);
-        }
-        for (name, value) in &self.environment {
-            match value.to_str() {
-                Some(text) => command.env(name, text.replace("{scratch}", scratch)),
-                None => command.env(name, value),
-            };
-        }
-        place.catch_output(&mut command);
-        command
     }
 
-    fn bare_command(&self) -> Command {
-        let binary = binary();
-        let mut command = match self.under.split_first() {
-            Some((program, arguments)) => {
-                let mut command = Command::new(program);
-                command.args(arguments).arg(binary);
-                command
-            }
-            None => Command::new(binary),
-        };
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("REGISTRY_") || text.starts_with("RUST_") {
-                command.env_remove(&name);
+    /// Holds the test to ask for nothing that only our own host has.
+    ///
+    /// # Panics
+    /// When it does.
+    pub(crate) fn assert_portable(&self) {
+        let name = self.host.name();
+        assert!(self.config.is_none() && self.files.is_empty(), "{name} reads no configuration file");
+        assert!(self.arguments.is_empty() && self.under.is_empty(), "{name} has arguments of its own");
+        assert!(self.trust.is_none(), "{name} is started without TLS");
+        assert!(self.listen == Setup::default().listen, "{name} is started on a port of 127.0.0.1");
+    }
+
+    /// What a host other than ours gives the components: the variables of distribution, later ones winning.
+    pub(crate) fn settings(&self, place: &Place, bucket: Option<&Bucket>) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        if self.host.keeps_a_bucket() {
+            let endpoint = match &self.bucket {
+                Some((endpoint, _)) => endpoint.clone(),
+                None => bucket.expect("a server has a bucket").endpoint(),
+            };
+            for (name, value) in [
+                ("REGIONENDPOINT", endpoint.as_str()),
+                ("REGION", Bucket::REGION),
+                ("BUCKET", Bucket::NAME),
+                ("ACCESSKEY", Bucket::ACCESS_KEY),
+                ("SECRETKEY", Bucket::SECRET_KEY),
+            ] {
+                settings.push((format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned()));
             }
         }
-        command
+        for (name, value) in &self.environment {
+            let text = |text: &OsString| text.to_str().expect("a setting is UTF-8").to_owned();
+            settings.retain(|(other, _)| *other != text(name));
+            settings.push((text(name), place.fill_in(&text(value))));
+        }
+        settings
     }
 }
 
@@ -209,7 +256,7 @@ pub struct Finished {
     pub stdout: String,
 }
 
-/// Runs the binary with these arguments until it ends by itself; `configure` as in
+/// Runs the binary of our own host with these arguments until it ends by itself; `configure` as in
 /// [`Server::with`](crate::Server::with). With no argument at all it is started as a server would be, for
 /// tests that expect it to refuse.
 ///
@@ -220,11 +267,11 @@ pub fn run(arguments: &[&str], configure: impl for<'a> FnOnce(&'a mut Setup) -> 
     configure(&mut setup);
     let place = Place::new();
     let mut command = match arguments {
-        [] => setup.command(&place, free_port()),
+        [] => Host::Native.command(&setup, &place, free_port(), None),
         _ => {
-            let mut command = setup.bare_command();
+            let mut command = bare_command(&setup);
             command.args(arguments).envs(setup.environment.iter().cloned());
-            place.catch_output(&mut command);
+            place.catch_output(&mut command, "output");
             command
         }
     };
@@ -242,82 +289,4 @@ pub fn run(arguments: &[&str], configure: impl for<'a> FnOnce(&'a mut Setup) -> 
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// The folder of one server: its data, its log, its configuration.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) folder: PathBuf,
-}
-
-impl Place {
-    pub(crate) fn new() -> Place {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("pierhead-test-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a temporary folder can be made");
-        Place { folder }
-    }
-
-    pub(crate) fn root(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-
-    fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.folder.join(name)).unwrap_or_default()).into_owned()
-    }
-
-    /// Standard error.
-    pub(crate) fn log(&self) -> String {
-        self.read("log")
-    }
-
-    /// Standard output.
-    pub(crate) fn output(&self) -> String {
-        self.read("output")
-    }
-
-    fn catch_output(&self, command: &mut Command) {
-        let file = |name: &str| {
-            let file = File::options().create(true).append(true).open(self.folder.join(name));
-            file.expect("a file can be opened")
-        };
-        command.stdin(Stdio::null()).stdout(file("output")).stderr(file("log"));
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        match std::thread::panicking() {
-            true => eprintln!("data and log of the server are kept in {}", self.folder.display()),
-            false => drop(fs::remove_dir_all(&self.folder)),
-        }
-    }
-}
-
-/// A port nobody listens on, below the range from which the kernel takes the ports of clients: a server that
-/// is down for a moment finds its port free again.
-pub fn free_port() -> u16 {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 20_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id().wrapping_mul(7919) % u32::from(COUNT)) as u16;
-    for _ in 0..COUNT {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
-        let port = FIRST + (offset + number) % COUNT;
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free between {FIRST} and {}", FIRST + COUNT);
-}
-
-/// The binary under test.
-pub(crate) fn binary() -> PathBuf {
-    let path = match std::env::var_os("PIERHEAD") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/pierhead"),
-    };
-    assert!(path.exists(), "{} does not exist: run `make build` first", path.display());
-    path
 }

@@ -1,5 +1,5 @@
+use crate::place::Place;
 use crate::run;
-use crate::setup::Place;
 use rustls::client::ClientConnection;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;

@@ -29,7 +29,6 @@ fn layered(server: &Server, count: usize, layer: impl Fn(usize) -> String) -> St
 #[track_caller]
 fn assert_unharmed(server: &Server) {
     server.get("/v2/").expect(200);
-    assert!(server.access().iter().all(|line| line.status() < 500), "{}", server.log());
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! Offsets, ranges and digests of uploads that do not fit.
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tests::{Request, Server, assert_error, assert_errors, closing, noise, sha256, start_upload};
 
 /// PATCH with a `Content-Range`.
@@ -157,7 +159,7 @@ fn a_put_whose_body_ends_early_publishes_nothing_and_can_go_on() {
         assert!(response.status >= 400, "{response}");
     }
     // The server may be a moment behind: the offset counts once it stands still.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     server.head(&format!("/v2/a/blobs/{digest}")).expect(404);
     let status = server.get(&upload).expect(204);
     let range = status.required("Range");
@@ -176,7 +178,7 @@ fn an_unknown_session_is_404() {
     assert_error(&server.patch(unknown, b"bytes"), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.put(&target, b"bytes"), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.delete(unknown), 404, "BLOB_UPLOAD_UNKNOWN");
-    assert!(!server.repository("a").exists(), "asking made a folder");
+    assert_error(&server.get("/v2/a/tags/list"), 404, "NAME_UNKNOWN");
 }
 
 #[test]
@@ -211,19 +213,36 @@ fn a_session_of_another_repository_is_404() {
 
 #[test]
 fn of_two_writers_at_once_one_is_refused_clearly() {
+    const LENGTH: usize = 400;
     let server = Server::start();
+    let bytes = noise(9, LENGTH);
     let upload = start_upload(&server, "a");
     let mut first = server.client();
-    let head = Request::new("PATCH", &upload).header("Content-Length", 10).header("Expect", "100-continue");
-    first.send_head(&head);
+    let head = Request::new("PATCH", &upload).header("Content-Length", LENGTH);
+    first.send_head(&head.header("Expect", "100-continue"));
     assert_eq!(first.one_head().expect("an interim answer").status, 100);
-    first.send(b"01234");
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    let second = server.patch(&upload, b"abcde");
-    assert!((400..600).contains(&second.status), "{second}");
-    let message = second.json()["errors"][0]["message"].to_string();
-    assert!(message.len() > 10, "{second}");
-    first.send(b"56789");
-    assert_eq!(first.response("PATCH").expect(202).required("Range"), "0-9");
-    server.put(&closing(&upload, &sha256(b"0123456789")), b"").expect(201);
+    first.send(&bytes[..5]);
+    std::thread::sleep(Duration::from_millis(200));
+    let refused = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            // It is slow, and goes on: whoever stands still may lose the upload to another.
+            let mut sent = 5;
+            while !refused.load(Ordering::SeqCst) && sent < LENGTH {
+                std::thread::sleep(Duration::from_millis(100));
+                first.send(&bytes[sent..sent + 1]);
+                sent += 1;
+            }
+            first.send(&bytes[sent..]);
+            first.response("PATCH")
+        });
+        let second = server.patch(&upload, b"abcde");
+        refused.store(true, Ordering::SeqCst);
+        let answer = writer.join().expect("the first writer ends");
+        assert!((400..600).contains(&second.status), "{second}");
+        let message = second.json()["errors"][0]["message"].to_string();
+        assert!(message.len() > 10, "{second}");
+        assert_eq!(answer.expect(202).required("Range"), format!("0-{}", LENGTH - 1));
+    });
+    server.put(&closing(&upload, &sha256(&bytes)), b"").expect(201);
 }

@@ -33,10 +33,9 @@ fn push(server: &Server, media_type: &str, layer_type: &str, urls: Value) -> Res
 }
 
 fn allowing(setup: &mut Setup) -> &mut Setup {
-    setup.config(
-        "version: 0.1\nvalidation:\n  manifests:\n    urls:\n      allow:\n      - ^https?://([^/]+\\.)*example\\.com/\n\
-         \x20     deny:\n      - ^https?://www\\.example\\.com/\n",
-    )
+    setup
+        .env("REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW", r"^https?://([^/]+\.)*example\.com/")
+        .env("REGISTRY_VALIDATION_MANIFESTS_URLS_DENY", r"^https?://www\.example\.com/")
 }
 
 #[test]
@@ -79,7 +78,7 @@ fn the_urls_that_are_allowed_and_not_denied_are_taken() {
 
 #[test]
 fn with_denials_alone_all_other_urls_are_taken_and_without_validation_all_are() {
-    let denying = Server::with(|s| s.env("REGISTRY_VALIDATION_MANIFESTS_URLS_DENY_0", "\"^http:\""));
+    let denying = Server::with(|s| s.env("REGISTRY_VALIDATION_MANIFESTS_URLS_DENY", "^http://"));
     push(&denying, OCI_MANIFEST, OCI_LAYER, json!(["https://anywhere.test/l"])).expect(201);
     push(&denying, OCI_MANIFEST, OCI_LAYER, json!(["http://anywhere.test/l"])).expect(400);
     let off = Server::with(|s| s.env("REGISTRY_VALIDATION_DISABLED", "true"));

@@ -11,11 +11,22 @@ fn location(server: &Server, headers: &[(&str, &str)]) -> String {
 #[test]
 fn a_location_is_absolute_and_as_the_client_sees_the_server() {
     let server = Server::start();
+    assert!(location(&server, &[]).starts_with(&server.url()));
     for (headers, base) in [
         (&[("Host", "registry.example:8443")][..], "http://registry.example:8443/v2/a/blobs/uploads/"),
         (&[("Host", "a.example"), ("X-Forwarded-Proto", "https")], "https://a.example/v2/a/blobs/uploads/"),
+    ] {
+        let location = location(&server, headers);
+        assert!(location.starts_with(base), "{headers:?}: {location}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_a_location_is_what_the_proxy_says() {
+    let server = Server::start();
+    for (headers, base) in [
         (
-            &[("Host", "a.example"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "b.example:444")],
+            &[("Host", "a.example"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "b.example:444")][..],
             "https://b.example:444/v2/a/blobs/uploads/",
         ),
         (

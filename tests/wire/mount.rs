@@ -43,27 +43,6 @@ fn what_cannot_be_mounted_becomes_an_upload() {
 }
 
 #[test]
-fn a_blob_is_mounted_from_wherever_it_lately_was() {
-    let mut server = Server::with(|setup| setup.delete_enabled());
-    let digest = push_blob(&server, "from", b"bytes");
-    let mount = |name: &str, from: &str| format!("/v2/{name}/blobs/uploads/?mount={digest}{from}");
-    server.post(&mount("one", "")).expect(201);
-    server.post(&mount("two", "&from=")).expect(201);
-    assert_eq!(server.get(&format!("/v2/two/blobs/{digest}")).expect(200).body, b"bytes");
-    // Whoever is remembered has to hold it still.
-    for name in ["one", "two", "from"] {
-        server.delete(&format!("/v2/{name}/blobs/{digest}")).expect(202);
-    }
-    server.post(&mount("three", "")).expect(202);
-    // What nobody remembers is sent again: that is allowed, and a search through all repositories is not worth it.
-    push_blob(&server, "from", b"bytes");
-    server.restart();
-    server.post(&mount("four", "")).expect(202);
-    server.post(&mount("four", "&from=from")).expect(201);
-    server.post(&mount("five", "")).expect(201);
-}
-
-#[test]
 fn a_mount_by_a_bad_digest_is_refused() {
     let server = Server::start();
     push_blob(&server, "from", b"bytes");

@@ -1,7 +1,7 @@
 //! Which parts of a manifest have to be there when it is pushed: `validation.manifests`.
 use serde_json::json;
 use tests::{
-    Image, OCI_INDEX, OCI_MANIFEST, Request, Server, assert_error, descriptor, index, push_manifest,
+    Host, Image, OCI_INDEX, OCI_MANIFEST, Request, Server, assert_error, descriptor, index, push_manifest,
 };
 
 /// An index of three images, of which those of `there` were pushed.
@@ -38,12 +38,13 @@ fn every_image_of_an_index_has_to_be_there_unless_the_configuration_says_otherwi
 
 #[test]
 fn the_images_of_listed_platforms_have_to_be_there_and_no_other() {
-    let server = Server::with(|setup| {
-        setup.config(
-            "version: 0.1\nvalidation:\n  manifests:\n    indexes:\n      platforms: list\n      platformlist:\n      \
-             - architecture: arm64\n        os: linux\n      - architecture: riscv64\n        os: linux\n",
-        )
-    });
+    let platforms = match Host::chosen() {
+        Host::Native => "[{os: linux, architecture: arm64}, {os: linux, architecture: riscv64}]",
+        _ => "linux/arm64 linux/riscv64",
+    };
+    let name = "REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORM";
+    let server =
+        Server::with(|setup| setup.env(&format!("{name}S"), "list").env(&format!("{name}LIST"), platforms));
     assert_error(&push_index(&server, &[0]), 400, "MANIFEST_BLOB_UNKNOWN");
     push_index(&server, &[1]).expect(201);
 }

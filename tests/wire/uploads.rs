@@ -9,7 +9,6 @@ fn an_upload_opens_with_202_and_everything_to_go_on_with() {
         let id = response.required("Docker-Upload-UUID");
         assert!(id.parse::<names::UploadId>().is_ok(), "{response}");
         assert!(response.location().contains(id), "{response}");
-        assert!(response.required("Location").starts_with(&server.url()), "{response}");
         assert_eq!(response.required("Range"), "0-0");
         assert_eq!(response.required("Content-Length"), "0");
     }
@@ -124,8 +123,8 @@ fn a_cancelled_upload_is_gone_with_its_bytes() {
     assert_error(&server.get(&upload), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.patch(&upload, b"6"), 404, "BLOB_UPLOAD_UNKNOWN");
     assert_error(&server.delete(&upload), 404, "BLOB_UPLOAD_UNKNOWN");
-    let sessions = std::fs::read_dir(server.repository("a").join("_uploads"));
-    assert_eq!(sessions.map(Iterator::count).unwrap_or(0), 0);
+    let left: Vec<_> = server.files().into_iter().filter(|file| file.ends_with("data")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -38,13 +38,13 @@ thread_local! {
 
 fn users() -> Users {
     let Some(text) = config::get("auth.htpasswd.users") else {
-        eprintln!(
+        guest_log::log!(
             "auth.htpasswd.users is not set, and nobody can log in: give it the lines of an htpasswd file"
         );
         return Users::default();
     };
     let (users, problems) = Users::parse(&text);
-    problems.iter().for_each(|problem| eprintln!("auth.htpasswd.users: {problem}"));
+    problems.iter().for_each(|problem| guest_log::log!("auth.htpasswd.users: {problem}"));
     users
 }
 

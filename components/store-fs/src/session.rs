@@ -207,7 +207,7 @@ impl Session for Upload {
             files: vec![(layout::HASH_STATE.into(), state.to_vec().into())],
         };
         if let Err(error) = self.files.write(&kept).await {
-            eprintln!("an upload's hash state is not kept, its bytes will be read again: {error}");
+            guest_log::log!("an upload's hash state is not kept, its bytes will be read again: {error}");
         }
         Ok(())
     }
@@ -253,7 +253,7 @@ impl Session for Upload {
             Err(error) => Err(error),
         };
         if let Err(error) = cleared {
-            eprintln!("a finished upload is not cleared away: {error}");
+            guest_log::log!("a finished upload is not cleared away: {error}");
         }
         Ok(())
     }

@@ -210,7 +210,7 @@ impl Session for Upload {
             return Err(error.into());
         }
         if let Err(error) = self.bucket.remove_all(&self.directory).await {
-            eprintln!("a finished upload is not cleared away: {error}");
+            guest_log::log!("a finished upload is not cleared away: {error}");
         }
         Ok(())
     }

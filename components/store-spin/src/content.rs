@@ -3,7 +3,6 @@
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::bindings::wit_stream;
 use crate::database::{Database, Rows, number};
-use crate::log::log;
 use std::ops::Range;
 use wit_bindgen::StreamReader;
 
@@ -86,10 +85,10 @@ impl Reader {
     }
 
     fn damaged(&self, row: u64) -> Error {
-        log(format_args!(
+        guest_log::log!(
             "the database \"default\": content {} has no row {row}, or not all of it",
             self.content
-        ));
+        );
         Error::Failed
     }
 }

@@ -7,7 +7,6 @@
 use crate::bindings::exports::pierhead::storage::types::Error;
 pub use crate::bindings::spin::sqlite::sqlite::Value;
 use crate::bindings::spin::sqlite::sqlite::{Connection, Error as Fault, RowResult};
-use crate::log::log;
 use crate::{failure, schema};
 use std::cell::RefCell;
 use wit_bindgen::{FutureReader, StreamReader};
@@ -194,10 +193,7 @@ impl Row {
             Some(Value::Blob(_)) => "bytes".into(),
             Some(Value::Null) | None => "nothing".into(),
         };
-        log(format_args!(
-            "the database has {found} where {wanted} should be, in answer to {}",
-            self.statement
-        ));
+        guest_log::log!("the database has {found} where {wanted} should be, in answer to {}", self.statement);
         Error::Failed
     }
 }

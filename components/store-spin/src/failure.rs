@@ -2,7 +2,6 @@
 
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::bindings::spin::sqlite::sqlite::Error as Fault;
-use crate::log::log;
 
 /// The error to answer with. The log says what was being done, what went wrong and, where that is known, what to change.
 pub fn of(doing: &str, fault: Fault) -> Error {
@@ -28,7 +27,7 @@ pub fn of(doing: &str, fault: Fault) -> Error {
             (error, why, advice)
         }
     };
-    log(format_args!("the database \"default\": {why}: {advice} (at: {doing})"));
+    guest_log::log!("the database \"default\": {why}: {advice} (at: {doing})");
     error
 }
 

@@ -18,7 +18,6 @@ mod database;
 mod duration;
 mod failure;
 mod join;
-mod log;
 mod manifests;
 mod path;
 mod schema;

@@ -4,7 +4,6 @@ use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing
 use crate::bindings::exports::pierhead::storage::manifests::{self, Manifest, Reference};
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::database::{Database, Transaction, Value, list, optional, text};
-use crate::log::log;
 use crate::path::Path;
 use crate::{Store, canonical, path};
 use names::{Digest, Tag};
@@ -32,10 +31,10 @@ impl manifests::Guest for Store {
         match actual {
             Ok(actual) if actual.as_str() == found.digest => Ok(Some(found)),
             _ => {
-                log(format_args!(
+                guest_log::log!(
                     "the database \"default\": the bytes of manifest {} have another digest",
                     found.digest
-                ));
+                );
                 Err(Error::Failed)
             }
         }

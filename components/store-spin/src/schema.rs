@@ -2,7 +2,6 @@
 
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::database::Database;
-use crate::log::log;
 use std::cell::Cell;
 
 /// What `PRAGMA user_version` says of a database with these tables.
@@ -17,13 +16,13 @@ const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 /// A repository is named by its path: its name with `!` for each `/`, so that the order of the bytes is the order by
 /// component, `a/b` before `a-b`. There is no table of repositories: one that has nothing is none.
 const TABLES: [&str; 13] = [
-    // The bytes of blobs and uploads. All rows of one content but its last have 1 MiB; `at` is the content's number times 2^24,
-    // and which MiB of it this is. With the rows in this order in one tree, a blob is read from one place.
+    // The bytes of blobs and uploads. All rows of one content but its last have 1 MiB; `at` is the content's number
+    // times 2^24, plus which MiB of it this is. With the rows in this order in one tree, a blob is one range of it.
     "CREATE TABLE chunks (at INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
     // Contents that nobody needs any more, until their rows are removed, some at a time.
     "CREATE TABLE condemned (content INTEGER PRIMARY KEY)",
-    // Uploads under way. A content's number is never given twice. `size` and `state` are what is acknowledged: rows beyond
-    // `size` mean nothing. Whoever raises `epoch` is the writer, until `busy` unless that is put off.
+    // Uploads under way. A content's number is never given twice. `size` and `state` are what is acknowledged: rows
+    // beyond `size` mean nothing. Whoever raises `epoch` is the writer, alone until `busy`, which a writer puts off.
     "CREATE TABLE uploads (content INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, \
      began INTEGER NOT NULL, size INTEGER NOT NULL, state BLOB NOT NULL, \
      epoch INTEGER NOT NULL DEFAULT 0, busy INTEGER NOT NULL DEFAULT 0)",
@@ -63,10 +62,10 @@ pub async fn ready(database: &Database) -> Result<(), Error> {
         0 => create().await?,
         VERSION => {}
         other => {
-            log(format_args!(
+            guest_log::log!(
                 "the database \"default\" has tables of version {other}, and this component knows version {VERSION}: \
                  use the component that made them, or another database"
-            ));
+            );
             return Err(Error::Failed);
         }
     }
@@ -86,10 +85,10 @@ async fn create() -> Result<(), Error> {
     let database = Database::connect().await?;
     let file = database.row("SELECT file FROM pragma_database_list WHERE name = 'main'", vec![]).await?;
     if file.is_some_and(|mut file| file.text().is_ok_and(|file| file.is_empty())) {
-        log(format_args!(
+        guest_log::log!(
             "the database \"default\" lies in memory, and each connection has its own: \
              start Spin with a --state-dir, or write a path to [sqlite_database.default] in its runtime configuration"
-        ));
+        );
         return Err(Error::Unavailable);
     }
     // Neither is possible in a transaction. A database that is not on a local disk has its own ways.

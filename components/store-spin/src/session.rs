@@ -11,7 +11,6 @@ use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::content::{ROW, ROWS, Reader, at};
 use crate::database::{Database, Value, number, optional, text};
 use crate::join::join;
-use crate::log::log;
 use crate::path::Path;
 use names::{Algorithm, Digest, UploadId};
 use tree::hash::{self, Hash};
@@ -163,7 +162,7 @@ impl Session {
     async fn insert(&self, row: Vec<u8>) -> Result<(), UploadError> {
         let index = self.written / ROW;
         if index >= ROWS {
-            log(format_args!("upload {} is larger than a blob can be in this store, 16 TiB", self.id));
+            guest_log::log!("upload {} is larger than a blob can be in this store, 16 TiB", self.id);
             return Err(Error::Full.into());
         }
         let statement = "INSERT OR REPLACE INTO chunks (at, bytes) \

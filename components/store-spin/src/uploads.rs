@@ -18,13 +18,12 @@ impl Guest for Store {
             let known = Algorithm::ALL.into_iter().find(|known| known.as_str() == name);
             known.unwrap_or_else(|| panic!("{name:?} is no algorithm of digests"))
         });
-        let mut random = [0; 16];
-        random.copy_from_slice(&get_random_bytes(16));
-        let id = UploadId::from_random(random);
+        let id = UploadId::from_random(random());
         let database = Database::open().await?;
         let begin = "INSERT INTO uploads (id, path, began, size, state) VALUES (?1, ?2, unixepoch(), 0, ?3)";
         database.run(begin, vec![text(&id), text(path), state(0, &Hash::new(algorithm))]).await?;
-        if sweep::is_due(&database).await? {
+        // The upload has begun, whatever becomes of others.
+        if sweep::is_due(&database).await.unwrap_or(false) {
             wit_bindgen::spawn_local(sweep::sweep());
         }
         Ok(id.to_string())
@@ -90,6 +89,18 @@ impl Guest for Store {
         wit_bindgen::spawn_local(sweep::sweep());
         Ok(())
     }
+}
+
+/// Random bytes, of which the host may give fewer at once than are asked for.
+fn random<const N: usize>() -> [u8; N] {
+    let mut all = [0; N];
+    let mut have = 0;
+    while have < N {
+        let some = get_random_bytes((N - have) as u64);
+        all[have..have + some.len()].copy_from_slice(&some);
+        have += some.len();
+    }
+    all
 }
 
 /// Takes the last bytes, and makes sure that all of them are those of the digest.

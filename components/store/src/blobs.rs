@@ -18,7 +18,7 @@ pub(crate) async fn link<O: Objects>(
     let Some(bytes) = objects.read(&key, MAX_LINK).await? else { return Ok(None) };
     let digest = digest_in_link(&bytes);
     if digest.is_none() {
-        eprintln!("{key}: a link without a digest in it is passed over");
+        guest_log::log!("{key}: a link without a digest in it is passed over");
     }
     Ok(digest)
 }

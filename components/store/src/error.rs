@@ -40,7 +40,7 @@ impl std::error::Error for Error {}
 
 /// What whoever asked is told; the log is told the rest.
 pub(crate) fn told(error: Error) -> types::Error {
-    eprintln!("storage failed: {error}");
+    guest_log::log!("storage failed: {error}");
     match error.kind {
         Kind::Full => types::Error::Full,
         Kind::ReadOnly => types::Error::ReadOnly,

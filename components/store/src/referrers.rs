@@ -4,6 +4,7 @@
 //! looked at stands beside the entries, and whoever asks looks at the others first.
 
 use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, ReferrersQuery};
+use crate::bindings::pierhead::host::config;
 use crate::manifests::{by_digest, revision};
 use crate::{AT_ONCE, Error, Kind, MANIFEST_LIMIT, Objects, digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -30,7 +31,7 @@ pub async fn referrer<O: Objects>(
         }
         // Bytes that are no longer what they were are about nothing.
         Err(error) if error.kind == Kind::Failed => {
-            eprintln!("{digest} is left out of the referrers: {error}");
+            guest_log::log!("{digest} is left out of the referrers: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -99,12 +100,15 @@ async fn complete<O: Objects>(
     });
     let loose: Vec<Option<(Digest, Referrer)>> = looked.buffered(AT_ONCE).try_collect().await?;
     let loose: BTreeMap<Digest, Referrer> = loose.into_iter().flatten().collect();
+    if config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true") {
+        return Ok(loose);
+    }
     match add(objects, name, &loose, there).await {
         Ok(()) => Ok(BTreeMap::new()),
         // Of a tree that takes no writes nobody expects any.
         Err(error) if error.kind == Kind::ReadOnly => Ok(loose),
         Err(error) => {
-            eprintln!("the index of referrers of {name} could not be written: {error}");
+            guest_log::log!("the index of referrers of {name} could not be written: {error}");
             Ok(loose)
         }
     }

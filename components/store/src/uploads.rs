@@ -182,8 +182,8 @@ async fn finish<O: Objects>(
 
 impl<O: Objects> Guest for Store<O> {
     async fn create(name: String, algorithm: Option<String>) -> Result<String, types::Error> {
-        let bytes = random::get_random_bytes(16).try_into().expect("as many as were asked for");
-        let id = UploadId::from_random(bytes);
+        let bytes = u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64());
+        let id = UploadId::from_random(bytes.to_le_bytes());
         let directory = layout::upload(&repository(&name), &id);
         // RFC 3339, as distribution writes it.
         let started_at = humantime::format_rfc3339_seconds(now()).to_string();
@@ -198,7 +198,7 @@ impl<O: Objects> Guest for Store<O> {
                 && let Ok(session) = objects.session(&directory).await
                 && session.save(&hash::encode(&ALWAYS, 0, &Hash::new(algorithm))).await.is_err()
             {
-                eprintln!("{directory}: its bytes will be read a second time to be hashed");
+                guest_log::log!("{directory}: its bytes will be read a second time to be hashed");
             }
             Ok::<_, Error>(())
         };

@@ -119,7 +119,7 @@ impl Bucket {
             Err(Fault::Absent) if self.size(to).await.map_err(Fault::Error)? == Some(size) => Ok(()),
             Err(fault) => {
                 if let Err(error) = upload.abort().await {
-                    eprintln!("parts are left behind in the bucket: {error}");
+                    guest_log::log!("parts are left behind in the bucket: {error}");
                 }
                 Err(fault)
             }

@@ -1,0 +1,11 @@
+//! The hosts with what surrounds them: a bucket, a database, variables. Each module says for which hosts it is, and
+//! `make test-hosts` and `make test-spin` run it on those; on our own host alone there is nothing here to run.
+#![forbid(unsafe_code)]
+
+mod bucket;
+mod database;
+mod grants;
+mod passwords;
+mod read_only;
+mod shared_tree;
+mod support;

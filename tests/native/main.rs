@@ -1,0 +1,36 @@
+//! Running our own host: its connections and certificates, its settings, its log, its bounds, its users, its files. What
+//! the protocol is about runs on every host, and is in `tests/wire`.
+#![forbid(unsafe_code)]
+
+mod access_log;
+mod admission;
+mod auth_certificate;
+mod auth_issuer;
+mod auth_ldap;
+mod auth_ldap_away;
+mod auth_ldap_tls;
+mod auth_passwords;
+mod auth_rules;
+mod auth_token;
+mod certificates;
+mod client_certificates;
+mod config_check;
+mod configuration;
+mod disk_full;
+mod forwarded;
+mod fuzzing;
+mod hand_edits;
+mod head_limits;
+mod headers;
+mod http2;
+mod isolation;
+mod log_formats;
+mod old_trees;
+mod prefix;
+mod read_only;
+mod remembered;
+mod shutdown;
+mod slow_clients;
+mod tls;
+mod tls_files;
+mod unix_socket;
