@@ -62,7 +62,7 @@ pub fn advice(status: u16, code: &str) -> &'static str {
             301 | 307 => "look at storage.s3.region and storage.s3.regionendpoint",
             404 => "look at storage.s3.accesskey, storage.s3.bucket and storage.s3.regionendpoint",
             401 | 403 => {
-                "the keys of storage.s3.accesskey need GetObject, PutObject, DeleteObject, AbortMultipartUpload and ListBucket in storage.s3.bucket"
+                "the keys of storage.s3.accesskey need GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListMultipartUploadParts and ListBucket in storage.s3.bucket"
             }
             _ => "",
         },
