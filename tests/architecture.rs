@@ -36,10 +36,10 @@ const EDGES: [(&str, &[&str]); 32] = [
     ("components/credentials-htpasswd", &["guest-log", "htpasswd"]),
     ("components/deny-writes", &[]),
     // Of the protocol stores need what a manifest says of itself, to keep the referrers.
-    ("components/store", &["guest-log", "names", "layout", "protocol", "tree"]),
+    ("components/store", &["guest-log", "names", "layout", "protocol", "settings", "tree"]),
     ("components/store-fs", &["guest-log", "guest-store", "layout", "tree"]),
     // Of the tree it needs the hash over an upload: it has tables, and no paths.
-    ("components/store-spin", &["guest-log", "names", "protocol", "tree"]),
+    ("components/store-spin", &["guest-log", "names", "protocol", "settings", "tree"]),
     // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
     ("components/store-s3", &["guest-log", "guest-store", "layout", "names", "s3", "tree"]),
     ("host/store", &["names", "layout", "protocol", "tree"]),

@@ -122,6 +122,14 @@ impl Guest for Http {
     }
 
     async fn read_body(request: Request, limit: u32) -> Result<Vec<u8>, BodyError> {
+        let announced = header(&request.get_headers(), "content-length");
+        if announced
+            .and_then(|length| length.parse().ok())
+            .is_some_and(|length: u64| length > u64::from(limit))
+        {
+            // Before it is asked for: a client that waits to be asked need not send it.
+            return Err(BodyError::TooLarge);
+        }
         let (mut stream, trailers) = parts(request);
         let mut bytes = Vec::new();
         let mut buffer = Vec::with_capacity(CHUNK);

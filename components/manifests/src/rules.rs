@@ -53,13 +53,17 @@ struct Urls {
 }
 
 impl Urls {
-    /// What the configuration says; the host has made sure that they are expressions.
-    fn configured() -> Urls {
+    /// What the configuration says. Our own host has made sure that they are expressions; others cannot.
+    fn configured() -> Result<Urls, ErrorResponse> {
         let expression = |name: &str| {
-            let text = config::get(&format!("validation.manifests.urls.{name}"))?;
-            Some(Regex::new(&text).expect("the host has read it"))
+            let name = format!("validation.manifests.urls.{name}");
+            let Some(text) = config::get(&name) else { return Ok(None) };
+            Regex::new(&text).map(Some).map_err(|error| {
+                ErrorResponse::new(Code::Unknown)
+                    .message(format!("the setting {name} is no expression: {error}"))
+            })
         };
-        Urls { allow: expression("allow"), deny: expression("deny") }
+        Ok(Urls { allow: expression("allow")?, deny: expression("deny")? })
     }
 
     /// As in distribution: what the expressions say, and only what a browser would fetch over HTTP as a whole.
@@ -78,7 +82,7 @@ pub fn check_urls(manifest: &Manifest) -> Result<(), ErrorResponse> {
     if manifest.elsewhere.iter().all(|layer| layer.urls().next().is_none()) {
         return Ok(());
     }
-    let urls = Urls::configured();
+    let urls = Urls::configured()?;
     match manifest.elsewhere.iter().find(|layer| !layer.urls().all(|url| urls.take(url))) {
         None => Ok(()),
         Some(layer) => Err(ErrorResponse::new(Code::ManifestInvalid).message(format!(

@@ -2,6 +2,10 @@
 //! components ask for, out of variables named as distribution's are.
 #![forbid(unsafe_code)]
 
+mod duration;
+
+pub use duration::seconds;
+
 /// Every algorithm that tokens may be signed with.
 const ALGORITHMS: &str = "RS256 ES256 EdDSA";
 
@@ -23,8 +27,34 @@ pub fn get(name: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String
         "auth.token.signingalgorithms" => {
             Some(given(name).map_or_else(|| ALGORITHMS.into(), |list| words(&list).join(" ")))
         }
+        "http.prefix" => Some(given(name)?.trim_end_matches('/').to_owned()),
+        "limits.chunkminlength" => {
+            given(name).map(|text| bytes(&text).map_or(text, |bytes| bytes.to_string()))
+        }
+        // As in distribution: where nothing is said of them, no layer has URLs.
+        "validation.manifests.urls.allow" => given(name).or_else(|| {
+            let said = given("validation.manifests.urls.deny").is_some() || unchecked(given);
+            (!said).then(|| "^$".into())
+        }),
+        "validation.manifests.indexes.platforms" => {
+            given(name).or_else(|| unchecked(given).then(|| "none".into()))
+        }
         _ => given(name),
     }
+}
+
+/// Whether manifests are taken unchecked.
+fn unchecked(given: impl Fn(&str) -> Option<String>) -> bool {
+    let is = |name: &str| given(name).as_deref() == Some("true");
+    is("validation.disabled") && !is("validation.enabled")
+}
+
+/// A size in bytes: `65536`, `64KiB`, `1MiB`.
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// How it is known who asks, where only what belongs to it is given: as in distribution, one variable of a kind chooses
@@ -74,6 +104,24 @@ mod tests {
         assert_eq!(of(&given, "storage.delete.enabled").as_deref(), Some("true"));
         assert_eq!(of(&given, "http.host"), None);
         assert_eq!(of(&given, "catalog.maxentries"), None);
+    }
+
+    #[test]
+    fn sizes_prefixes_and_what_is_not_said_of_urls_are_as_on_our_own_host() {
+        let size = |text| of(&[("REGISTRY_LIMITS_CHUNKMINLENGTH", text)], "limits.chunkminlength");
+        assert_eq!(size("64KiB").as_deref(), Some("65536"));
+        assert_eq!(size("5").as_deref(), Some("5"));
+        assert_eq!(
+            of(&[("REGISTRY_HTTP_PREFIX", "/my/registry/")], "http.prefix").as_deref(),
+            Some("/my/registry")
+        );
+        let (allow, platforms) =
+            ("validation.manifests.urls.allow", "validation.manifests.indexes.platforms");
+        assert_eq!(of(&[], allow).as_deref(), Some("^$"));
+        assert_eq!(of(&[("REGISTRY_VALIDATION_MANIFESTS_URLS_DENY", "x")], allow), None);
+        assert_eq!(of(&[("REGISTRY_VALIDATION_DISABLED", "true")], allow), None);
+        assert_eq!(of(&[("REGISTRY_VALIDATION_DISABLED", "true")], platforms).as_deref(), Some("none"));
+        assert_eq!(of(&[], platforms), None);
     }
 
     #[test]

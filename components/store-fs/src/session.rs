@@ -5,7 +5,7 @@
 //! first, so that a writer that was only slow goes on writing to what nobody reads.
 
 use crate::files::{FOLLOW, Files, error, found, random_name};
-use crate::wasi_bindings::wasi::clocks::monotonic_clock;
+use crate::wasi_bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::wasi_bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags};
 use crate::wasi_bindings::wit_stream;
 use guest_store::{Error, Kind, Objects, Session, SessionError};
@@ -15,8 +15,12 @@ use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
 /// What the names of files begin with that someone writes to.
 const WRITING: &str = "_writing-";
 
-/// How long a file that someone writes to may stay as it is until it counts as left behind, in nanoseconds.
-const STILL: u64 = 1_000_000_000;
+/// How long a file that someone writes to may stay as it is until it counts as left behind, in seconds.
+const STILL: i64 = 10;
+
+/// How long to wait for another writer, in nanoseconds: a client that comes back is often faster than the news that its
+/// first connection is dead.
+const BUSY_FOR: u64 = 1_000_000_000;
 
 /// How often it is looked at meanwhile.
 const LOOKS: u64 = 20;
@@ -68,42 +72,32 @@ pub async fn size(files: &Files, directory: &str) -> Result<Option<u64>, Error> 
     }
 }
 
-/// Something that changes whenever a file is written to.
-async fn look(files: &Files, key: &str) -> Result<Option<(u64, i64, u32)>, Error> {
+/// Whether a file was left alone for [`STILL`].
+async fn is_left(files: &Files, key: &str) -> Result<bool, Error> {
     let stat = found(files.root.stat_at(FOLLOW, files.path(key)).await, "stat", key)?;
-    Ok(stat.map(|stat| {
-        let time = stat.data_modification_timestamp;
-        (stat.size, time.map_or(0, |time| time.seconds), time.map_or(0, |time| time.nanoseconds))
-    }))
+    let changed = stat.and_then(|stat| stat.data_modification_timestamp);
+    Ok(changed.is_some_and(|changed| changed.seconds + STILL < system_clock::now().seconds))
 }
 
 /// Takes the bytes of an upload, and gives the key under which they are ours.
 async fn claim(files: &Files, directory: &str) -> Result<String, SessionError> {
     let data = layout::in_directory(directory, layout::DATA);
     let ours = layout::in_directory(directory, &[WRITING, &random_name()].concat());
-    let mut seen = None;
-    for _ in 0..=2 * LOOKS {
+    for _ in 0..LOOKS {
         if files.rename(&data, &ours).await? {
             return Ok(ours);
         }
-        let Some(theirs) = claimed(files, directory).await? else {
-            // Put back just now, perhaps.
-            if files.size(&data).await?.is_some() {
-                continue;
-            }
-            return Err(SessionError::Unknown);
-        };
-        let now = (theirs, monotonic_clock::now());
-        let state = look(files, &now.0).await?;
-        match seen {
-            Some((ref key, since, before)) if *key == now.0 && before == state => {
-                if now.1 - since >= STILL && files.rename(&now.0, &ours).await? {
+        match claimed(files, directory).await? {
+            Some(theirs) => {
+                if is_left(files, &theirs).await? && files.rename(&theirs, &ours).await? {
                     return take_over(files, directory, &ours).await.map_err(SessionError::from);
                 }
             }
-            _ => seen = Some((now.0, now.1, state)),
+            // Put back just now, perhaps.
+            None if files.size(&data).await?.is_some() => continue,
+            None => return Err(SessionError::Unknown),
         }
-        monotonic_clock::wait_for(STILL / LOOKS).await;
+        monotonic_clock::wait_for(BUSY_FOR / LOOKS).await;
     }
     Err(SessionError::Busy)
 }

@@ -15,7 +15,6 @@ mod blobs;
 mod catalog;
 mod content;
 mod database;
-mod duration;
 mod failure;
 mod join;
 mod manifests;

@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::bindings::pierhead::host::config;
 use crate::content::ROWS;
 use crate::database::{Database, Value, number};
-use crate::{duration, session};
+use crate::session;
 
 /// How many rows are removed at a time: in between, others write.
 const BATCH: u64 = 16;
@@ -15,7 +15,7 @@ const AGE: u64 = 7 * 24 * 3600;
 /// After how many seconds an upload that nobody finishes is removed.
 pub fn age() -> Value {
     let age = config::get("storage.maintenance.uploadpurging.age");
-    number(age.and_then(|text| duration::seconds(&text)).unwrap_or(AGE))
+    number(age.and_then(|text| settings::seconds(&text)).unwrap_or(AGE))
 }
 
 /// Whether such uploads are removed: not where they are only counted.

@@ -2,12 +2,9 @@
 
 use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
 use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
-use crate::bindings::pierhead::host::config;
 use crate::blobs::link;
-use crate::uploads::now;
-use crate::{Answer, Error, Objects, Store, referrers, repository};
+use crate::{Answer, Error, Objects, Store, purge, referrers, repository};
 use names::{Algorithm, RepositoryName, Tag};
-use std::time::Duration;
 use tree::digest_of_name;
 
 /// How many names of one directory are looked at at a time.
@@ -15,15 +12,6 @@ const BATCH: usize = 1000;
 
 /// How many things of one kind are looked at where one is enough: what is left of deleted ones comes first perhaps.
 const FEW: usize = 8;
-
-/// A week, as in distribution: `storage.maintenance.uploadpurging.age`.
-const UPLOAD_AGE: Duration = Duration::from_secs(168 * 60 * 60);
-
-/// How long an upload under way makes its repository one that is listed.
-fn upload_age() -> Duration {
-    let text = config::get("storage.maintenance.uploadpurging.age");
-    text.and_then(|text| humantime::parse_duration(&text).ok()).unwrap_or(UPLOAD_AGE)
-}
 
 /// Whether any directory in a directory is `wanted` by its name and has a link of this name in it.
 async fn any<O: Objects>(
@@ -63,11 +51,9 @@ async fn is_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result
     let uploads = layout::uploads(name);
     let listing = objects.list(&uploads, None, BATCH).await?;
     for id in &listing.names {
-        let key = layout::in_directory(&layout::in_directory(&uploads, id), layout::STARTED_AT);
         // What does not say when it began is of another program, or of no use.
-        let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
-        let began = text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
-        if began.is_some_and(|began| now().duration_since(began).unwrap_or_default() < upload_age()) {
+        let old = purge::age_of(objects, &layout::in_directory(&uploads, id)).await?;
+        if old.is_some_and(|old| old < purge::age()) {
             return Ok(true);
         }
     }

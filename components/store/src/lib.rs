@@ -24,6 +24,7 @@ mod catalog;
 mod error;
 mod manifests;
 mod objects;
+mod purge;
 mod referrers;
 mod uploads;
 

@@ -6,7 +6,7 @@ use crate::bindings::wasi::clocks::system_clock;
 use crate::bindings::wasi::random::random;
 use crate::blobs::data;
 use crate::error::told;
-use crate::{Answer, Error, Objects, Session, SessionError, Store, digest, repository, upload_id};
+use crate::{Answer, Error, Objects, Session, SessionError, Store, digest, purge, repository, upload_id};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::hash::{self, Hash};
@@ -200,6 +200,7 @@ impl<O: Objects> Guest for Store<O> {
             {
                 guest_log::log!("{directory}: its bytes will be read a second time to be hashed");
             }
+            wit_bindgen::spawn_local(purge::purge(objects));
             Ok::<_, Error>(())
         };
         begun.await.told()?;

@@ -1,0 +1,112 @@
+//! Uploads that nobody finishes. A component has no clock that rings: whoever begins an upload looks, once in an interval
+//! for the whole tree, after the answer.
+
+use crate::bindings::pierhead::host::config;
+use crate::uploads::now;
+use crate::{Error, Objects, SessionError};
+use names::{RepositoryName, UploadId};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tree::Unit;
+
+/// A week, as in distribution: `storage.maintenance.uploadpurging.age`.
+const AGE: Duration = Duration::from_secs(168 * 60 * 60);
+
+/// A day, as in distribution: `storage.maintenance.uploadpurging.interval`.
+const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When it was looked at last: in the staging directory, in seconds since 1970.
+const PURGED: &str = "purged";
+
+/// How many names are listed at a time.
+const BATCH: usize = 1000;
+
+fn duration(name: &str, default: Duration) -> Duration {
+    let text = config::get(&format!("storage.maintenance.uploadpurging.{name}"));
+    text.and_then(|text| settings::seconds(&text)).map_or(default, Duration::from_secs)
+}
+
+fn is(name: &str, value: &str) -> bool {
+    config::get(&format!("storage.maintenance.uploadpurging.{name}")).as_deref() == Some(value)
+}
+
+/// How long an upload under way makes its repository one that is listed; an older one may be removed.
+pub fn age() -> Duration {
+    duration("age", AGE)
+}
+
+/// How long ago an upload began; none where nobody has said, or not in a way that is understood.
+pub async fn age_of<O: Objects>(objects: &O, directory: &str) -> Result<Option<Duration>, Error> {
+    let key = layout::in_directory(directory, layout::STARTED_AT);
+    let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
+    let began = text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
+    Ok(began.map(|began| now().duration_since(began).unwrap_or_default()))
+}
+
+/// Removes old uploads, if that is due. What stays because of an error is removed the next time.
+pub async fn purge<O: Objects>(objects: &O) {
+    if let Err(error) = purge_if_due(objects).await {
+        guest_log::log!("uploads that nobody finished stay for now: {error}");
+    }
+}
+
+async fn purge_if_due<O: Objects>(objects: &O) -> Result<(), Error> {
+    if is("enabled", "false") || is("dryrun", "true") {
+        return Ok(());
+    }
+    let key = layout::in_directory(layout::STAGING, PURGED);
+    let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
+    let last =
+        text.and_then(|text| text.parse().ok()).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    let since = |last: SystemTime| now().duration_since(last).unwrap_or_default();
+    if last.is_some_and(|last| since(last) < duration("interval", INTERVAL)) {
+        return Ok(());
+    }
+    // First, lest all who begin an upload now look as well.
+    let seconds = now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+    let files = vec![(PURGED.to_owned(), seconds.into())];
+    objects.write(&Unit { directory: layout::STAGING.into(), files }).await?;
+    purge_below(objects, layout::REPOSITORIES, "").await
+}
+
+/// Those of the repositories in a directory, whose name as a repository is `name`, and below it.
+async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Result<(), Error> {
+    let mut after = None::<String>;
+    loop {
+        let listing = objects.list(directory, after.as_deref(), BATCH).await?;
+        for component in &listing.names {
+            let name =
+                if name.is_empty() { component.clone() } else { layout::in_directory(name, component) };
+            if let Ok(repository) = name.parse::<RepositoryName>() {
+                purge_repository(objects, &repository).await?;
+                Box::pin(purge_below(objects, &layout::in_directory(directory, component), &name)).await?;
+            }
+        }
+        if !listing.more {
+            return Ok(());
+        }
+        after = listing.names.last().cloned();
+    }
+}
+
+async fn purge_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result<(), Error> {
+    let (uploads, mut after) = (layout::uploads(name), None::<String>);
+    loop {
+        let listing = objects.list(&uploads, after.as_deref(), BATCH).await?;
+        for id in listing.names.iter().filter_map(|id| id.parse::<UploadId>().ok()) {
+            let directory = layout::upload(name, &id);
+            if age_of(objects, &directory).await?.is_none_or(|old| old < age()) {
+                continue;
+            }
+            match objects.end(&directory).await {
+                Ok(()) => guest_log::log!("an upload that nobody finished is removed: {directory}"),
+                // Someone is at work on it, or has ended it.
+                Err(SessionError::Busy | SessionError::Unknown | SessionError::Moved(_)) => {}
+                Err(SessionError::Error(error)) => return Err(error),
+            }
+        }
+        if !listing.more {
+            return Ok(());
+        }
+        after = listing.names.last().cloned();
+    }
+}
