@@ -22,6 +22,9 @@ const STILL: i64 = 10;
 /// first connection is dead.
 const BUSY_FOR: u64 = 1_000_000_000;
 
+/// How often a file is looked for that is renamed meanwhile.
+const ATTEMPTS: usize = 3;
+
 /// How often it is looked at meanwhile.
 const LOOKS: u64 = 20;
 
@@ -63,13 +66,19 @@ async fn claimed(files: &Files, directory: &str) -> Result<Option<String>, Error
 
 /// How many bytes an upload has.
 pub async fn size(files: &Files, directory: &str) -> Result<Option<u64>, Error> {
-    if let Some(size) = files.size(&layout::in_directory(directory, layout::DATA)).await? {
-        return Ok(Some(size));
+    let data = layout::in_directory(directory, layout::DATA);
+    // Someone may rename it between two looks.
+    for _ in 0..ATTEMPTS {
+        if let Some(size) = files.size(&data).await? {
+            return Ok(Some(size));
+        }
+        if let Some(key) = claimed(files, directory).await?
+            && let Some(size) = files.size(&key).await?
+        {
+            return Ok(Some(size));
+        }
     }
-    match claimed(files, directory).await? {
-        Some(key) => files.size(&key).await,
-        None => Ok(None),
-    }
+    Ok(None)
 }
 
 /// Whether a file was left alone for [`STILL`].
@@ -94,7 +103,7 @@ async fn claim(files: &Files, directory: &str) -> Result<String, SessionError> {
                 }
             }
             // Put back just now, perhaps.
-            None if files.size(&data).await?.is_some() => continue,
+            None if size(files, directory).await?.is_some() => continue,
             None => return Err(SessionError::Unknown),
         }
         monotonic_clock::wait_for(BUSY_FOR / LOOKS).await;

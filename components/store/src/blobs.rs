@@ -129,10 +129,11 @@ impl<O: Objects> blob_writer::Guest for Store<O> {
         let (name, blob) = (repository(&name), digest(&blob));
         let deleted = async {
             let objects = O::configured()?;
-            let held = stat(objects, &name, &blob).await?.is_some();
-            // A hold without bytes is none, and goes all the same.
-            objects.remove(&layout::layer(&name, &blob), layout::LINK).await?;
-            Ok::<_, Error>(held)
+            // A hold without bytes is none, and may be that of an upload which is about to be published: it stays.
+            match stat(objects, &name, &blob).await? {
+                Some(_) => objects.remove(&layout::layer(&name, &blob), layout::LINK).await,
+                None => Ok::<_, Error>(false),
+            }
         };
         deleted.await.told()
     }

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Digest, Reference, RepositoryName, Tag};
 use protocol::manifest::says_media_type;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use tree::hash::digest_of;
 use tree::{MAX_LINK, PutManifest, looks_like_a_manifest, may_stand_for};
 
@@ -126,13 +126,15 @@ async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Opt
     Ok(None)
 }
 
-/// Those that are not there.
+/// Those that are not there, each once: a manifest of 4 MiB may name one a hundred thousand times.
 async fn absent(
     digests: &[Digest],
     there: impl AsyncFn(&Digest) -> Result<bool, Error>,
 ) -> Result<Vec<String>, Error> {
+    let mut seen = HashSet::new();
+    let once = digests.iter().filter(|digest| seen.insert(digest.as_str()));
     let looked =
-        stream::iter(digests).map(async |digest| Ok((!there(digest).await?).then(|| digest.to_string())));
+        stream::iter(once).map(async |digest| Ok((!there(digest).await?).then(|| digest.to_string())));
     let found: Vec<Option<String>> = looked.buffered(AT_ONCE).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }

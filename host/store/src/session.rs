@@ -109,6 +109,8 @@ impl Writer {
             directory: layout::blob(digest),
             files: vec![(layout::DATA.to_owned(), Source::Upload(session.clone()))],
         };
+        // A hold without bytes is one that a deletion clears away: not between the two.
+        let _shared = self.lock.inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
         let backend = &self.lock.inner.backend;
         backend.commit(&[tree::hold(repository, digest, digest).into(), bytes], true)?;
         self.lock.inner.remember_holder(repository, digest);
