@@ -13,6 +13,8 @@ CARGO       ?= cargo
 HANDLERS    := front auth blobs manifests
 ADAPTERS    := http-plain config-environment config-spin credentials-htpasswd deny-writes store-fs store-s3 store-spin
 COMPONENTS  := $(HANDLERS) $(ADAPTERS)
+# What the benchmark compares them with on those hosts.
+BARE        := bare bare-spin
 # A file is named as its crate's library is: with underlines.
 guest        = target/wasm32-wasip2/guest/$(subst -,_,$(1)).wasm
 GUESTS      := $(foreach component,$(COMPONENTS),$(call guest,$(component)))
@@ -23,7 +25,7 @@ FAULTY_WASM := target/wasm32-wasip2/guest/misbehaving_auth.wasm
 PIERHEAD    := target/release/pierhead
 COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
-not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store --exclude bare
+not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store $(BARE:%=--exclude %)
 
 # A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it.
 export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
@@ -81,7 +83,8 @@ test-all: ## what `test` runs, and what takes too long or needs more of the netw
 	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 PIERHEAD_LAYER_MIB=2048 $(MAKE) test
 	$(MAKE) slow-clients
 
-bench: build ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
+bench: build artefacts | toolchain ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
+	$(CARGO) build --locked --profile guest --target wasm32-wasip2 $(BARE:%=-p %)
 	python3 bench $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(BENCH_ARGS)
 
 image: $(PIERHEAD) ## the container image, TAG=pierhead:latest; ENGINE=docker, podman or buildah (docs/deploy.md)

@@ -1,6 +1,8 @@
 """The registry on hosts that are not ours, beside what a component can do at best there."""
 import os
 import shutil
+import signal
+import time
 
 import blocks
 import client
@@ -47,13 +49,105 @@ class WasmtimeBare(Wasmtime):
     registry = False
 
 
-KINDS = (WasmtimeFs, WasmtimeBare)
+class Versitygw(servers.Server):
+    """A folder as a bucket. By itself it stands for what a registry in it could serve at best."""
+
+    name, registry, probe = "versitygw", False, "/health"
+    access, secret, bucket = "bench", "wonderland", "bucket"
+    options = ("--aws-sigv4", "aws:amz:us-east-1:s3", "--user", f"{access}:{secret}",
+               "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD")
+
+    @staticmethod
+    def find():
+        tools = os.environ.get("PIERHEAD_TOOLS", os.path.expanduser("~/.cache/pierhead/bin"))
+        return os.path.join(tools, "versitygw")
+
+    def configure(self):
+        os.makedirs(os.path.join(self.data, self.bucket), exist_ok=True)
+        return [self.program, "--access", self.access, "--secret", self.secret, "--port", f"127.0.0.1:{self.port}",
+                "--health", "/health", "posix", self.data]
+
+    def version(self):
+        return servers.module_version(self.program)
+
+
+class WasmtimeS3(Wasmtime):
+    """Its bucket is a folder that versitygw shows."""
+
+    name, artefact = "wasmtime s3", "target/artefacts/pierhead-s3.wasm"
+
+    def start(self):
+        self.gateway = Versitygw(Versitygw.find(), os.path.join(self.work, "gateway"))
+        self.gateway.wipe()
+        self.gateway.start()
+        return super().start()
+
+    def stop(self):
+        super().stop()
+        self.gateway.stop()
+
+    def settings(self):
+        gateway = {"accesskey": Versitygw.access, "secretkey": Versitygw.secret, "region": "us-east-1",
+                   "regionendpoint": self.gateway.url, "bucket": Versitygw.bucket}
+        return {f"REGISTRY_STORAGE_S3_{name.upper()}": value for name, value in gateway.items()}
+
+
+class Spin(servers.Server):
+    """spin up, with a database of its own."""
+
+    artefact = ""
+
+    @staticmethod
+    def find():
+        return os.environ.get("SPIN", "spin")
+
+    def configure(self):
+        path = os.path.join(self.work, "spin.toml")
+        with open(path, "w") as file:
+            file.write(f"""spin_manifest_version = 2
+[application]
+name = "bench"
+version = "0.1.0"
+[[trigger.http]]
+route = "/..."
+component = "bench"
+[component.bench]
+source = "{os.path.abspath(self.artefact)}"
+sqlite_databases = ["default"]
+""")
+        return [self.program, "up", "--from", path, "--listen", f"127.0.0.1:{self.port}", "--quiet",
+                "--state-dir", self.data]
+
+    @property
+    def pid(self):
+        """spin runs another program, which serves."""
+        return procfs.tree(self.process.pid)[-1]
+
+    def stop(self):
+        if self.process is not None:
+            for pid in procfs.tree(self.process.pid):
+                os.kill(pid, signal.SIGTERM)
+        super().stop()
+
+
+class SpinSqlite(Spin):
+    name, artefact = "spin sqlite", "target/artefacts/pierhead-spin.wasm"
+
+
+class SpinBare(Spin):
+    """A component that answers a constant, and keeps a file in rows."""
+
+    name, artefact = "spin bare", "target/wasm32-wasip2/guest/bare_spin.wasm"
+    registry = False
+
+
+KINDS = (WasmtimeFs, WasmtimeS3, WasmtimeBare, Versitygw, SpinSqlite, SpinBare)
 
 
 class HostsManifest(Block):
     """GET of a manifest on other hosts; the bare components answer a constant of 1.5 kB"""
 
-    name, servers = "hosts-manifest", tuple(kind.name for kind in KINDS)
+    name, servers = "hosts-manifest", tuple(kind.name for kind in KINDS if kind is not Versitygw)
 
     def prepare(self, server):
         if server.registry:
@@ -66,7 +160,7 @@ class HostsManifest(Block):
 class HostsDownload(Block):
     """GET of 512 MiB on other hosts; the bare components pass on the same bytes"""
 
-    name, servers = "hosts-download", HostsManifest.servers
+    name, servers = "hosts-download", tuple(kind.name for kind in KINDS)
 
     def __init__(self, settings):
         super().__init__(settings)
@@ -75,12 +169,18 @@ class HostsDownload(Block):
     def prepare(self, server):
         if server.registry:
             client.push_file(server, "bench/big", self.file, chunked=False)
+        elif server.name == "spin bare":
+            client.curl("-X", "PUT", "-T", self.file.path, server.url + "/file")
         else:
-            shutil.copyfile(self.file.path, os.path.join(server.data, "file"))
+            folder = Versitygw.bucket if server.name == "versitygw" else ""
+            shutil.copyfile(self.file.path, os.path.join(server.data, folder, "file"))
 
     def measure(self, server):
         path = f"/v2/bench/big/blobs/{self.file.digest}" if server.registry else "/file"
-        once = lambda: client.pull_to_nowhere(server, path, self.file.size)
+        options = ()
+        if server.name == "versitygw":
+            path, options = f"/{Versitygw.bucket}/file", Versitygw.options
+        once = lambda: client.pull_to_nowhere(server, path, self.file.size, *options)
         once()  # into the page cache
         procfs.reset_peak(server.pid)
         before = server.cpu()
@@ -90,9 +190,19 @@ class HostsDownload(Block):
 
 
 class HostsUpload(blocks.Upload):
-    """Push of 512 MiB of new bytes on other hosts: POST, PATCH (chunked), PUT; and POST, PUT"""
+    """Push of 512 MiB of new bytes on other hosts: POST, PATCH (chunked), PUT; and POST, PUT. The bare component of Spin
+    hashes nothing"""
 
-    name, servers = "hosts-upload", tuple(kind.name for kind in KINDS if kind.registry)
+    name, servers = "hosts-upload", tuple(kind.name for kind in KINDS if kind.registry) + ("spin bare",)
+
+    def measure(self, server):
+        if server.registry:
+            return super().measure(server)
+        self.settings.calm.settle()
+        self.file.renew()
+        before, begin = server.cpu(), time.perf_counter()
+        client.curl("-X", "PUT", "-H", "Expect:", "-T", self.file.path, server.url + "/file")
+        return {"s": time.perf_counter() - begin, "CPU-s/GB": (server.cpu() - before) / (self.file.size / blocks.GB)}
 
 
 class HostsStart(blocks.Start):

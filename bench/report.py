@@ -77,7 +77,14 @@ FIGURES = (
     Figure("wasmtime serve, store-fs, GET manifest, req/s", "hosts-manifest", "req/s", None, ("wasmtime bare",),
            ours="wasmtime fs", reach=0.4),
     Figure("wasmtime serve, store-fs, GET 512 MiB, GB/s", "hosts-download", "GB/s", 1, ("wasmtime bare",), ours="wasmtime fs"),
+    Figure("Spin, SQLite, GET manifest, req/s", "hosts-manifest", "req/s", None, ("spin bare",), ours="spin sqlite", reach=0.4),
+    Figure("Spin, SQLite, GET 512 MiB, GB/s", "hosts-download", "GB/s", 0.7, ("spin bare",), ours="spin sqlite"),
+    Figure("Spin, SQLite, PUT 512 MiB, s", "hosts-upload", "s", 1 / 0.7, ("spin bare",), ours="spin sqlite", lower=True),
+    Figure("wasmtime serve, store-s3, GET 512 MiB, GB/s", "hosts-download", "GB/s", 0.8, ("versitygw",), ours="wasmtime s3"),
+    Figure("wasmtime serve, store-s3, GET 512 MiB, CPU-s/GB", "hosts-download", "CPU-s/GB", 0.45, lower=True,
+           ours="wasmtime s3"),
     Figure("wasmtime serve, store-fs, start, ms", "hosts-start", "ms", None, ours="wasmtime fs"),
+    Figure("wasmtime serve, store-s3, start, ms", "hosts-start", "ms", None, ours="wasmtime s3"),
 )
 
 # Beside the median, the least: what the machine does meanwhile can only add to these.
