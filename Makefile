@@ -67,13 +67,13 @@ test: check unit integration test-hosts ## formatting, lints, licences, and ever
 
 test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
 	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::
-	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,read_only::,shared_tree::
+	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,shared_tree::
 
 test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
 	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
 	$(SPIN) --version
 	$(call on_host,spin-sqlite) $(PROTOCOL) hosts=passwords::,database::,grants::
-	$(call on_host,spin-s3) $(PROTOCOL) hosts=passwords::,bucket::,grants::
+	$(call on_host,spin-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,grants::
 
 # Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
 on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)

@@ -9,3 +9,4 @@ mod passwords;
 mod read_only;
 mod shared_tree;
 mod support;
+mod uploads;

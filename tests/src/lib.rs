@@ -42,7 +42,7 @@ pub use image::{DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, d
 pub use login::{ALICE, BOB, BOB_LINE, basic, guard, guarded, with_login};
 pub use message::{Request, Response};
 pub use mutation::vary_a_part;
-pub use place::free_port;
+pub use place::{files_below, free_port};
 pub use probe::Probe;
 pub use push::{closing, push_blob, push_manifest, sha256, sha512, start_upload};
 pub use random::Random;

@@ -61,6 +61,18 @@ impl Drop for Place {
     }
 }
 
+/// Every file below a folder.
+pub fn files_below(folder: PathBuf) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder { &mut folders } else { &mut found }.push(entry.path());
+        }
+    }
+    found
+}
+
 /// A port nobody listens on, below the range from which the kernel takes the ports of clients: a server that
 /// is down for a moment finds its port free again.
 pub fn free_port() -> u16 {

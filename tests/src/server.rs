@@ -1,4 +1,4 @@
-use crate::place::{Place, free_port};
+use crate::place::{Place, files_below, free_port};
 use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
 use rustix::process::{Pid, kill_process};
 use std::io;
@@ -147,14 +147,7 @@ impl Server {
 
     /// Every file below [`Server::tree`].
     pub fn files(&self) -> Vec<PathBuf> {
-        let (mut found, mut folders) = (Vec::new(), vec![self.tree()]);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                if is_folder { &mut folders } else { &mut found }.push(entry.path());
-            }
-        }
-        found
+        files_below(self.tree())
     }
 
     /// A folder for whatever else a test needs; it goes with the server.
