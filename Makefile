@@ -161,6 +161,7 @@ check: deny $(PIERHEAD)
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --profile guest --target wasm32-wasip2 $(guest_args) -p $(FAULTY) -- -D warnings
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) clippy --locked --release --all-targets $(not_guests) -- -D warnings
+	$(CARGO) clippy --locked --release -p tests --test hosts -- -D warnings
 
 deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
