@@ -10,15 +10,15 @@ use crate::{
 };
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use names::{Digest, Reference, RepositoryName, Tag};
+use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use protocol::manifest::says_media_type;
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use tree::hash::digest_of;
-use tree::{MAX_LINK, PutManifest, looks_like_a_manifest, may_stand_for};
+use tree::{MAX_LINK, PutManifest, digest_of_name, looks_like_a_manifest, may_stand_for};
 
-/// How many tags are listed at a time where all of them are looked at.
-const TAGS: usize = 1000;
+/// How many names are listed at a time where all of them are looked at.
+const BATCH: usize = 1000;
 
 /// A manifest as it was stored.
 pub(crate) struct Manifest {
@@ -126,28 +126,65 @@ async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Opt
     Ok(None)
 }
 
-/// Those that are not there, each once: a manifest of 4 MiB may name one a hundred thousand times.
+/// From how many on it is cheaper to list what a repository has than to ask for each.
+const MANY: usize = 100;
+
+/// Which of some digests have a directory in one of these; none where to ask for each is as good.
+async fn listed<O: Objects>(
+    objects: &O,
+    digests: &[Digest],
+    directories: impl Fn(Algorithm) -> Vec<String>,
+) -> Result<Option<BTreeSet<Digest>>, Error> {
+    if digests.len() < MANY {
+        return Ok(None);
+    }
+    let wanted: BTreeSet<&Digest> = digests.iter().collect();
+    let mut found = BTreeSet::new();
+    for algorithm in Algorithm::ALL {
+        for directory in directories(algorithm) {
+            let mut after = None::<String>;
+            loop {
+                let listing = objects.list(&directory, after.as_deref(), BATCH).await?;
+                let digests = listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex));
+                found.extend(digests.filter(|digest| wanted.contains(digest)));
+                after = listing.names.last().cloned();
+                if !listing.more {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Those that are not there, each once: a manifest of 4 MiB may name tens of thousands, or one as often.
 async fn absent(
     digests: &[Digest],
+    listed: Option<BTreeSet<Digest>>,
     there: impl AsyncFn(&Digest) -> Result<bool, Error>,
 ) -> Result<Vec<String>, Error> {
-    let mut seen = HashSet::new();
-    let once = digests.iter().filter(|digest| seen.insert(digest.as_str()));
-    let looked =
-        stream::iter(once).map(async |digest| Ok((!there(digest).await?).then(|| digest.to_string())));
+    let once: BTreeSet<&Digest> = digests.iter().collect();
+    let looked = stream::iter(once).map(async |digest| {
+        let there = listed.as_ref().is_none_or(|listed| listed.contains(digest)) && there(digest).await?;
+        Ok((!there).then(|| digest.to_string()))
+    });
     let found: Vec<Option<String>> = looked.buffered(AT_ONCE).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
 async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result<Option<Missing>, Error> {
     let objects = O::configured()?;
-    let blobs =
-        absent(&manifest.blobs, async |digest| Ok(stat(objects, name, digest).await?.is_some())).await?;
+    let layers = |algorithm: Algorithm| layout::in_directory(&layout::layers(name), algorithm.as_str());
+    let held = listed(objects, &manifest.blobs, |algorithm| vec![layers(algorithm)]).await?;
+    let is_held = async |digest: &Digest| Ok(stat(objects, name, digest).await?.is_some());
+    let blobs = absent(&manifest.blobs, held, is_held).await?;
     let here = async |digest: &Digest| match revision(objects, name, digest).await? {
         Some(link) => Ok(objects.size(&data(&link)).await?.is_some()),
         None => Ok(layer_manifest(objects, name, digest).await?.is_some()),
     };
-    let manifests = absent(&manifest.manifests, here).await?;
+    let places = |algorithm| vec![layout::revisions(name, algorithm), layers(algorithm)];
+    let held = listed(objects, &manifest.manifests, places).await?;
+    let manifests = absent(&manifest.manifests, held, here).await?;
     if !blobs.is_empty() || !manifests.is_empty() {
         return Ok(Some(Missing { blobs, manifests }));
     }
@@ -161,7 +198,7 @@ async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result
 async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest) -> Result<Vec<Tag>, Error> {
     let (mut found, mut after) = (Vec::new(), None::<String>);
     loop {
-        let listing = objects.list(&layout::tags(name), after.as_deref(), TAGS).await?;
+        let listing = objects.list(&layout::tags(name), after.as_deref(), BATCH).await?;
         after = listing.names.last().cloned();
         let tags = listing.names.iter().filter_map(|tag| tag.parse::<Tag>().ok());
         let looked = stream::iter(tags).map(async |tag| {

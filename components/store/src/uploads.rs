@@ -170,9 +170,13 @@ async fn finish<O: Objects>(
             let size = session.size();
             // The bytes come last: a hold without bytes is none, and if they fail to come the session still has them.
             let objects = O::configured().map_err(failed)?;
-            objects.write(&tree::hold(name, wanted, wanted)).await.map_err(failed)?;
-            session.publish(&data(wanted)).await.map_err(stopped)?;
-            return Ok(size);
+            match objects.write(&tree::hold(name, wanted, wanted)).await {
+                Ok(()) => {
+                    session.publish(&data(wanted)).await.map_err(stopped)?;
+                    return Ok(size);
+                }
+                Err(error) => failed(error),
+            }
         }
         Err(error) => failed(error),
     };
