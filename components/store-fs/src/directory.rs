@@ -7,6 +7,9 @@ use crate::wasi_bindings::wasi::filesystem::types::{
 use guest_store::Error;
 use wit_bindgen::StreamResult;
 
+/// How often a directory is made anew where someone else removes one above it.
+const ATTEMPTS: usize = 10;
+
 /// How many entries are taken at a time.
 const BATCH: usize = 1000;
 
@@ -28,8 +31,25 @@ impl Files {
     pub async fn make_directory(&self, key: &str) -> Result<(), Error> {
         let path = self.path(key);
         let path = path.trim_end_matches('/');
+        let mut made = self.make_missing(path).await;
+        for _ in 1..ATTEMPTS {
+            match made {
+                // Someone has removed one of those above it meanwhile.
+                Err((_, code)) if is_absent(&code) => made = self.make_missing(path).await,
+                _ => break,
+            }
+        }
+        for above in made.map_err(|(made, code)| error("make the directory", &made, code))? {
+            self.sync_path(&above).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what is missing of a path, and gives the directories that have something new in them.
+    async fn make_missing(&self, path: &str) -> Result<Vec<String>, (String, ErrorCode)> {
+        let mut changed = Vec::new();
         if path.is_empty() || self.root.stat_at(FOLLOW, path.into()).await.is_ok() {
-            return Ok(());
+            return Ok(changed);
         }
         // From the deepest that is there on; the slash at the end stands for the whole.
         let ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).collect();
@@ -42,12 +62,11 @@ impl Files {
             match self.root.create_directory_at(made.into()).await {
                 // Someone else was quicker.
                 Ok(()) | Err(ErrorCode::Exist) => {}
-                Err(code) => return Err(error("make the directory", made, code)),
+                Err(code) => return Err((made.to_owned(), code)),
             }
-            let above = made.rsplit_once('/').map_or(".", |(above, _)| above);
-            self.sync_path(above).await?;
+            changed.push(made.rsplit_once('/').map_or(".", |(above, _)| above).to_owned());
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Makes the names in a directory survive a crash.

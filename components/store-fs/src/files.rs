@@ -22,6 +22,9 @@ const ROOT: &str = "/data";
 /// Links may be followed: the host keeps what they lead to beneath what it has mounted.
 pub const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
 
+/// How often something is written anew that someone else removes meanwhile.
+const ATTEMPTS: usize = 10;
+
 /// How many bytes are read at a time.
 pub const CHUNK: usize = 256 << 10;
 
@@ -185,6 +188,55 @@ impl Files {
         made.map_err(|code| error("create", key, code))
     }
 
+    /// Writes a unit: a directory that is not there appears with all of it at once. `false` when someone else has removed
+    /// the directory meanwhile, or made it.
+    async fn write_once(&self, unit: &Unit) -> Result<bool, Error> {
+        if unit.files.is_empty() || self.size(&unit.directory).await?.is_some() {
+            self.make_directory(&unit.directory).await?;
+            return self.write_files(unit, &unit.directory).await;
+        }
+        let staged = self.staged().await?;
+        self.make_directory(&staged).await?;
+        let above = layout::split(&unit.directory).0;
+        let made = async {
+            self.write_files(unit, &staged).await?;
+            self.make_directory(above).await?;
+            let renamed =
+                self.root.rename_at(self.path(&staged), &self.root, self.path(&unit.directory)).await;
+            match renamed {
+                Ok(()) => Ok(true),
+                Err(ErrorCode::Exist | ErrorCode::NotEmpty) => Ok(false),
+                Err(code) if is_absent(&code) => Ok(false),
+                Err(code) => Err(error("rename", &unit.directory, code)),
+            }
+        };
+        let made = made.await;
+        match made {
+            Ok(true) => self.sync_directory(above).await?,
+            _ => self.clear(&staged).await?,
+        }
+        made
+    }
+
+    /// Writes the files of a unit in a directory, one after the other; `false` when that is gone.
+    async fn write_files(&self, unit: &Unit, directory: &str) -> Result<bool, Error> {
+        for (name, bytes) in &unit.files {
+            let key = layout::in_directory(directory, name);
+            if name == layout::DATA && self.size(&key).await? == Some(bytes.len() as u64) {
+                continue;
+            }
+            let within = layout::split(&key).0;
+            self.make_directory(within).await?;
+            let staged = self.stage(bytes.to_vec()).await?;
+            if !self.rename(&staged, &key).await? {
+                found(self.root.unlink_file_at(self.path(&staged)).await, "remove", &staged)?;
+                return Ok(false);
+            }
+            self.sync_directory(within).await?;
+        }
+        Ok(true)
+    }
+
     /// Gives a file or a directory another name, which takes the place of what had it; `false` where there is nothing of
     /// the old one.
     pub async fn rename(&self, from: &str, to: &str) -> Result<bool, Error> {
@@ -236,19 +288,13 @@ impl Objects for Files {
     }
 
     async fn write(&self, unit: &Unit) -> Result<(), Error> {
-        self.make_directory(&unit.directory).await?;
-        for (name, bytes) in &unit.files {
-            let key = layout::in_directory(&unit.directory, name);
-            if name == layout::DATA && self.size(&key).await? == Some(bytes.len() as u64) {
-                continue;
+        for _ in 0..ATTEMPTS {
+            if self.write_once(unit).await? {
+                return Ok(());
             }
-            let directory = layout::split(&key).0;
-            self.make_directory(directory).await?;
-            let staged = self.stage(bytes.to_vec()).await?;
-            self.rename(&staged, &key).await?;
-            self.sync_directory(directory).await?;
         }
-        Ok(())
+        let why = "someone else removes it again and again";
+        Err(Error::new(Kind::Unavailable, "write to", &unit.directory, why))
     }
 
     async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
@@ -269,14 +315,18 @@ impl Objects for Files {
     }
 
     async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error> {
-        let there = self.size(&layout::in_directory(directory, deciding)).await?.is_some();
+        // What lies there without it may be what someone is about to finish.
+        if self.size(&layout::in_directory(directory, deciding)).await?.is_none() {
+            return Ok(false);
+        }
         // All of it is gone at once; what is left of it is in nobody's way.
         let staged = self.staged().await?;
-        if self.rename(directory, &staged).await? {
+        let removed = self.rename(directory, &staged).await?;
+        if removed {
             self.sync_directory(layout::split(directory).0).await?;
             self.clear(&staged).await?;
         }
-        Ok(there)
+        Ok(removed)
     }
 
     async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {

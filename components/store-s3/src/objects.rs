@@ -77,12 +77,13 @@ impl Objects for Bucket {
 
     async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error> {
         let key = layout::in_directory(directory, deciding);
-        let there = Bucket::size(self, &key).await?.is_some();
-        if there {
-            self.delete(&key).await?;
+        // What lies there without it may be what someone is about to finish.
+        if Bucket::size(self, &key).await?.is_none() {
+            return Ok(false);
         }
+        self.delete(&key).await?;
         self.remove_all(directory).await?;
-        Ok(there)
+        Ok(true)
     }
 
     async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {

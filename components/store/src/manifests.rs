@@ -37,6 +37,9 @@ pub(crate) async fn revision<O: Objects>(
     Ok(link.filter(|link| may_stand_for(link, wanted)))
 }
 
+/// How often a manifest is stored anew that someone else deletes meanwhile.
+const ATTEMPTS: usize = 10;
+
 /// How many manifests an instance remembers, and up to which size: bytes of a digest never change.
 const REMEMBERED: usize = 16;
 const REMEMBERED_SIZE: usize = 64 << 10;
@@ -188,10 +191,20 @@ async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result
     if !blobs.is_empty() || !manifests.is_empty() {
         return Ok(Some(Missing { blobs, manifests }));
     }
-    for unit in manifest.units(name) {
-        objects.write(&unit).await?;
+    let digest = manifest.digest.clone();
+    let units = manifest.units(name);
+    for _ in 0..ATTEMPTS {
+        for unit in &units {
+            objects.write(unit).await?;
+        }
+        // Whoever deletes it meanwhile takes the tags first and the revision after them: then all of it is written anew, as
+        // if it had come afterwards.
+        if revision(objects, name, &digest).await?.is_some() {
+            return Ok(None);
+        }
     }
-    Ok(None)
+    let why = "someone else deletes it again and again";
+    Err(Error::new(Kind::Unavailable, "store the manifest", digest.as_str(), why))
 }
 
 /// The tags that name a manifest.
@@ -228,6 +241,12 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
     }
     let referrer = referrers::referrer(objects, name, wanted).await?;
     let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
+    // Those that someone has written meanwhile, and who has seen that the manifest was there.
+    for tag in tags_of(objects, name, wanted).await? {
+        if revision(objects, name, wanted).await?.is_none() {
+            objects.remove(&layout::tag(name, &tag), layout::CURRENT_LINK).await?;
+        }
+    }
     if let Some(referrer) = referrer {
         referrers::forget(objects, name, wanted, &referrer).await?;
     }
