@@ -157,21 +157,17 @@ impl Files {
         }
     }
 
-    /// Makes a file of these bytes in the staging directory, and gives its key.
-    async fn stage(&self, bytes: Vec<u8>) -> Result<String, Error> {
-        let key = self.staged().await?;
-        let file = self.create(&key).await?;
+    /// Makes a file of these bytes that is not there yet, to survive a crash.
+    async fn create_with(&self, key: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        let file = self.create(key).await?;
         let written = match fill(&file, bytes).await {
-            Ok(()) => self.sync(&file, &key).await,
-            Err(code) => Err(error("write", &key, code)),
+            Ok(()) => self.sync(&file, key).await,
+            Err(code) => Err(error("write", key, code)),
         };
-        match written {
-            Ok(()) => Ok(key),
-            Err(why) => {
-                let _ = self.root.unlink_file_at(self.path(&key)).await;
-                Err(why)
-            }
+        if written.is_err() {
+            let _ = self.root.unlink_file_at(self.path(key)).await;
         }
+        written
     }
 
     /// A key in the staging directory, of which there is nothing yet.
@@ -193,13 +189,19 @@ impl Files {
     async fn write_once(&self, unit: &Unit) -> Result<bool, Error> {
         if unit.files.is_empty() || self.size(&unit.directory).await?.is_some() {
             self.make_directory(&unit.directory).await?;
-            return self.write_files(unit, &unit.directory).await;
+            return self.write_files(unit).await;
         }
         let staged = self.staged().await?;
         self.make_directory(&staged).await?;
         let above = layout::split(&unit.directory).0;
         let made = async {
-            self.write_files(unit, &staged).await?;
+            for (name, bytes) in &unit.files {
+                let key = layout::in_directory(&staged, name);
+                let within = layout::split(&key).0;
+                self.make_directory(within).await?;
+                self.create_with(&key, bytes.to_vec()).await?;
+                self.sync_directory(within).await?;
+            }
             self.make_directory(above).await?;
             let renamed =
                 self.root.rename_at(self.path(&staged), &self.root, self.path(&unit.directory)).await;
@@ -218,16 +220,17 @@ impl Files {
         made
     }
 
-    /// Writes the files of a unit in a directory, one after the other; `false` when that is gone.
-    async fn write_files(&self, unit: &Unit, directory: &str) -> Result<bool, Error> {
+    /// Writes the files of a unit in its directory, one after the other; `false` when that is gone.
+    async fn write_files(&self, unit: &Unit) -> Result<bool, Error> {
         for (name, bytes) in &unit.files {
-            let key = layout::in_directory(directory, name);
+            let key = layout::in_directory(&unit.directory, name);
             if name == layout::DATA && self.size(&key).await? == Some(bytes.len() as u64) {
                 continue;
             }
             let within = layout::split(&key).0;
             self.make_directory(within).await?;
-            let staged = self.stage(bytes.to_vec()).await?;
+            let staged = self.staged().await?;
+            self.create_with(&staged, bytes.to_vec()).await?;
             if !self.rename(&staged, &key).await? {
                 found(self.root.unlink_file_at(self.path(&staged)).await, "remove", &staged)?;
                 return Ok(false);

@@ -6,6 +6,7 @@ use crate::database::{Database, Value, number, optional, text};
 use crate::path::Path;
 use crate::{Store, canonical, path, sweep};
 use names::Digest;
+use tree::DescriptorPage;
 
 /// The paths after `?1`: from each to the next one is a step in the index of manifests and one in that of uploads, however
 /// much lies between.
@@ -75,22 +76,14 @@ impl Guest for Store {
         ];
         let database = Database::open().await?;
         let mut rows = database.rows(REFERRERS, values).await?;
-        let (mut descriptors, mut last) = (String::from("["), None);
-        let (mut count, mut more) = (0, None);
+        let mut page = DescriptorPage::new(limit as usize, room as usize);
         while let Some(mut row) = rows.next(REFERRERS).await? {
             let (digest, descriptor) = (row.text()?, row.text()?);
-            let is_full = count > 0 && descriptors.len() + descriptor.len() + 2 > room as usize;
-            if count == limit || is_full {
-                more = last;
+            if !page.push(digest, &descriptor) {
                 break;
             }
-            if count > 0 {
-                descriptors.push(',');
-            }
-            descriptors.push_str(&descriptor);
-            (count, last) = (count + 1, Some(digest));
         }
-        descriptors.push(']');
+        let (descriptors, more) = page.finish();
         Ok(ReferrersPage { descriptors, more })
     }
 

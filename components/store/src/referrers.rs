@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
 use std::collections::{BTreeMap, HashSet};
-use tree::{After, after, digest_of_name, indexed, referrer_entry};
+use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
 
 /// How many names are listed at a time.
 const BATCH: usize = 1000;
@@ -132,9 +132,8 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
     let objects = O::configured()?;
     let subject = digest(&query.subject);
     let loose = complete(objects, name).await?;
-    let mut descriptors = String::from("[");
-    let (mut count, mut last) = (0, None);
-    for algorithm in Algorithm::ALL {
+    let mut page = DescriptorPage::new(query.limit as usize, query.room as usize);
+    'full: for algorithm in Algorithm::ALL {
         let mut from = match after(query.after.as_deref(), algorithm) {
             After::None => continue,
             After::All => None,
@@ -148,17 +147,9 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
                 if !wanted {
                     continue;
                 }
-                let full = count > 0 && descriptors.len() + descriptor.len() + 2 > query.room as usize;
-                if count == query.limit || full {
-                    descriptors.push(']');
-                    return Ok(ReferrersPage { descriptors, more: last });
+                if !page.push(digest.as_str(), &descriptor) {
+                    break 'full;
                 }
-                if count > 0 {
-                    descriptors.push(',');
-                }
-                descriptors.push_str(&descriptor);
-                count += 1;
-                last = Some(digest.to_string());
             }
             match found.last {
                 Some(last) => from = Some(last),
@@ -166,8 +157,8 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
             }
         }
     }
-    descriptors.push(']');
-    Ok(ReferrersPage { descriptors, more: None })
+    let (descriptors, more) = page.finish();
+    Ok(ReferrersPage { descriptors, more })
 }
 
 /// Some descriptors, by digest.

@@ -12,7 +12,7 @@ use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use tree::{After, after, digest_of_name, indexed, referrer_entry};
+use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
 
 /// How many entries are written at a time, and how many are read.
 const BATCH: usize = 256;
@@ -245,9 +245,8 @@ impl Inner {
         query: &ReferrersQuery,
         loose: BTreeMap<Digest, Referrer>,
     ) -> Result<ReferrersPage, Error> {
-        let mut descriptors = String::from("[");
-        let (mut count, mut last) = (0, None);
-        for algorithm in Algorithm::ALL {
+        let mut page = DescriptorPage::new(query.limit, query.room);
+        'full: for algorithm in Algorithm::ALL {
             let mut after = match after(query.after.as_deref(), algorithm) {
                 After::None => continue,
                 After::All => None,
@@ -256,17 +255,9 @@ impl Inner {
             loop {
                 let found = self.entries(repository, query, &loose, algorithm, after.as_deref())?;
                 for (hex, descriptor) in found.descriptors {
-                    let full = count > 0 && descriptors.len() + descriptor.len() + 2 > query.room;
-                    if count == query.limit || full {
-                        descriptors.push(']');
-                        return Ok(ReferrersPage { descriptors, more: last });
+                    if !page.push([algorithm.as_str(), ":", &hex].concat(), &descriptor) {
+                        break 'full;
                     }
-                    if count > 0 {
-                        descriptors.push(',');
-                    }
-                    descriptors.push_str(&descriptor);
-                    count += 1;
-                    last = Some([algorithm.as_str(), ":", &hex].concat());
                 }
                 match found.last {
                     Some(last) => after = Some(last),
@@ -274,8 +265,8 @@ impl Inner {
                 }
             }
         }
-        descriptors.push(']');
-        Ok(ReferrersPage { descriptors, more: None })
+        let (descriptors, more) = page.finish();
+        Ok(ReferrersPage { descriptors, more })
     }
 
     /// Some of those of one algorithm that are wanted.
