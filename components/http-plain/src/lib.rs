@@ -19,11 +19,20 @@ bindings::export!(Http with_types_in bindings);
 /// How many bytes of a body are read at a time.
 const CHUNK: usize = 64 << 10;
 
-/// The header's value; `, ` joins several.
-fn header(headers: &Fields, name: &str) -> Option<String> {
-    let values = headers.get(name);
-    let text = |value: &Vec<u8>| String::from_utf8_lossy(value).into_owned();
-    (!values.is_empty()).then(|| values.iter().map(text).collect::<Vec<_>>().join(", "))
+/// A message's headers, brought over in one call.
+struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Headers {
+    fn of(request: &Request) -> Headers {
+        Headers(request.get_headers().copy_all())
+    }
+
+    /// A header's value; `, ` joins several. Its name is in lower case, as a host gives names.
+    fn get(&self, name: &str) -> Option<String> {
+        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
+        let first = String::from_utf8_lossy(values.next()?).into_owned();
+        Some(values.fold(first, |all, value| [&all, ", ", &String::from_utf8_lossy(value)].concat()))
+    }
 }
 
 fn method(method: Method) -> String {
@@ -43,11 +52,13 @@ fn method(method: Method) -> String {
 
 /// How many bytes the body has, where the head tells. A request that says nothing of a body has none (RFC 9112, 6.3);
 /// where its framing is another one, its length is not known.
-fn content_length(headers: &Fields, method: &str) -> Option<u64> {
-    match header(headers, "content-length") {
+fn content_length(headers: &Headers, method: &str) -> Option<u64> {
+    match headers.get("content-length") {
         Some(length) => length.parse().ok(),
         // A host may keep the framing to itself: then only the method tells.
-        None if headers.has("transfer-encoding") || matches!(method, "POST" | "PUT" | "PATCH") => None,
+        None if headers.get("transfer-encoding").is_some() || matches!(method, "POST" | "PUT" | "PATCH") => {
+            None
+        }
         None => Some(0),
     }
 }
@@ -84,7 +95,7 @@ fn response(answer: &Answer, length: u64, body: Option<StreamReader<u8>>) -> Res
 
 impl Guest for Http {
     fn head(request: &Request) -> RequestHead {
-        let headers = request.get_headers();
+        let headers = Headers::of(request);
         let method = method(request.get_method());
         RequestHead {
             target: request.get_path_with_query().unwrap_or_else(|| "/".into()),
@@ -93,19 +104,19 @@ impl Guest for Http {
                 Some(Scheme::Other(name)) => name,
                 Some(Scheme::Http) | None => "http".into(),
             },
-            host: request.get_authority().or_else(|| header(&headers, "host")),
-            forwarded: header(&headers, "forwarded"),
-            x_forwarded_proto: header(&headers, "x-forwarded-proto"),
-            x_forwarded_host: header(&headers, "x-forwarded-host"),
-            authorization: header(&headers, "authorization"),
+            host: request.get_authority().or_else(|| headers.get("host")),
+            forwarded: headers.get("forwarded"),
+            x_forwarded_proto: headers.get("x-forwarded-proto"),
+            x_forwarded_host: headers.get("x-forwarded-host"),
+            authorization: headers.get("authorization"),
             // No host but ours vouches for it.
             client_cert: None,
-            content_type: header(&headers, "content-type"),
-            content_range: header(&headers, "content-range"),
+            content_type: headers.get("content-type"),
+            content_range: headers.get("content-range"),
             content_length: content_length(&headers, &method),
-            range: header(&headers, "range"),
-            if_range: header(&headers, "if-range"),
-            if_none_match: header(&headers, "if-none-match"),
+            range: headers.get("range"),
+            if_range: headers.get("if-range"),
+            if_none_match: headers.get("if-none-match"),
             method,
         }
     }
@@ -113,7 +124,7 @@ impl Guest for Http {
     async fn take_body(request: Request) -> Body {
         let (bytes, trailers) = parts(request);
         let (end, ended) = wit_future::new(|| Err(()));
-        wit_bindgen::spawn_local(async move {
+        guest_task::spawn(async move {
             let whole = trailers.await.map(drop).map_err(drop);
             // Whoever has no interest in the end has dropped it.
             let _ = end.write(whole).await;
@@ -122,7 +133,7 @@ impl Guest for Http {
     }
 
     async fn read_body(request: Request, limit: u32) -> Result<Vec<u8>, BodyError> {
-        let announced = header(&request.get_headers(), "content-length");
+        let announced = Headers::of(&request).get("content-length");
         if announced
             .and_then(|length| length.parse().ok())
             .is_some_and(|length: u64| length > u64::from(limit))
@@ -157,7 +168,7 @@ impl Guest for Http {
             return response(&answer, length, None);
         }
         let (mut writer, reader) = wit_stream::new();
-        wit_bindgen::spawn_local(async move {
+        guest_task::spawn(async move {
             // A client that goes away leaves some of it.
             let _ = writer.write_all(body).await;
         });

@@ -31,7 +31,7 @@ impl Object for File {
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
         let (mut writer, reader) = wit_stream::new();
         let file = self.file.clone();
-        wit_bindgen::spawn_local(async move {
+        guest_task::spawn(async move {
             let (mut source, _) = file.read_via_stream(offset);
             let (mut left, mut chunk) = (length, Vec::new());
             while left > 0 {

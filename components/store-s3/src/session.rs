@@ -156,7 +156,7 @@ impl Session for Upload {
             }
         };
         let (mut writer, reader) = wit_stream::new();
-        wit_bindgen::spawn_local(async move {
+        guest_task::spawn(async move {
             if let Some((mut source, mut left)) = source {
                 let mut chunk = Vec::with_capacity(CHUNK);
                 loop {

@@ -18,11 +18,12 @@ impl<T: 'static> Task<T> {
     pub fn spawn(work: impl Future<Output = T> + 'static) -> Task<T> {
         let shared = Rc::new(RefCell::new(Shared { done: None, waker: None }));
         let task = Task(shared.clone());
-        wit_bindgen::spawn_local(async move {
+        guest_task::spawn(async move {
             let done = work.await;
-            let mut shared = shared.borrow_mut();
-            shared.done = Some(done);
-            if let Some(waker) = shared.waker.take() {
+            shared.borrow_mut().done = Some(done);
+            // Whoever is woken may look at once.
+            let waker = shared.borrow_mut().waker.take();
+            if let Some(waker) = waker {
                 waker.wake();
             }
         });

@@ -103,7 +103,7 @@ fn clip(wanted: &Range<u64>, row: u64) -> Range<u64> {
 pub async fn stream(content: u64, wanted: Range<u64>) -> Result<StreamReader<u8>, Error> {
     let mut reader = Reader::open(content, wanted).await?;
     let (mut writer, stream) = wit_stream::new();
-    wit_bindgen::spawn_local(async move {
+    guest_task::spawn(async move {
         // The log has what went wrong.
         while let Ok(Some(bytes)) = reader.next().await {
             if !writer.write_all(bytes).await.is_empty() {

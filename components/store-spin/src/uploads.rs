@@ -24,7 +24,7 @@ impl Guest for Store {
         database.run(begin, vec![text(&id), text(path), state(0, &Hash::new(algorithm))]).await?;
         // The upload has begun, whatever becomes of others.
         if sweep::is_due(&database).await.unwrap_or(false) {
-            wit_bindgen::spawn_local(sweep::sweep());
+            guest_task::spawn(sweep::sweep());
         }
         Ok(id.to_string())
     }
@@ -76,7 +76,7 @@ impl Guest for Store {
         match published {
             Ok(Published { size, is_new }) => {
                 if !is_new {
-                    wit_bindgen::spawn_local(sweep::sweep());
+                    guest_task::spawn(sweep::sweep());
                 }
                 Ok(size)
             }
@@ -86,7 +86,7 @@ impl Guest for Store {
 
     async fn cancel(repository: String, upload: String) -> Result<(), UploadError> {
         session::cancel(&path(&repository), &canonical(&upload)).await?;
-        wit_bindgen::spawn_local(sweep::sweep());
+        guest_task::spawn(sweep::sweep());
         Ok(())
     }
 }

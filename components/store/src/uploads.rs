@@ -204,7 +204,7 @@ impl<O: Objects> Guest for Store<O> {
             {
                 guest_log::log!("{directory}: its bytes will be read a second time to be hashed");
             }
-            wit_bindgen::spawn_local(purge::purge(objects));
+            guest_task::spawn(purge::purge(objects));
             Ok::<_, Error>(())
         };
         begun.await.told()?;

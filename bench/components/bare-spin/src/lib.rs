@@ -73,7 +73,7 @@ async fn write(request: Request) -> Result<(), Error> {
 /// All rows, in one statement.
 fn read() -> StreamReader<u8> {
     let (mut writer, reader) = wit_stream::new();
-    wit_bindgen::spawn_local(async move {
+    guest_task::spawn(async move {
         let Ok(database) = Connection::open_async("default".into()).await else { return };
         let all = "SELECT bytes FROM file ORDER BY at".into();
         let Ok((_, mut rows, _)) = database.execute_async(all, vec![]).await else { return };
@@ -90,7 +90,7 @@ fn read() -> StreamReader<u8> {
 
 fn constant() -> StreamReader<u8> {
     let (mut writer, reader) = wit_stream::new();
-    wit_bindgen::spawn_local(async move {
+    guest_task::spawn(async move {
         writer.write_all(vec![b'x'; CONSTANT]).await;
     });
     reader

@@ -44,7 +44,7 @@ fn response(length: u64, body: StreamReader<u8>) -> Response {
 
 fn constant() -> Response {
     let (mut writer, reader) = wit_stream::new();
-    wit_bindgen::spawn_local(async move {
+    guest_task::spawn(async move {
         writer.write_all(vec![b'x'; CONSTANT]).await;
     });
     response(CONSTANT as u64, reader)
@@ -58,7 +58,7 @@ async fn file() -> Result<Response, ErrorCode> {
     let file = opened.await.map_err(|_| gone(()))?;
     let length = file.stat().await.map_err(|_| gone(()))?.size;
     let (mut writer, reader) = wit_stream::new();
-    wit_bindgen::spawn_local(async move {
+    guest_task::spawn(async move {
         let (mut source, _) = file.read_via_stream(0);
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
