@@ -42,12 +42,15 @@ async fn run(database: &Connection, statement: &str, parameters: Vec<Value>) -> 
     ended.await
 }
 
+/// Writes a body as the newest file. Older ones stay, as they do in a registry: rows that take the place of others cost half.
 async fn write(request: Request) -> Result<(), Error> {
     let database = Connection::open_async("default".into()).await?;
     run(&database, "PRAGMA page_size = 65536", vec![]).await?;
     run(&database, "PRAGMA journal_mode = WAL", vec![]).await?;
-    run(&database, "DROP TABLE IF EXISTS file", vec![]).await?;
-    run(&database, "CREATE TABLE file (at INTEGER PRIMARY KEY, bytes BLOB NOT NULL)", vec![]).await?;
+    let chunks = "CREATE TABLE IF NOT EXISTS chunks (at INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
+    run(&database, chunks, vec![]).await?;
+    run(&database, "CREATE TABLE IF NOT EXISTS newest AS SELECT 0 AS file", vec![]).await?;
+    run(&database, "UPDATE newest SET file = file + 1", vec![]).await?;
     let (_, done) = wit_future::new(|| Ok(()));
     let (mut body, _) = Request::consume_body(request, done);
     let (mut row, mut at, mut ended) = (Vec::with_capacity(ROW), 0, false);
@@ -59,7 +62,7 @@ async fn write(request: Request) -> Result<(), Error> {
         if row.len() == ROW || ended && !row.is_empty() {
             let bytes = std::mem::replace(&mut row, Vec::with_capacity(ROW));
             let parameters = vec![Value::Integer(at), Value::Blob(bytes)];
-            run(&database, "INSERT INTO file VALUES (?, ?)", parameters).await?;
+            run(&database, "INSERT INTO chunks SELECT (file << 24) + ?, ? FROM newest", parameters).await?;
             at += 1;
             if at % ROWS == 0 {
                 run(&database, "COMMIT", vec![]).await?;
@@ -70,12 +73,12 @@ async fn write(request: Request) -> Result<(), Error> {
     run(&database, "COMMIT", vec![]).await
 }
 
-/// All rows, in one statement.
+/// All rows of the newest file, in one statement.
 fn read() -> StreamReader<u8> {
     let (mut writer, reader) = wit_stream::new();
     guest_task::spawn(async move {
         let Ok(database) = Connection::open_async("default".into()).await else { return };
-        let all = "SELECT bytes FROM file ORDER BY at".into();
+        let all = "SELECT bytes FROM chunks WHERE at >= (SELECT file << 24 FROM newest) ORDER BY at".into();
         let Ok((_, mut rows, _)) = database.execute_async(all, vec![]).await else { return };
         while let Some(row) = rows.next().await {
             if let Some(Value::Blob(bytes)) = row.values.into_iter().next()
