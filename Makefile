@@ -47,9 +47,10 @@ WKG := 0.15.1
 WASMTIME_VERSION := 48.0.8
 export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
 
-# What each host runs: the tests of the protocol, and three clients (docs/hosts.md). The model finds, in minutes, what a store
-# without locks cannot promise (docs/decisions/0013): test-all has it too.
-PROTOCOL := wire specification clients=crane::,skopeo::,docker::
+# What each host runs: the tests of the protocol, and three clients (docs/hosts.md); EVERYTHING is for test-all and test-spin.
+# The model finds, in minutes, what a store without locks cannot promise (docs/decisions/0013).
+PROTOCOL   := wire specification clients=crane::,skopeo::,docker::
+EVERYTHING := wire specification model clients=crane::,skopeo::,docker::,podman::,buildah::,regctl::,oras::,helm::
 
 .PHONY: help run build artefacts image test test-all test-hosts test-spin unit integration slow-clients check fmt deny \
 	bench conformance fuzz clean \
@@ -73,15 +74,15 @@ test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wa
 test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
 	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
 	$(SPIN) --version
-	$(call on_host,spin-sqlite) $(PROTOCOL) model hosts=passwords::,database::,grants::
-	$(call on_host,spin-s3) $(PROTOCOL) model hosts=passwords::,bucket::,uploads::,grants::
+	$(call on_host,spin-sqlite) $(EVERYTHING) hosts=passwords::,database::,grants::
+	$(call on_host,spin-s3) $(EVERYTHING) hosts=passwords::,bucket::,uploads::,grants::
 
 # Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
 on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)
 
 test-all: ## what `test` runs, and what takes too long or needs more of the network
 	$(CARGO) deny --locked check
-	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 PIERHEAD_LAYER_MIB=2048 $(MAKE) test PROTOCOL='model $(PROTOCOL)'
+	PIERHEAD_CRASHES=1000 PIERHEAD_MODEL_SECONDS=300 PIERHEAD_LAYER_MIB=2048 $(MAKE) test PROTOCOL='$(EVERYTHING)'
 	$(MAKE) slow-clients
 
 bench: build artefacts | toolchain ## side by side with other registries; ONLY=manifest,blob runs a part (bench/README.md)
