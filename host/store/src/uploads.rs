@@ -5,6 +5,7 @@ use crate::{Inner, Store, waited};
 use bytes::Bytes;
 use http_body::Body;
 use names::{Algorithm, Digest, RepositoryName, UploadId};
+use std::cell::Cell;
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -34,6 +35,9 @@ const BATCH_PARTS: usize = 256;
 /// How many bytes all uploads together may have received and not written before each stops to receive while it writes:
 /// with so many at work, receiving ahead gains nothing and costs memory.
 const AHEAD: usize = 2 * BATCH;
+
+/// By how much the threads that write uploads are nicer than the others.
+const NICE: i32 = 5;
 
 /// How long a batch may stay incomplete before it is written as it is: an upload that waits for its client holds no
 /// bytes in memory.
@@ -188,6 +192,18 @@ fn ended<T>(result: Result<Result<T, UploadError>, tokio::task::JoinError>) -> R
     })
 }
 
+/// Lets whoever answers requests have the processor before this thread, which hashes and writes by the mebibyte. It stays so:
+/// a thread may not take its niceness back.
+fn make_way() {
+    thread_local! {
+        static IS_NICE: Cell<bool> = const { Cell::new(false) };
+    }
+    if !IS_NICE.replace(true) {
+        // On Linux niceness is a thread's. Where it is forbidden, all are alike.
+        let _ = rustix::process::nice(NICE);
+    }
+}
+
 /// A body that has ended.
 struct Received {
     writer: Box<Writer>,
@@ -335,7 +351,10 @@ impl Pump {
         let State::Idle(mut writer) = std::mem::replace(&mut self.state, State::Gone) else { return };
         let batch = self.batch.take();
         self.linger = None;
-        self.state = State::Writing(spawn_blocking(move || writer.write(&batch.parts).map(|()| writer)));
+        self.state = State::Writing(spawn_blocking(move || {
+            make_way();
+            writer.write(&batch.parts).map(|()| writer)
+        }));
     }
 }
 

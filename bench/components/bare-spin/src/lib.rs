@@ -62,7 +62,8 @@ async fn write(request: Request) -> Result<(), Error> {
         if row.len() == ROW || ended && !row.is_empty() {
             let bytes = std::mem::replace(&mut row, Vec::with_capacity(ROW));
             let parameters = vec![Value::Integer(at), Value::Blob(bytes)];
-            run(&database, "INSERT INTO chunks VALUES ((SELECT file << 24 FROM newest) + ?, ?)", parameters).await?;
+            run(&database, "INSERT INTO chunks VALUES ((SELECT file << 24 FROM newest) + ?, ?)", parameters)
+                .await?;
             at += 1;
             if at % ROWS == 0 {
                 run(&database, "COMMIT", vec![]).await?;
