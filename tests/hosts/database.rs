@@ -47,6 +47,7 @@ fn when_the_file_cannot_be_written_pulling_goes_on_and_pushing_is_405() {
     server.launch();
     // As where writes are switched off by the configuration.
     assert_error(&server.post("/v2/a/blobs/uploads/"), 405, "UNSUPPORTED");
+    server.assert_says("readonly database");
     server.assert_says("let Spin write to the file");
     assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, image.manifest);
     server.kill();

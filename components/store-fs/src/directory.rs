@@ -1,14 +1,11 @@
 //! Directories: made, listed, and cleared away.
 
-use crate::files::{FOLLOW, Files, error, found, is_absent};
+use crate::files::{ATTEMPTS, FOLLOW, Files, error, found, is_absent};
 use crate::wasi_bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags,
 };
 use guest_store::Error;
 use wit_bindgen::StreamResult;
-
-/// How often a directory is made anew where someone else removes one above it.
-const ATTEMPTS: usize = 10;
 
 /// How many entries are taken at a time.
 const BATCH: usize = 1000;

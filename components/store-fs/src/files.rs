@@ -22,8 +22,8 @@ const ROOT: &str = "/data";
 /// Links may be followed: the host keeps what they lead to beneath what it has mounted.
 pub const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
 
-/// How often something is written anew that someone else removes meanwhile.
-const ATTEMPTS: usize = 10;
+/// How often something is written or made anew where someone else removes it, or what is above it, meanwhile.
+pub const ATTEMPTS: usize = 10;
 
 /// How many bytes are read at a time.
 pub const CHUNK: usize = 256 << 10;

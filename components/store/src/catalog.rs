@@ -3,12 +3,9 @@
 use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
 use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
 use crate::blobs::link;
-use crate::{Answer, Error, Objects, Store, purge, referrers, repository};
+use crate::{Answer, BATCH, Error, Objects, Store, purge, referrers, repository};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
-
-/// How many names of one directory are looked at at a time.
-const BATCH: usize = 1000;
 
 /// How many things of one kind are looked at where one is enough: what is left of deleted ones comes first perhaps.
 const FEW: usize = 8;

@@ -39,6 +39,9 @@ use std::str::FromStr;
 /// A store over some objects.
 pub struct Store<O>(PhantomData<O>);
 
+/// How many names of a directory are looked at at a time.
+const BATCH: usize = 1000;
+
 /// How many objects are asked for at once where several are needed: on a network each takes its time.
 const AT_ONCE: usize = 16;
 

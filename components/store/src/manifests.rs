@@ -5,8 +5,8 @@ use crate::bindings::exports::pierhead::storage::{manifests, types};
 use crate::blobs::{data, held, link, stat};
 use crate::error::told;
 use crate::{
-    AT_ONCE, Answer, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers, repository,
-    tag,
+    AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers,
+    repository, tag,
 };
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,9 +16,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use tree::hash::digest_of;
 use tree::{MAX_LINK, PutManifest, digest_of_name, looks_like_a_manifest, may_stand_for};
-
-/// How many names are listed at a time where all of them are looked at.
-const BATCH: usize = 1000;
 
 /// A manifest as it was stored.
 pub(crate) struct Manifest {

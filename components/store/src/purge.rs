@@ -3,7 +3,7 @@
 
 use crate::bindings::pierhead::host::config;
 use crate::uploads::now;
-use crate::{Error, Objects, SessionError};
+use crate::{BATCH, Error, Objects, SessionError};
 use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
@@ -16,9 +16,6 @@ const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When it was looked at last: in the staging directory, in seconds since 1970.
 const PURGED: &str = "purged";
-
-/// How many names are listed at a time.
-const BATCH: usize = 1000;
 
 fn duration(name: &str, default: Duration) -> Duration {
     let text = config::get(&format!("storage.maintenance.uploadpurging.{name}"));

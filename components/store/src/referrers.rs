@@ -6,15 +6,12 @@
 use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, ReferrersQuery};
 use crate::bindings::pierhead::host::config;
 use crate::manifests::{by_digest, revision};
-use crate::{AT_ONCE, Error, Kind, MANIFEST_LIMIT, Objects, digest};
+use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
 use std::collections::{BTreeMap, HashSet};
 use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
-
-/// How many names are listed at a time.
-const BATCH: usize = 1000;
 
 /// What tells which revisions were looked at is read up to this size: 70 bytes for each.
 const INDEX_LIMIT: u64 = 64 << 20;

@@ -11,11 +11,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-#[derive(Default)]
 struct Slot {
     /// Nothing while it is polled.
     work: Option<Work>,
@@ -53,13 +52,16 @@ fn go_on(number: u64) {
     let waker = Waker::from(Arc::new(Waiting(number)));
     while let Some(mut work) = take(number) {
         // Out of its slot: it may begin other work, and wake itself and others.
-        let poll = work.as_mut().poll(&mut Context::from_waker(&waker));
-        SLOTS.with_borrow_mut(|slots| match (poll, slots.get_mut(&number)) {
-            (Poll::Pending, Some(slot)) => slot.work = Some(work),
-            _ => drop(slots.remove(&number)),
+        if work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            SLOTS.with_borrow_mut(|slots| slots.remove(&number));
+            return;
+        }
+        let is_woken = SLOTS.with_borrow_mut(|slots| {
+            let slot = slots.get_mut(&number).expect("it has its slot until it is done");
+            slot.work = Some(work);
+            slot.is_woken
         });
-        let again = |slots: &BTreeMap<u64, Slot>| slots.get(&number).is_some_and(|slot| slot.is_woken);
-        if !SLOTS.with_borrow(again) {
+        if !is_woken {
             return;
         }
     }
@@ -80,6 +82,7 @@ mod tests {
     use super::*;
     use std::future::{pending, poll_fn};
     use std::rc::Rc;
+    use std::task::Poll;
 
     /// A future that waits until it was woken from outside, and hands out the waker to do so.
     async fn wait(waker: Rc<RefCell<Option<Waker>>>) {
