@@ -30,3 +30,21 @@ fn an_auth_that_is_no_kind_lets_nobody_in() {
     let refused = server.post("/v2/a/blobs/uploads/");
     assert!(refused.status >= 400, "{refused}");
 }
+
+#[test]
+fn for_how_long_passwords_are_remembered_is_a_duration_or_the_log_names_the_setting() {
+    let with = |remember| {
+        Server::with(|setup| {
+            setup.users();
+            setup.env("REGISTRY_AUTH_HTPASSWD_REMEMBER", remember)
+        })
+    };
+    let never = with("0");
+    for _ in 0..2 {
+        never.request(&with_login(Request::get("/v2/"), ALICE)).expect(200);
+    }
+    assert!(!never.log().contains("remember"), "{}", never.log());
+    let wrong = with("ten minutes");
+    wrong.request(&with_login(Request::get("/v2/"), ALICE)).expect(200);
+    wrong.assert_says("auth.htpasswd.remember: \"ten minutes\" is no duration");
+}

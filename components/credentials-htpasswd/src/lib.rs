@@ -21,8 +21,9 @@ use std::collections::HashMap;
 struct Credentials;
 bindings::export!(Credentials with_types_in bindings);
 
-/// How long a password that was right is not hashed again, in nanoseconds: five minutes, as on our own host.
-const REMEMBER: u64 = 5 * 60 * 1_000_000_000;
+/// How many seconds a password that was right is not hashed again, where `auth.htpasswd.remember` does not say it: as many as
+/// on our own host.
+const FIVE_MINUTES: u64 = 5 * 60;
 
 /// How many are remembered.
 const REMEMBERED: usize = 1000;
@@ -32,7 +33,9 @@ type Mark = [u8; 32];
 
 thread_local! {
     static USERS: Users = users();
-    /// Until when each holds. The setting stays the same for as long as the instance lives.
+    /// For how many nanoseconds each holds.
+    static REMEMBER: u64 = remember().saturating_mul(1_000_000_000);
+    /// Until when each holds. The settings stay the same for as long as the instance lives.
     static RIGHT: RefCell<HashMap<Mark, u64>> = RefCell::default();
 }
 
@@ -46,6 +49,16 @@ fn users() -> Users {
     let (users, problems) = Users::parse(&text);
     problems.iter().for_each(|problem| guest_log::log!("auth.htpasswd.users: {problem}"));
     users
+}
+
+fn remember() -> u64 {
+    let Some(text) = config::get("auth.htpasswd.remember") else { return FIVE_MINUTES };
+    settings::seconds(&text).unwrap_or_else(|| {
+        guest_log::log!(
+            "auth.htpasswd.remember: {text:?} is no duration, as in 1m30s: five minutes are taken"
+        );
+        FIVE_MINUTES
+    })
 }
 
 fn mark(user: &str, password: &str) -> Mark {
@@ -69,11 +82,12 @@ impl credentials::Guest for Credentials {
             return Ok(None);
         }
         let (mark, now) = (mark(&user, &password), monotonic_clock::now());
+        let until = now.saturating_add(REMEMBER.with(|nanoseconds| *nanoseconds));
         RIGHT.with_borrow_mut(|right| {
             if right.len() >= REMEMBERED {
                 right.clear();
             }
-            right.insert(mark, now + REMEMBER);
+            right.insert(mark, until);
         });
         Ok(identity(user))
     }

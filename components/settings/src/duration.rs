@@ -2,6 +2,9 @@
 
 /// How many seconds that is, rounded down; none where it is no duration.
 pub fn seconds(text: &str) -> Option<u64> {
+    if text == "0" {
+        return Some(0);
+    }
     let (mut rest, mut total) = (text, 0.0);
     while !rest.is_empty() {
         let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
@@ -36,6 +39,7 @@ mod tests {
             ("1h30m", Some(5400)),
             ("1.5h", Some(5400)),
             ("1500ms", Some(1)),
+            ("0", Some(0)),
             ("60", None),
             ("", None),
             ("h", None),
