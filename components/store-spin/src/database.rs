@@ -8,7 +8,7 @@ use crate::bindings::exports::pierhead::storage::types::Error;
 pub use crate::bindings::spin::sqlite::sqlite::Value;
 use crate::bindings::spin::sqlite::sqlite::{Connection, Error as Fault, RowResult};
 use crate::{failure, schema};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use wit_bindgen::{FutureReader, StreamReader};
 
 /// The label of the database in spin.toml and in Spin's runtime configuration.
@@ -17,7 +17,13 @@ const LABEL: &str = "default";
 /// How many connections an instance keeps open: as many as Spin gives it requests at once.
 const IDLE: usize = 16;
 
+/// How many pages the log has before a writer of many rows empties it itself, 256 MiB; most of it is moved by then.
+const LOG: u32 = 4000;
+
 thread_local! {
+    /// Whether someone of this instance empties the log.
+    static EMPTYING: Cell<bool> = const { Cell::new(false) };
+
     /// Connections that nobody uses. Each has its statements prepared already.
     static POOL: RefCell<Vec<Connection>> = RefCell::default();
 }
@@ -54,8 +60,24 @@ impl Database {
         if schema::is_write_ahead() {
             database.reusable = false;
             database.run("PRAGMA synchronous = NORMAL", vec![]).await?;
+            database.run(&format!("PRAGMA wal_autocheckpoint = {LOG}"), vec![]).await?;
         }
         Ok(database)
+    }
+
+    /// Moves what is in the log to its place, while others go on writing. Who fills the log calls this now and then: it
+    /// is what a writer has to wait for, and mostly for the disk, where the log has grown to its bound.
+    pub fn empty_log() {
+        if !schema::is_write_ahead() || EMPTYING.replace(true) {
+            return;
+        }
+        guest_task::spawn(async {
+            // What is not moved now is moved later: a failure that matters is the next writer's too.
+            if let Ok(database) = Database::open().await {
+                let _ = database.run("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
+            }
+            EMPTYING.set(false);
+        });
     }
 
     /// Begins a transaction, of which there is one at a time, for all who write to the database.

@@ -154,6 +154,7 @@ impl Session {
         self.word.1 += 1;
         if self.word.1 >= ROWS_PER_WORD || monotonic_clock::now() - self.word.0 >= WORD {
             self.touch(self.written, hash, BUSY).await?;
+            Database::empty_log();
         }
         Ok(())
     }
