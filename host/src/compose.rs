@@ -3,8 +3,8 @@
 use clap::Parser;
 use pierhead::{artefact, engine};
 use std::path::{Path, PathBuf};
+use wasmtime::Result;
 use wasmtime::error::Context;
-use wasmtime::{Engine, Result};
 
 /// Joins components to one: what one imports and another one exports is connected.
 #[derive(Parser)]
@@ -13,7 +13,7 @@ struct Arguments {
     /// The file to write; its folder is made.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Where the code goes that it is compiled to, for the plainest machine of this architecture.
+    /// Where the code goes that it is compiled to, for machines of this architecture.
     #[arg(long, value_name = "FILE")]
     compiled: Option<PathBuf>,
     /// The component whose exports are those of the whole.
@@ -43,9 +43,7 @@ fn main() -> Result<()> {
     let paths = [&arguments.first].into_iter().chain(&arguments.parts);
     let wasm = artefact::compose(paths.map(|path| part(path)).collect::<Result<_>>()?)?;
     if let Some(compiled) = &arguments.compiled {
-        let mut config = engine::config(&engine::Bounds::default());
-        config.target(engine::TARGET)?;
-        write(compiled, &Engine::new(&config)?.precompile_component(&wasm)?)?;
+        write(compiled, &engine::compiler()?.precompile_component(&wasm)?)?;
     }
     write(&arguments.out, &wasm)
 }
