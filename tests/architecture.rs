@@ -34,7 +34,7 @@ const EDGES: [(&str, &[&str]); 34] = [
     ("components/http-plain", &["guest-task"]),
     ("components/config-environment", &["settings"]),
     ("components/config-spin", &["settings"]),
-    ("components/credentials-htpasswd", &["guest-log", "htpasswd"]),
+    ("components/credentials-htpasswd", &["guest-log", "htpasswd", "settings"]),
     ("components/deny-writes", &[]),
     // Of the protocol stores need what a manifest says of itself, to keep the referrers.
     ("components/store", &["guest-log", "guest-task", "names", "layout", "protocol", "settings", "tree"]),
