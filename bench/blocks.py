@@ -168,12 +168,15 @@ class Upload(Block):
             self.file.renew()
             procfs.reset_peak(server.pid)
             before, begin = server.cpu(), time.perf_counter()
-            client.push_file(server, "bench/push", self.file, chunked)
+            self.push(server, chunked)
             figures[word + "s"] = time.perf_counter() - begin
             figures[word + "CPU-s/GB"] = (server.cpu() - before) / (self.file.size / GB)
             figures[word + "peak MiB"] = server.peak()
         self.settings.calm.settle()
         return figures
+
+    def push(self, server, chunked):
+        client.push_file(server, "bench/push", self.file, chunked)
 
 
 class Images(Block):

@@ -16,7 +16,6 @@ mod catalog;
 mod content;
 mod database;
 mod failure;
-mod join;
 mod manifests;
 mod path;
 mod schema;

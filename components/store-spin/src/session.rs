@@ -10,8 +10,10 @@ use crate::bindings::exports::pierhead::storage::uploads::UploadError;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::content::{ROW, ROWS, Reader, at};
 use crate::database::{Database, Value, number, optional, text};
-use crate::join::join;
 use crate::path::Path;
+use futures_channel::mpsc;
+use futures_util::future::join;
+use futures_util::{SinkExt, StreamExt};
 use names::{Algorithm, Digest, UploadId};
 use tree::hash::{self, Hash};
 use wit_bindgen::{StreamReader, StreamResult};
@@ -124,26 +126,37 @@ impl Session {
         self.written + self.tail.len() as u64
     }
 
-    /// Takes a body to its end, a row at a time: one is written while the next one comes. Whether it was whole.
+    /// Takes a body to its end, a row at a time: one is written, one waits, and one is received and hashed. Whether it was
+    /// whole.
     pub async fn receive(&mut self, body: Body) -> Result<bool, UploadError> {
         let Body { mut bytes, end } = body;
-        let mut tail = std::mem::take(&mut self.tail);
-        let mut ended = fill(&mut bytes, &mut tail, &mut self.hash).await;
-        while tail.len() as u64 == ROW {
-            let mut next = Vec::new();
-            let kept = self.hash.clone();
-            let mut hash = self.hash.clone();
-            let filled = async {
-                match ended {
-                    true => true,
-                    false => fill(&mut bytes, &mut next, &mut hash).await,
+        let (mut tail, mut hash) = (std::mem::take(&mut self.tail), self.hash.clone());
+        // It holds one for each of its senders, and no more.
+        let (mut full, mut rows) = mpsc::channel(0);
+        let fill = async move {
+            loop {
+                let ended = fill(&mut bytes, &mut tail, &mut hash).await;
+                if tail.len() as u64 == ROW {
+                    let row = (std::mem::take(&mut tail), hash.clone());
+                    // Nobody takes one any more after one that could not be written.
+                    if full.send(row).await.is_err() {
+                        break (tail, hash);
+                    }
                 }
-            };
-            let (stored, filled) = join(self.write(tail, kept), filled).await;
-            stored?;
-            (tail, self.hash, ended) = (next, hash, filled);
-        }
-        self.tail = tail;
+                if ended {
+                    break (tail, hash);
+                }
+            }
+        };
+        let write = async move {
+            while let Some((row, hash)) = rows.next().await {
+                self.write(row, hash).await?;
+            }
+            Ok::<_, UploadError>(self)
+        };
+        let (left, written) = join(fill, write).await;
+        let session = written?;
+        (session.tail, session.hash) = left;
         Ok(end.await.is_ok())
     }
 
