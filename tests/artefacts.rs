@@ -53,3 +53,19 @@ fn a_registry_that_may_not_write_has_nothing_to_write_with() {
         );
     }
 }
+
+/// What compiled components may call wasmtime for. An instruction that the machine they are compiled for lacks would be one
+/// more: SHA-256 was slow when shuffles of bytes were (docs/decisions/0003).
+const BUILTINS: [&str; 6] =
+    ["memory_copy", "memory_fill", "memory_grow", "new_epoch", "ref_func", "table_get_lazy_init_func_ref"];
+
+#[test]
+fn the_compiled_handlers_call_wasmtime_for_memory_and_time_and_no_instruction() {
+    let compiled = std::fs::read(artefact("registry.cwasm")).expect("the compiled handlers");
+    let names = compiled.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok());
+    let called: Vec<&str> = names.filter_map(|name| name.strip_prefix("wasmtime_builtin_")).collect();
+    assert!(called.contains(&"memory_copy"), "the names are other ones: {called:?}");
+    for name in called {
+        assert!(BUILTINS.contains(&name), "they call wasmtime for {name}");
+    }
+}
