@@ -176,6 +176,7 @@ class Upload(Block):
         return figures
 
     def push(self, server, chunked):
+        """One push, the part that is timed."""
         client.push_file(server, "bench/push", self.file, chunked)
 
 

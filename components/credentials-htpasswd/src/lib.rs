@@ -21,8 +21,7 @@ use std::collections::HashMap;
 struct Credentials;
 bindings::export!(Credentials with_types_in bindings);
 
-/// How many seconds a password that was right is not hashed again, where `auth.htpasswd.remember` does not say it: as many as
-/// on our own host.
+/// In seconds: the default of `auth.htpasswd.remember`, as on our own host.
 const FIVE_MINUTES: u64 = 5 * 60;
 
 /// How many are remembered.
@@ -51,6 +50,7 @@ fn users() -> Users {
     users
 }
 
+/// For how many seconds a password that was right is not hashed again.
 fn remember() -> u64 {
     let Some(text) = config::get("auth.htpasswd.remember") else { return FIVE_MINUTES };
     settings::seconds(&text).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! Durations in Go's spelling, as they stand in the configuration: `168h`, `1h30m`.
+//! Durations in Go's spelling, as they stand in the configuration: `168h`, `1h30m`; only zero needs no unit.
 
 /// How many seconds that is, rounded down; none where it is no duration.
 pub fn seconds(text: &str) -> Option<u64> {

@@ -60,13 +60,21 @@ impl Database {
         if schema::is_write_ahead() {
             database.reusable = false;
             database.run("PRAGMA synchronous = NORMAL", vec![]).await?;
-            database.run(&format!("PRAGMA wal_autocheckpoint = {LOG}"), vec![]).await?;
         }
         Ok(database)
     }
 
-    /// Moves what is in the log to its place, while others go on writing. Who fills the log calls this now and then: it
-    /// is what a writer has to wait for, and mostly for the disk, where the log has grown to its bound.
+    /// Lets the log grow beyond what SQLite lets it, on a relaxed connection with many rows to write: who does that calls
+    /// [`empty_log`](Database::empty_log) now and then.
+    pub async fn fill_log(&self) -> Result<(), Error> {
+        match schema::is_write_ahead() {
+            true => self.run(&format!("PRAGMA wal_autocheckpoint = {LOG}"), vec![]).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Moves what is in the log to its place, while others go on writing. Where the log has grown to its bound a writer does
+    /// it instead, and waits, mostly for the disk.
     pub fn empty_log() {
         if !schema::is_write_ahead() || EMPTYING.replace(true) {
             return;

@@ -133,35 +133,35 @@ impl Session {
         let (mut tail, mut hash) = (std::mem::take(&mut self.tail), self.hash.clone());
         // It holds one for each of its senders, and no more.
         let (mut full, mut rows) = mpsc::channel(0);
-        let fill = async move {
+        let receiving = async move {
             loop {
                 let ended = fill(&mut bytes, &mut tail, &mut hash).await;
-                if tail.len() as u64 == ROW {
-                    let row = (std::mem::take(&mut tail), hash.clone());
-                    // Nobody takes one any more after one that could not be written.
-                    if full.send(row).await.is_err() {
-                        break (tail, hash);
-                    }
-                }
-                if ended {
-                    break (tail, hash);
+                let is_whole = tail.len() as u64 == ROW;
+                // Nobody takes a row any more after one that could not be written.
+                if is_whole && full.send((std::mem::take(&mut tail), hash.clone())).await.is_err() || ended {
+                    return (tail, hash);
                 }
             }
         };
-        let write = async move {
+        let session = &mut *self;
+        let writing = async move {
             while let Some((row, hash)) = rows.next().await {
-                self.write(row, hash).await?;
+                session.write(row, hash).await?;
             }
-            Ok::<_, UploadError>(self)
+            Ok::<_, UploadError>(())
         };
-        let (left, written) = join(fill, write).await;
-        let session = written?;
-        (session.tail, session.hash) = left;
+        let (left, written) = join(receiving, writing).await;
+        written?;
+        (self.tail, self.hash) = left;
         Ok(end.await.is_ok())
     }
 
     /// Writes a row that is whole. `hash` is the state after it.
     async fn write(&mut self, row: Vec<u8>, hash: Hash) -> Result<(), UploadError> {
+        if self.written == self.start / ROW * ROW {
+            // The first one: few uploads are as large as that, and only they fill the log.
+            self.database.fill_log().await?;
+        }
         self.insert(row).await?;
         self.written += ROW;
         self.word.1 += 1;
