@@ -8,7 +8,7 @@ use crate::bindings::exports::pierhead::storage::types::Error;
 pub use crate::bindings::spin::sqlite::sqlite::Value;
 use crate::bindings::spin::sqlite::sqlite::{Connection, Error as Fault, RowResult};
 use crate::{failure, schema};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use wit_bindgen::{FutureReader, StreamReader};
 
 /// The label of the database in spin.toml and in Spin's runtime configuration.
@@ -17,13 +17,10 @@ const LABEL: &str = "default";
 /// How many connections an instance keeps open: as many as Spin gives it requests at once.
 const IDLE: usize = 16;
 
-/// How many pages the log has before a writer of many rows empties it itself, 256 MiB; most of it is moved by then.
-const LOG: u32 = 4000;
+/// How many pages the log has before whoever writes many rows empties it: 4 MiB. SQLite's own bound is 1,000.
+const LOG: u32 = 64;
 
 thread_local! {
-    /// Whether someone of this instance empties the log.
-    static EMPTYING: Cell<bool> = const { Cell::new(false) };
-
     /// Connections that nobody uses. Each has its statements prepared already.
     static POOL: RefCell<Vec<Connection>> = RefCell::default();
 }
@@ -64,28 +61,12 @@ impl Database {
         Ok(database)
     }
 
-    /// Lets the log grow beyond what SQLite lets it, on a relaxed connection with many rows to write: who does that calls
-    /// [`empty_log`](Database::empty_log) now and then.
-    pub async fn fill_log(&self) -> Result<(), Error> {
+    /// Lets whoever writes many rows on a relaxed connection empty the log often, and each time for a short while.
+    pub async fn keep_log_short(&self) -> Result<(), Error> {
         match schema::is_write_ahead() {
             true => self.run(&format!("PRAGMA wal_autocheckpoint = {LOG}"), vec![]).await,
             false => Ok(()),
         }
-    }
-
-    /// Moves what is in the log to its place, while others go on writing. Where the log has grown to its bound a writer does
-    /// it instead, and waits, mostly for the disk.
-    pub fn empty_log() {
-        if !schema::is_write_ahead() || EMPTYING.replace(true) {
-            return;
-        }
-        guest_task::spawn(async {
-            // What is not moved now is moved later: a failure that matters is the next writer's too.
-            if let Ok(database) = Database::open().await {
-                let _ = database.run("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
-            }
-            EMPTYING.set(false);
-        });
     }
 
     /// Begins a transaction, of which there is one at a time, for all who write to the database.

@@ -13,8 +13,9 @@ use crate::database::{Database, Value, number, optional, text};
 use crate::path::Path;
 use futures_channel::mpsc;
 use futures_util::future::join;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, UploadId};
+use std::pin::Pin;
 use tree::hash::{self, Hash};
 use wit_bindgen::{StreamReader, StreamResult};
 
@@ -23,6 +24,9 @@ const BUSY: &str = "10";
 
 /// After how many nanoseconds a writer says that it is there.
 const WORD: u64 = 2_000_000_000;
+
+/// How many rows Spin is given at once: so it has the next one when one is written, and when the log was emptied with it.
+const AT_ONCE: usize = 3;
 
 /// How many rows are written before they are acknowledged.
 const ROWS_PER_WORD: u64 = 16;
@@ -63,8 +67,6 @@ pub struct Session {
     /// The row that is not written yet.
     tail: Vec<u8>,
     hash: Hash,
-    /// When the session's row was last touched, and how many rows were written since.
-    word: (u64, u64),
 }
 
 impl Session {
@@ -104,7 +106,6 @@ impl Session {
             written: start / ROW * ROW,
             tail: Vec::new(),
             hash: Hash::new(algorithm.unwrap_or(Algorithm::Sha256)),
-            word: (monotonic_clock::now(), 0),
         };
         match kept {
             // Nothing is lost by another algorithm yet.
@@ -126,13 +127,12 @@ impl Session {
         self.written + self.tail.len() as u64
     }
 
-    /// Takes a body to its end, a row at a time: one is written, one waits, and one is received and hashed. Whether it was
-    /// whole.
+    /// Takes a body to its end: rows are written while the next one is received and hashed. Whether it was whole.
     pub async fn receive(&mut self, body: Body) -> Result<bool, UploadError> {
         let Body { mut bytes, end } = body;
         let (mut tail, mut hash) = (std::mem::take(&mut self.tail), self.hash.clone());
         // It holds one for each of its senders, and no more.
-        let (mut full, mut rows) = mpsc::channel(0);
+        let (mut full, rows) = mpsc::channel(0);
         let receiving = async move {
             loop {
                 let ended = fill(&mut bytes, &mut tail, &mut hash).await;
@@ -143,52 +143,49 @@ impl Session {
                 }
             }
         };
-        let session = &mut *self;
-        let writing = async move {
-            while let Some((row, hash)) = rows.next().await {
-                session.write(row, hash).await?;
-            }
-            Ok::<_, UploadError>(())
-        };
-        let (left, written) = join(receiving, writing).await;
-        written?;
+        let (left, written) = join(receiving, self.write(rows)).await;
+        self.written = written?;
         (self.tail, self.hash) = left;
         Ok(end.await.is_ok())
     }
 
-    /// Writes a row that is whole. `hash` is the state after it.
-    async fn write(&mut self, row: Vec<u8>, hash: Hash) -> Result<(), UploadError> {
-        if self.written == self.start / ROW * ROW {
-            // The first one: few uploads are as large as that, and only they fill the log.
-            self.database.fill_log().await?;
+    /// Writes rows that are whole, each with the state after it, and says where the last one ends.
+    async fn write(&self, rows: mpsc::Receiver<(Vec<u8>, Hash)>) -> Result<u64, UploadError> {
+        let mut rows = rows.peekable();
+        if Pin::new(&mut rows).peek().await.is_some() {
+            // Few uploads are as large as that.
+            self.database.keep_log_short().await?;
         }
-        self.insert(row).await?;
-        self.written += ROW;
-        self.word.1 += 1;
-        if self.word.1 >= ROWS_PER_WORD || monotonic_clock::now() - self.word.0 >= WORD {
-            self.touch(self.written, hash, BUSY).await?;
-            Database::empty_log();
+        let (mut written, mut word, mut since) = (self.written, monotonic_clock::now(), 0);
+        let mut writes = stream::iter(written / ROW..)
+            .zip(rows)
+            .map(|(index, (row, hash))| async move { self.insert(index, row).await.map(|()| hash) })
+            .buffered(AT_ONCE);
+        while let Some(hash) = writes.try_next().await? {
+            (written, since) = (written + ROW, since + 1);
+            if since == ROWS_PER_WORD || monotonic_clock::now() - word >= WORD {
+                self.touch(written, hash, BUSY).await?;
+                (word, since) = (monotonic_clock::now(), 0);
+            }
         }
-        Ok(())
+        Ok(written)
     }
 
-    /// Writes the row at the end of those that are written.
-    async fn insert(&self, row: Vec<u8>) -> Result<(), UploadError> {
-        let index = self.written / ROW;
+    /// Writes a row, if the session is still this writer's: otherwise the next word finds out.
+    async fn insert(&self, index: u64, row: Vec<u8>) -> Result<(), UploadError> {
         if index >= ROWS {
             guest_log::log!("upload {} is larger than a blob can be in this store, 16 TiB", self.id);
             return Err(Error::Full.into());
         }
         let statement = "INSERT OR REPLACE INTO chunks (at, bytes) \
-                         SELECT ?1, ?2 FROM uploads WHERE id = ?3 AND epoch = ?4 RETURNING at";
+                         SELECT ?1, ?2 FROM uploads WHERE id = ?3 AND epoch = ?4";
         let row = Value::Blob(row);
         let values = vec![number(at(self.content, index)), row, text(&self.id), number(self.epoch)];
-        self.mine(statement, values).await
+        Ok(self.database.run(statement, values).await?)
     }
 
     /// Says that the writer is there for some seconds more, and, where that is its purpose, how far it has come.
-    async fn touch(&mut self, offset: u64, hash: Hash, busy: &str) -> Result<(), UploadError> {
-        self.word = (monotonic_clock::now(), 0);
+    async fn touch(&self, offset: u64, hash: Hash, busy: &str) -> Result<(), UploadError> {
         let mut values = vec![text(&self.id), number(self.epoch), text(busy)];
         let progress = match self.purpose {
             Purpose::Append => {
@@ -217,7 +214,7 @@ impl Session {
         let (offset, hash) = (self.size(), self.hash.clone());
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
-            self.insert(tail).await?;
+            self.insert(self.written / ROW, tail).await?;
         }
         self.touch(offset, hash, "0").await?;
         Ok(offset)
@@ -247,7 +244,7 @@ impl Session {
         let size = self.size();
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
-            self.insert(tail).await?;
+            self.insert(self.written / ROW, tail).await?;
         }
         // Whatever was written before reaches the disk with this.
         let transaction = Database::open().await?.begin().await?;
