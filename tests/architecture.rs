@@ -11,12 +11,13 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 34] = [
+const EDGES: [(&str, &[&str]); 35] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
     // Of the protocol it needs what a manifest says of itself, to keep the referrers.
     ("tree", &["names", "layout", "protocol"]),
+    ("units", &[]),
     // What the component decides by, and the command explains with.
     ("access", &[]),
     ("tokens", &[]),
@@ -28,7 +29,7 @@ const EDGES: [(&str, &[&str]); 34] = [
     // Of access manifests needs the patterns of what someone may list.
     ("components/manifests", &["access", "names", "protocol"]),
     // What variables are called; its tests ask tokens which algorithms there are.
-    ("components/settings", &["tokens"]),
+    ("components/settings", &["guest-log", "tokens", "units"]),
     ("components/log", &[]),
     ("components/task", &[]),
     ("components/http-plain", &["guest-task"]),
@@ -46,7 +47,7 @@ const EDGES: [(&str, &[&str]); 34] = [
     ("host/store", &["names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
-    ("host", &["access", "credentials", "names", "protocol", "store", "tokens"]),
+    ("host", &["access", "credentials", "names", "protocol", "store", "tokens", "units"]),
     ("tests", &["names"]),
     ("tests/components/auth", &[]),
     ("tests/properties", &["names", "protocol"]),

@@ -17,12 +17,13 @@ use htpasswd::Users;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
 struct Credentials;
 bindings::export!(Credentials with_types_in bindings);
 
-/// In seconds: the default of `auth.htpasswd.remember`, as on our own host.
-const FIVE_MINUTES: u64 = 5 * 60;
+/// The default of `auth.htpasswd.remember`, as on our own host.
+const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
 /// How many are remembered.
 const REMEMBERED: usize = 1000;
@@ -32,9 +33,12 @@ type Mark = [u8; 32];
 
 thread_local! {
     static USERS: Users = users();
-    /// For how many nanoseconds each holds.
-    static REMEMBER: u64 = remember().saturating_mul(1_000_000_000);
-    /// Until when each holds. The settings stay the same for as long as the instance lives.
+    /// For how long a password that was right is not hashed again. The settings stay the same for as long as the instance lives.
+    static REMEMBER: Duration = {
+        let name = "auth.htpasswd.remember";
+        settings::duration(name, config::get(name), FIVE_MINUTES)
+    };
+    /// Until when each holds, by the clock that is monotonic.
     static RIGHT: RefCell<HashMap<Mark, u64>> = RefCell::default();
 }
 
@@ -48,17 +52,6 @@ fn users() -> Users {
     let (users, problems) = Users::parse(&text);
     problems.iter().for_each(|problem| guest_log::log!("auth.htpasswd.users: {problem}"));
     users
-}
-
-/// For how many seconds a password that was right is not hashed again.
-fn remember() -> u64 {
-    let Some(text) = config::get("auth.htpasswd.remember") else { return FIVE_MINUTES };
-    settings::seconds(&text).unwrap_or_else(|| {
-        guest_log::log!(
-            "auth.htpasswd.remember: {text:?} is no duration, as in 1m30s: five minutes are taken"
-        );
-        FIVE_MINUTES
-    })
 }
 
 fn mark(user: &str, password: &str) -> Mark {
@@ -82,7 +75,7 @@ impl credentials::Guest for Credentials {
             return Ok(None);
         }
         let (mark, now) = (mark(&user, &password), monotonic_clock::now());
-        let until = now.saturating_add(REMEMBER.with(|nanoseconds| *nanoseconds));
+        let until = now.saturating_add(REMEMBER.with(Duration::as_nanos).try_into().unwrap_or(u64::MAX));
         RIGHT.with_borrow_mut(|right| {
             if right.len() >= REMEMBERED {
                 right.clear();

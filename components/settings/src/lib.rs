@@ -2,9 +2,7 @@
 //! components ask for, out of variables named as distribution's are.
 #![forbid(unsafe_code)]
 
-mod duration;
-
-pub use duration::seconds;
+use std::time::Duration;
 
 /// Every algorithm that tokens may be signed with.
 const ALGORITHMS: &str = "RS256 ES256 EdDSA";
@@ -29,7 +27,7 @@ pub fn get(name: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String
         }
         "http.prefix" => Some(given(name)?.trim_end_matches('/').to_owned()),
         "limits.chunkminlength" => {
-            given(name).map(|text| bytes(&text).map_or(text, |bytes| bytes.to_string()))
+            given(name).map(|text| units::size(&text).map_or(text, |bytes| bytes.to_string()))
         }
         // As in distribution: where nothing is said of them, no layer has URLs.
         "validation.manifests.urls.allow" => given(name).or_else(|| {
@@ -49,12 +47,14 @@ fn unchecked(given: impl Fn(&str) -> Option<String>) -> bool {
     is("validation.disabled") && !is("validation.enabled")
 }
 
-/// A size in bytes: `65536`, `64KiB`, `1MiB`.
-fn bytes(text: &str) -> Option<u64> {
-    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    let unit = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)));
-    let (number, unit) = unit.unwrap_or((text, 1));
-    number.parse::<u64>().ok()?.checked_mul(unit)
+/// A setting that is a duration, whose value is `text`: the default where it is not set, and where it is none, as the log says
+/// then.
+pub fn duration(name: &str, text: Option<String>, default: Duration) -> Duration {
+    let Some(text) = text else { return default };
+    units::duration(&text).unwrap_or_else(|problem| {
+        guest_log::log!("{name}: {text:?} is {problem}; until then it is {default:?}");
+        default
+    })
 }
 
 /// How it is known who asks, where only what belongs to it is given: as in distribution, one variable of a kind chooses
@@ -122,6 +122,13 @@ mod tests {
         assert_eq!(of(&[("REGISTRY_VALIDATION_DISABLED", "true")], allow), None);
         assert_eq!(of(&[("REGISTRY_VALIDATION_DISABLED", "true")], platforms).as_deref(), Some("none"));
         assert_eq!(of(&[], platforms), None);
+    }
+
+    #[test]
+    fn a_duration_is_the_default_where_it_is_not_set_or_none() {
+        let of = |text: Option<&str>| duration("x", text.map(Into::into), Duration::from_secs(7));
+        assert_eq!(of(Some("1m30s")), Duration::from_secs(90));
+        assert_eq!([of(None), of(Some("60"))], [Duration::from_secs(7); 2]);
     }
 
     #[test]

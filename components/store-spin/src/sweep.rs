@@ -5,17 +5,25 @@ use crate::bindings::pierhead::host::config;
 use crate::content::ROWS;
 use crate::database::{Database, Value, number};
 use crate::session;
+use std::time::Duration;
 
 /// How many rows are removed at a time: in between, others write.
 const BATCH: u64 = 16;
 
 /// Until then an upload makes its repository one that is listed, and may be gone on with: a week.
-const AGE: u64 = 7 * 24 * 3600;
+const AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+thread_local! {
+    /// `storage.maintenance.uploadpurging.age`. The settings stay the same for as long as the instance lives.
+    static OLD_AGE: Duration = {
+        let name = "storage.maintenance.uploadpurging.age";
+        settings::duration(name, config::get(name), AGE)
+    };
+}
 
 /// After how many seconds an upload that nobody finishes is removed.
 pub fn age() -> Value {
-    let age = config::get("storage.maintenance.uploadpurging.age");
-    number(age.and_then(|text| settings::seconds(&text)).unwrap_or(AGE))
+    number(OLD_AGE.with(Duration::as_secs))
 }
 
 /// Whether such uploads are removed: not where they are only counted.

@@ -8,18 +8,23 @@ use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
 
-/// A week, as in distribution: `storage.maintenance.uploadpurging.age`.
+/// A week, as in distribution.
 const AGE: Duration = Duration::from_secs(168 * 60 * 60);
 
 /// A day, as in distribution: `storage.maintenance.uploadpurging.interval`.
 const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
+thread_local! {
+    /// `storage.maintenance.uploadpurging.age`. The settings stay the same for as long as the instance lives.
+    static OLD: Duration = duration("age", AGE);
+}
+
 /// When it was looked at last: in the staging directory, in seconds since 1970.
 const PURGED: &str = "purged";
 
 fn duration(name: &str, default: Duration) -> Duration {
-    let text = config::get(&format!("storage.maintenance.uploadpurging.{name}"));
-    text.and_then(|text| settings::seconds(&text)).map_or(default, Duration::from_secs)
+    let name = format!("storage.maintenance.uploadpurging.{name}");
+    settings::duration(&name, config::get(&name), default)
 }
 
 fn is(name: &str, value: &str) -> bool {
@@ -28,7 +33,7 @@ fn is(name: &str, value: &str) -> bool {
 
 /// How long an upload under way makes its repository one that is listed; an older one may be removed.
 pub fn age() -> Duration {
-    duration("age", AGE)
+    OLD.with(Duration::clone)
 }
 
 /// How long ago an upload began; none where nobody has said, or not in a way that is understood.

@@ -2,7 +2,7 @@
 
 use super::judge::Given;
 use super::keys::{KEYS, Key, Standing};
-use super::value::Text;
+use super::value::{Kind, Text};
 use super::{Config, Examined};
 use std::fmt::Write;
 
@@ -75,12 +75,6 @@ fn scalar(value: &Text) -> String {
     if same { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// Whether a setting's value is nobody's business.
-fn is_secret(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    ["password", "secret"].iter().any(|word| last.contains(word))
-}
-
 /// Whether a default means anything beside what is given: what was not chosen has none.
 fn applies(key: &Key, config: &Config, given: &[Given]) -> bool {
     let any = |group: &str| given.iter().any(|given| given.name.starts_with(group));
@@ -109,12 +103,12 @@ impl Examined {
     pub fn effective(&self) -> String {
         let mut root = Node::default();
         for key in KEYS {
-            let Standing::Honoured(_) = key.standing else { continue };
+            let Standing::Honoured(kind) = key.standing else { continue };
+            let hidden = matches!(kind, Kind::Secret(_)).then(|| Text::plain(HIDDEN));
             let mut missing = true;
             for given in self.given.iter().filter(|given| given.name == key.name) {
                 missing = false;
-                let value =
-                    if is_secret(key.name) { scalar(&Text::plain(HIDDEN)) } else { scalar(&given.text) };
+                let value = scalar(hidden.as_ref().unwrap_or(&given.text));
                 root.put(&given.path, value, given.origin.to_string().escape_debug().to_string());
             }
             if missing && !key.default.is_empty() && applies(key, &self.config, &self.given) {

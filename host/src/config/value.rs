@@ -149,12 +149,13 @@ impl Kind {
                     .ok_or_else(|| format!("not such a number; write {}, without quotes", self.unit()))?;
             }
             Kind::Size { slot, least, most } => {
-                *slot(config) = size(text)
+                *slot(config) = units::size(text)
+                    .and_then(|size| usize::try_from(size).ok())
                     .filter(|size| (least..=most).contains(&size))
                     .ok_or_else(|| format!("not such a size; write {}", self.unit()))?;
             }
             Kind::Time { slot, least } => {
-                *slot(config) = duration(text)?;
+                *slot(config) = units::duration(text)?;
                 if *slot(config) < *least {
                     return Err(format!("too short; write {}", self.unit()));
                 }
@@ -202,7 +203,8 @@ impl Kind {
             Kind::Page { negative: false, .. } => "a number (0: the default)".into(),
             Kind::Count { least, most, .. } => format!("a number from {least} to {most}"),
             Kind::Size { least, most, .. } => {
-                format!("a size from {} to {}, in bytes or as in 64MiB", bytes(*least), bytes(*most))
+                let [least, most] = [least, most].map(|size| units::spell(*size as u64));
+                format!("a size from {least} to {most}, in bytes or as in 64MiB")
             }
             Kind::Time { least, .. } if least.is_zero() => "a duration, as in 1m30s or 500ms".into(),
             Kind::Platforms(_) => "all, none or list".into(),
@@ -251,72 +253,4 @@ pub(super) fn switch(text: &str) -> Option<bool> {
         "false" | "no" | "off" | "n" => Some(false),
         _ => None,
     }
-}
-
-const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-
-fn size(text: &str) -> Option<usize> {
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|(name, unit)| text.strip_suffix(name).map(|number| (number, *unit)))
-        .unwrap_or((text, 1));
-    if !number.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    number.parse::<usize>().ok()?.checked_mul(unit)
-}
-
-fn bytes(size: usize) -> String {
-    match UNITS.iter().find(|(_, unit)| size >= *unit && size.is_multiple_of(*unit)) {
-        Some((name, unit)) => format!("{}{name}", size / unit),
-        None => size.to_string(),
-    }
-}
-
-/// A duration in Go's spelling: numbers, each with its unit, the whole less than 292 years.
-fn duration(text: &str) -> Result<Duration, String> {
-    const WANTED: &str = "not a duration; write numbers with units h, m, s, ms, us or ns, as in 1m30s";
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("a duration needs a unit; write 60s for sixty seconds".into());
-    }
-    let mut rest = text;
-    let mut total: u128 = 0;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(WANTED)?;
-        let (number, tail) = rest.split_at(end);
-        let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(end);
-        let nanoseconds: u128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return Err(WANTED.into()),
-        };
-        total += scaled(number, nanoseconds).ok_or(WANTED)?;
-        rest = tail;
-        if total > i64::MAX as u128 {
-            return Err("too long; a duration is less than 292 years".into());
-        }
-    }
-    // An empty text has not a single number in it.
-    if text.is_empty() { Err(WANTED.into()) } else { Ok(Duration::from_nanos(total as u64)) }
-}
-
-/// A number such as `1.5` or `.5`, times a unit, rounded down.
-fn scaled(number: &str, unit: u128) -> Option<u128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.len() + fraction.len() == 0 || whole.len() > 19 || fraction.contains('.') {
-        return None;
-    }
-    let whole = if whole.is_empty() { 0 } else { whole.parse::<u128>().ok()? };
-    // Past the fifteenth digit nothing reaches a nanosecond of an hour.
-    let fraction = &fraction[..fraction.len().min(15)];
-    let part = if fraction.is_empty() { 0 } else { fraction.parse::<u128>().ok()? };
-    Some(whole * unit + part * unit / 10u128.pow(fraction.len() as u32))
 }

@@ -182,6 +182,15 @@ fn no_value_that_is_not_honoured_and_no_secret_is_shown() {
     let examined = examine(&text.replace('@', SECRET), &[("REGISTRY_HTTP_SECRET", SECRET)]);
     let shown = [lines(&examined).join("\n"), examined.effective()].concat();
     assert!(!shown.contains(SECRET), "{shown}");
+
+    let ldap = |more: &str| {
+        examine(&format!("auth: {{ldap: {{url: ldaps://a, basedn: dc=a, binddn: cn=b, {more}}}}}\n"), &[])
+            .effective()
+    };
+    let (password, file) =
+        (ldap(&format!("bindpassword: {SECRET}")), ldap("bindpasswordfile: /run/password"));
+    assert!(!password.contains(SECRET) && password.contains("bindpassword: \"(hidden)\""), "{password}");
+    assert!(file.contains("bindpasswordfile: /run/password"), "{file}");
 }
 
 #[test]
