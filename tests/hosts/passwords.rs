@@ -46,5 +46,5 @@ fn for_how_long_passwords_are_remembered_is_a_duration_or_the_log_names_the_sett
     assert!(!never.log().contains("remember"), "{}", never.log());
     let wrong = with("ten minutes");
     wrong.request(&with_login(Request::get("/v2/"), ALICE)).expect(200);
-    wrong.assert_says("auth.htpasswd.remember: \"ten minutes\" is no duration");
+    wrong.assert_says("auth.htpasswd.remember: \"ten minutes\" is not a duration; write ");
 }
