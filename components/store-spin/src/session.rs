@@ -25,7 +25,7 @@ const BUSY: &str = "10";
 /// After how many nanoseconds a writer says that it is there.
 const WORD: u64 = 2_000_000_000;
 
-/// How many rows Spin is given at once: so it has the next one when one is written, and when the log was emptied with it.
+/// How many rows are on their way into the database at once: when it is done with one, it has the next.
 const AT_ONCE: usize = 3;
 
 /// How many rows are written before they are acknowledged.
