@@ -31,8 +31,8 @@ class Wasmtime(servers.Server):
         if not os.path.exists(compiled):
             load.run([self.program, "compile", "-o", compiled, self.artefact])
         given = [word for name, value in self.settings().items() for word in ("--env", f"{name}={value}")]
-        return [self.program, "serve", "-S", "cli", "--allow-precompiled", "--dir", f"{self.data}::/data", *given,
-                "--addr", f"127.0.0.1:{self.port}", *self.options, compiled]
+        return [self.program, "serve", "-S", "cli", "-O", "pooling-allocator=n", "--allow-precompiled",
+                "--dir", f"{self.data}::/data", *given, "--addr", f"127.0.0.1:{self.port}", *self.options, compiled]
 
     def settings(self):
         return {}

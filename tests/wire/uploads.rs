@@ -1,4 +1,6 @@
 //! Uploads that go as they should, and the ways to end one.
+use std::sync::Barrier;
+use std::time::Duration;
 use tests::{Request, Server, assert_error, closing, noise, push_blob, sha256, sha512, start_upload};
 
 #[test]
@@ -199,6 +201,31 @@ fn many_uploads_of_one_blob_at_once_all_succeed() {
         let response = server.get(&format!("/v2/{repository}/blobs/{}", sha256(&bytes))).expect(200);
         assert_eq!(response.body, bytes);
     }
+}
+
+#[test]
+fn two_hundred_and_fifty_clients_that_push_at_once_all_succeed() {
+    const CLIENTS: u64 = 250;
+    let server = Server::start();
+    let (same, ready) = (noise(8, 2 << 20), Barrier::new(CLIENTS as usize));
+    std::thread::scope(|scope| {
+        for n in 0..CLIENTS {
+            let (server, same, ready, own) = (&server, &same, &ready, n.to_le_bytes());
+            let digest = sha256(&[&own[..], same].concat());
+            scope.spawn(move || {
+                ready.wait();
+                let upload = start_upload(server, &format!("a/b{n}"));
+                let mut client = server.client().patience(Duration::from_secs(120));
+                let length = own.len() + same.len();
+                client.send_head(
+                    &Request::new("PUT", &closing(&upload, &digest)).header("Content-Length", length),
+                );
+                client.send(&own);
+                client.send(same);
+                client.response("PUT").expect(201);
+            });
+        }
+    });
 }
 
 #[test]

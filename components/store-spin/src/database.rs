@@ -20,6 +20,10 @@ const IDLE: usize = 16;
 /// How many pages the log has before whoever writes many rows empties it: 4 MiB. SQLite's own bound is 1,000.
 const LOG: u32 = 64;
 
+/// How often a statement is tried that another writer holds up, five seconds each time: a minute. SQLite looks now and then
+/// whether it is free, and who comes at the right moment has it; of a hundred writers some have no luck for long.
+const TRIES: u32 = 12;
+
 thread_local! {
     /// Connections that nobody uses. Each has its statements prepared already.
     static POOL: RefCell<Vec<Connection>> = RefCell::default();
@@ -78,19 +82,32 @@ impl Database {
 
     /// Executes a statement whose rows are wanted one after the other.
     pub async fn rows(&self, statement: &str, values: Vec<Value>) -> Result<Rows, Error> {
+        self.begun(statement, values).await.map_err(|fault| failure::of(statement, fault))
+    }
+
+    async fn begun(&self, statement: &str, values: Vec<Value>) -> Result<Rows, Fault> {
         let connection = self.connection.as_ref().expect("it is taken when this is dropped");
-        match connection.execute_async(statement.into(), values).await {
-            Ok((_, rows, end)) => Ok(Rows { rows, end: Some(end) }),
-            Err(fault) => Err(failure::of(statement, fault)),
-        }
+        let (_, rows, end) = connection.execute_async(statement.into(), values).await?;
+        Ok(Rows { rows, end: Some(end) })
     }
 
     /// Executes a statement to its end; its first row, where there is one.
     pub async fn row(&self, statement: &str, values: Vec<Value>) -> Result<Option<Row>, Error> {
-        let mut rows = self.rows(statement, values).await?;
-        let first = rows.next(statement).await?;
+        let mut tries = 1;
+        loop {
+            match self.ended(statement, values.clone()).await {
+                // Nothing has come of it yet.
+                Err(fault) if tries < TRIES && failure::is_locked(&fault) => tries += 1,
+                ended => return ended.map_err(|fault| failure::of(statement, fault)),
+            }
+        }
+    }
+
+    async fn ended(&self, statement: &str, values: Vec<Value>) -> Result<Option<Row>, Fault> {
+        let mut rows = self.begun(statement, values).await?;
+        let first = rows.pull(statement).await?;
         if first.is_some() {
-            while rows.next(statement).await?.is_some() {}
+            while rows.pull(statement).await?.is_some() {}
         }
         Ok(first)
     }
@@ -146,11 +163,15 @@ pub struct Rows {
 impl Rows {
     /// The next one. Without one, the statement was executed to its end.
     pub async fn next(&mut self, statement: &str) -> Result<Option<Row>, Error> {
+        self.pull(statement).await.map_err(|fault| failure::of(statement, fault))
+    }
+
+    async fn pull(&mut self, statement: &str) -> Result<Option<Row>, Fault> {
         if let Some(RowResult { values }) = self.rows.next().await {
             return Ok(Some(Row { values: values.into_iter(), statement: statement.into() }));
         }
         match self.end.take() {
-            Some(end) => end.await.map(|()| None).map_err(|fault| failure::of(statement, fault)),
+            Some(end) => end.await.map(|()| None),
             None => Ok(None),
         }
     }

@@ -31,6 +31,13 @@ pub fn of(doing: &str, fault: Fault) -> Error {
     error
 }
 
+/// Whether another writer was at work for longer than SQLite waits.
+pub fn is_locked(fault: &Fault) -> bool {
+    matches!(fault, Fault::Io(why) if why.contains(LOCKED))
+}
+
+const LOCKED: &str = "database is locked";
+
 const FULL: &str = "make room on its disk, or raise its max_page_count";
 
 /// What SQLite says is a sentence: for its result codes always the same one.
@@ -43,7 +50,7 @@ fn classify(why: &str) -> (Error, &'static str) {
             "let Spin write to the file and to its folder: sqlite_db.db in its --state-dir, or the path of \
              [sqlite_database.default] in its runtime configuration",
         ),
-        ("locked", Error::Unavailable, "another writer was at work for longer than Spin waits: try again"),
+        (LOCKED, Error::Unavailable, "others were writing for a minute: try again, or push less at once"),
         (
             "unable to open",
             Error::Unavailable,

@@ -19,7 +19,9 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     };
     let compiled = compiled(&program, setup.artefact.as_deref().unwrap_or(artefact));
     let mut command = Command::new(program);
-    command.args(["serve", "-S", "cli", "--allow-precompiled", "--addr"]).arg(format!("127.0.0.1:{port}"));
+    command
+        .args(["serve", "-S", "cli", "-O", "pooling-allocator=n", "--allow-precompiled", "--addr"])
+        .arg(format!("127.0.0.1:{port}"));
     if setup.host == Host::WasmtimeFs {
         let root = setup.root.clone().unwrap_or_else(|| place.root());
         fs::create_dir_all(&root).expect("the folder for the data can be made");
