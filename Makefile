@@ -170,7 +170,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p s3 -p guest-task -p store-spin -p config-spin -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p units -p s3 -p guest-task -p store-spin -p config-spin -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain
