@@ -19,6 +19,7 @@ class Wasmtime(servers.Server):
 
     artefact = ""
     options = ()
+    pool = "pooling-total-core-instances=40000,pooling-total-memories=10000,pooling-total-tables=20000"
 
     @staticmethod
     def find():
@@ -31,7 +32,7 @@ class Wasmtime(servers.Server):
         if not os.path.exists(compiled):
             load.run([self.program, "compile", "-o", compiled, self.artefact])
         given = [word for name, value in self.settings().items() for word in ("--env", f"{name}={value}")]
-        return [self.program, "serve", "-S", "cli", "-O", "pooling-allocator=n", "--allow-precompiled",
+        return [self.program, "serve", "-S", "cli", "-O", self.pool, "--allow-precompiled",
                 "--dir", f"{self.data}::/data", *given, "--addr", f"127.0.0.1:{self.port}", *self.options, compiled]
 
     def settings(self):

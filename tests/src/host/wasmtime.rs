@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+/// What a thousand requests at once may need (docs/hosts.md).
+const POOL: &str =
+    "pooling-total-core-instances=40000,pooling-total-memories=10000,pooling-total-tables=20000";
+
 /// What `make host-tools` installs, and the only version that is asked for.
 const VERSION: &str = "wasmtime 48.0.8";
 
@@ -20,7 +24,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     let compiled = compiled(&program, setup.artefact.as_deref().unwrap_or(artefact));
     let mut command = Command::new(program);
     command
-        .args(["serve", "-S", "cli", "-O", "pooling-allocator=n", "--allow-precompiled", "--addr"])
+        .args(["serve", "-S", "cli", "-O", POOL, "--allow-precompiled", "--addr"])
         .arg(format!("127.0.0.1:{port}"));
     if setup.host == Host::WasmtimeFs {
         let root = setup.root.clone().unwrap_or_else(|| place.root());
