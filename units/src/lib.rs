@@ -35,7 +35,7 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
         return Err(WANTED);
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("a duration needs a unit; write 60s for sixty seconds");
+        return Err("not a duration without a unit; write 60s for sixty seconds");
     }
     let mut rest = text;
     let mut total: u128 = 0;

@@ -34,10 +34,7 @@ type Mark = [u8; 32];
 thread_local! {
     static USERS: Users = users();
     /// For how long a password that was right is not hashed again. The settings stay the same for as long as the instance lives.
-    static REMEMBER: Duration = {
-        let name = "auth.htpasswd.remember";
-        settings::duration(name, config::get(name), FIVE_MINUTES)
-    };
+    static REMEMBER: Duration = settings::duration("auth.htpasswd.remember", config::get, FIVE_MINUTES);
     /// Until when each holds, by the clock that is monotonic.
     static RIGHT: RefCell<HashMap<Mark, u64>> = RefCell::default();
 }

@@ -47,10 +47,10 @@ fn unchecked(given: impl Fn(&str) -> Option<String>) -> bool {
     is("validation.disabled") && !is("validation.enabled")
 }
 
-/// A setting that is a duration, whose value is `text`: the default where it is not set, and where it is none, as the log says
-/// then.
-pub fn duration(name: &str, text: Option<String>, default: Duration) -> Duration {
-    let Some(text) = text else { return default };
+/// A setting that is a duration: the default where it is not set, and where it is none, as the log says then. `get` gives a
+/// setting's value.
+pub fn duration(name: &str, get: impl Fn(&str) -> Option<String>, default: Duration) -> Duration {
+    let Some(text) = get(name) else { return default };
     units::duration(&text).unwrap_or_else(|problem| {
         guest_log::log!("{name}: {text:?} is {problem}; until then it is {default:?}");
         default
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_the_default_where_it_is_not_set_or_none() {
-        let of = |text: Option<&str>| duration("x", text.map(Into::into), Duration::from_secs(7));
+        let of = |text: Option<&str>| duration("x", |_| text.map(Into::into), Duration::from_secs(7));
         assert_eq!(of(Some("1m30s")), Duration::from_secs(90));
         assert_eq!([of(None), of(Some("60"))], [Duration::from_secs(7); 2]);
     }

@@ -198,12 +198,8 @@ impl Session {
             "UPDATE uploads SET busy = CASE ?3 WHEN '0' THEN 0 ELSE unixepoch() + ?3 END{progress} \
              WHERE id = ?1 AND epoch = ?2 RETURNING content"
         );
-        self.mine(&statement, values).await
-    }
-
-    /// Executes a statement that has a row as long as the session is this writer's.
-    async fn mine(&self, statement: &str, values: Vec<Value>) -> Result<(), UploadError> {
-        match self.database.has(statement, values).await? {
+        // It has a row as long as the session is this writer's.
+        match self.database.has(&statement, values).await? {
             true => Ok(()),
             false => Err(UploadError::Busy),
         }

@@ -15,10 +15,7 @@ const AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 thread_local! {
     /// `storage.maintenance.uploadpurging.age`. The settings stay the same for as long as the instance lives.
-    static OLD_AGE: Duration = {
-        let name = "storage.maintenance.uploadpurging.age";
-        settings::duration(name, config::get(name), AGE)
-    };
+    static OLD_AGE: Duration = settings::duration("storage.maintenance.uploadpurging.age", config::get, AGE);
 }
 
 /// After how many seconds an upload that nobody finishes is removed.

@@ -23,8 +23,7 @@ thread_local! {
 const PURGED: &str = "purged";
 
 fn duration(name: &str, default: Duration) -> Duration {
-    let name = format!("storage.maintenance.uploadpurging.{name}");
-    settings::duration(&name, config::get(&name), default)
+    settings::duration(&format!("storage.maintenance.uploadpurging.{name}"), config::get, default)
 }
 
 fn is(name: &str, value: &str) -> bool {
