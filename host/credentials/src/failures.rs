@@ -7,8 +7,26 @@ use std::time::{Duration, Instant};
 /// How many are kept in each of two halves: when the newer is full, the older is forgotten.
 const HALF: usize = 10_000;
 
-/// How many there were, and when the first was.
-type Count = (usize, Instant);
+/// So many times the limit may be refused because there were too many. Then a right password is refused too, wherever it came
+/// from before: who shares an address with whoever it belongs to could go on guessing.
+const REFUSALS: usize = 10;
+
+struct Count {
+    wrong: usize,
+    /// How many more came when there were too many.
+    refused: usize,
+    /// When the first was.
+    first: Instant,
+}
+
+/// There were too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany {
+    /// How long to wait.
+    pub wait: Duration,
+    /// Whether there were so many that nobody from there is told anything.
+    pub closed: bool,
+}
 
 pub struct Failures {
     limit: usize,
@@ -37,32 +55,34 @@ impl Failures {
         self.newer.insert(who, count);
     }
 
-    /// How long to wait, for whom there were too many.
-    pub fn wait(&mut self, who: &Mark, now: Instant) -> Option<Duration> {
+    /// Whether there were too many.
+    pub fn too_many(&mut self, who: &Mark, now: Instant) -> Option<TooMany> {
         let (limit, window) = (self.limit, self.window);
-        let (count, first) = self.count(who)?;
-        let over = now.saturating_duration_since(*first);
-        (*count >= limit && over < window).then(|| window - over)
+        let count = self.count(who)?;
+        let over = now.saturating_duration_since(count.first);
+        let closed = count.refused >= limit.saturating_mul(REFUSALS);
+        (count.wrong >= limit && over < window).then(|| TooMany { wait: window - over, closed })
     }
 
-    /// Counts another one, unless there were too many: then, how long to wait.
+    /// Counts another one, or that it was refused because there were too many: then, how long to wait.
     pub fn add(&mut self, who: &Mark, now: Instant) -> Result<(), Duration> {
-        if let Some(wait) = self.wait(who, now) {
-            return Err(wait);
-        }
-        let window = self.window;
-        match self.count(who) {
-            Some((count, first)) if now.saturating_duration_since(*first) < window => *count += 1,
-            _ => self.insert(*who, (1, now)),
+        let (too_many, window) = (self.too_many(who, now), self.window);
+        match (self.count(who), too_many) {
+            (Some(count), Some(TooMany { wait, .. })) => {
+                count.refused = count.refused.saturating_add(1);
+                return Err(wait);
+            }
+            (Some(count), None) if now.saturating_duration_since(count.first) < window => count.wrong += 1,
+            _ => self.insert(*who, Count { wrong: 1, refused: 0, first: now }),
         }
         Ok(())
     }
 
     /// Takes one back.
     pub fn forgive(&mut self, who: &Mark) {
-        if let Some((count, _)) = self.count(who) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(count) = self.count(who) {
+            count.wrong = count.wrong.saturating_sub(1);
+            if count.wrong == 0 {
                 self.newer.remove(who);
             }
         }
@@ -84,9 +104,23 @@ mod tests {
         }
         let later = start + Duration::from_secs(20);
         assert_eq!(failures.add(&WHO, later), Err(Duration::from_secs(40)));
-        assert_eq!(failures.wait(&[2; 32], later), None);
+        assert_eq!(failures.too_many(&[2; 32], later), None);
         assert_eq!(failures.add(&WHO, start + WINDOW), Ok(()));
-        assert_eq!(failures.wait(&WHO, start + WINDOW), None);
+        assert_eq!(failures.too_many(&WHO, start + WINDOW), None);
+    }
+
+    #[test]
+    fn after_ten_times_as_many_that_were_refused_nobody_is_told_anything() {
+        let (mut failures, now) = (Failures::new(2, WINDOW), Instant::now());
+        let closed = |failures: &mut Failures| failures.too_many(&WHO, now).map(|too_many| too_many.closed);
+        for _ in 0..2 {
+            assert_eq!((closed(&mut failures), failures.add(&WHO, now)), (None, Ok(())));
+        }
+        for _ in 0..2 * REFUSALS {
+            assert_eq!((closed(&mut failures), failures.add(&WHO, now)), (Some(false), Err(WINDOW)));
+        }
+        assert_eq!(closed(&mut failures), Some(true));
+        assert_eq!(failures.too_many(&WHO, now + WINDOW), None);
     }
 
     #[test]

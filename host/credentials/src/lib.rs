@@ -185,8 +185,9 @@ impl Asked {
         let Inner { remembered, failures, remember, .. } = &*self.inner;
         match outcome {
             Ok(Outcome::Right(identity, entry)) => {
-                let right = Right { identity: identity.clone(), entry, until: Instant::now() + *remember };
-                lock(remembered).add(self.mark, right);
+                let networks = vec![(network(self.from), self.failing)];
+                let until = Instant::now() + *remember;
+                lock(remembered).add(self.mark, Right { identity: identity.clone(), entry, until, networks });
                 lock(failures).forgive(&self.failing);
                 Ok(Some(identity))
             }
@@ -221,16 +222,32 @@ impl Inner {
         mac.finalize().into_bytes().into()
     }
 
-    /// What is known without asking.
+    /// What is known without asking. Where there were too many failures, what is remembered counts for those alone who were
+    /// right from there before: or else who guesses would be told by it, as often as they like.
     fn known(&self, mark: &Mark, user: &str, from: IpAddr) -> Option<Verdict> {
-        let now = Instant::now();
-        let identity =
-            self.source.entry(user).and_then(|entry| lock(&self.remembered).get(mark, &entry, now));
-        if let Some(identity) = identity {
-            return Some(Ok(Some(identity)));
+        let (now, network) = (Instant::now(), network(from));
+        if let Some(entry) = self.source.entry(user)
+            && let Some(right) = lock(&self.remembered).get(mark, &entry, now)
+        {
+            let mut failures = lock(&self.failures);
+            let holds = match right.failing(network) {
+                Some(failing) => failures.too_many(failing, now).is_none_or(|too_many| !too_many.closed),
+                None => {
+                    let failing = self.failing(user, from);
+                    let holds = failures.too_many(&failing, now).is_none();
+                    if holds {
+                        right.came_from(network, failing);
+                    }
+                    holds
+                }
+            };
+            if holds {
+                return Some(Ok(Some(right.identity.clone())));
+            }
         }
-        let wait = lock(&self.failures).wait(&self.failing(user, from), now)?;
-        Some(Err(Unanswered::TooMany(wait)))
+        let (failing, mut failures) = (self.failing(user, from), lock(&self.failures));
+        failures.too_many(&failing, now)?;
+        failures.add(&failing, now).err().map(|wait| Err(Unanswered::TooMany(wait)))
     }
 
     /// Under what the failures of a user from an address are counted: as long as a name may be, as short is this.

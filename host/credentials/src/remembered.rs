@@ -2,16 +2,37 @@
 
 use crate::{Entry, Identity, Mark};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// How many are kept in each of two halves: when the newer is full, the older is forgotten.
 const HALF: usize = 10_000;
+
+/// Of how many networks that a password came from it is known: of the last ones.
+const NETWORKS: usize = 16;
 
 /// Whose a password was, for which entry, and until when that is taken for granted.
 pub struct Right {
     pub identity: Identity,
     pub entry: Entry,
     pub until: Instant,
+    /// The networks that it came from, and under what the user's failures from there are counted.
+    pub networks: Vec<(IpAddr, Mark)>,
+}
+
+impl Right {
+    /// Under what failures from a network are counted, if the password came from there before.
+    pub fn failing(&self, network: IpAddr) -> Option<&Mark> {
+        self.networks.iter().find(|(known, _)| *known == network).map(|(_, failing)| failing)
+    }
+
+    /// It came from there too.
+    pub fn came_from(&mut self, network: IpAddr, failing: Mark) {
+        if self.networks.len() == NETWORKS {
+            self.networks.remove(0);
+        }
+        self.networks.push((network, failing));
+    }
 }
 
 #[derive(Default)]
@@ -29,16 +50,14 @@ impl Remembered {
     }
 
     /// Whose a password was, if it was right for this very entry.
-    pub fn get(&mut self, mark: &Mark, entry: &Entry, now: Instant) -> Option<Identity> {
+    pub fn get(&mut self, mark: &Mark, entry: &Entry, now: Instant) -> Option<&mut Right> {
         if let Some(right) = self.older.remove(mark) {
             self.add(*mark, right);
         }
-        let right = self.newer.get(mark)?;
-        if right.entry != *entry || now >= right.until {
+        if self.newer.get(mark).is_some_and(|right| right.entry != *entry || now >= right.until) {
             self.newer.remove(mark);
-            return None;
         }
-        Some(right.identity.clone())
+        self.newer.get_mut(mark)
     }
 }
 
@@ -50,7 +69,7 @@ mod tests {
     use std::time::Duration;
 
     fn right(entry: &Entry, until: Instant) -> Right {
-        Right { identity: Identity::default(), entry: entry.clone(), until }
+        Right { identity: Identity::default(), entry: entry.clone(), until, networks: Vec::new() }
     }
 
     #[test]
@@ -73,5 +92,17 @@ mod tests {
         assert!(remembered.get(&mark(1), &entry, later).is_none());
         assert!(remembered.get(&mark(2), &Some(Arc::from("changed")), now).is_none());
         assert!(remembered.get(&mark(2), &entry, now).is_none(), "a change is not taken back");
+    }
+
+    #[test]
+    fn the_last_networks_that_a_password_came_from_are_known() {
+        let mut right = right(&None, Instant::now());
+        let network = |number: u8| IpAddr::from([192, 0, 2, number]);
+        for number in 0..=NETWORKS as u8 {
+            assert_eq!(right.failing(network(number)), None);
+            right.came_from(network(number), mark(number.into()));
+            assert_eq!(right.failing(network(number)), Some(&mark(number.into())));
+        }
+        assert_eq!((right.failing(network(0)), right.networks.len()), (None, NETWORKS));
     }
 }

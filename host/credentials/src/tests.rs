@@ -121,13 +121,32 @@ fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
     for wrong in ["1", "2", "3"] {
         assert_eq!(ask(&credentials, "alice", wrong), Ok(None));
     }
-    for password in ["4", "also right or wrong"] {
+    // The right one too, though it is remembered: who guesses is not told.
+    for password in ["4", "secret"] {
         assert!(matches!(ask(&credentials, "alice", password), Err(Unanswered::TooMany(_))));
         assert!(matches!(credentials.verify_now("alice", password, HERE), Some(Err(Unanswered::TooMany(_)))));
     }
     assert_eq!(ask(&credentials, "bob", "4"), Ok(None));
     assert_eq!(wait(credentials.verify("alice".into(), "4".into(), THERE)), Ok(None));
-    assert_eq!(ask(&credentials, "alice", "secret"), known("alice"), "what is remembered still holds");
+    assert_eq!(credentials.verify_now("alice", "secret", THERE), Some(known("alice")));
+}
+
+#[test]
+fn whoever_was_right_from_an_address_goes_on_there_until_too_many_more_were_refused() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let credentials = folder.open();
+    assert_eq!(wait(credentials.verify("alice".into(), "secret".into(), THERE)), known("alice"));
+    assert_eq!(credentials.verify_now("alice", "secret", HERE), Some(known("alice")), "it is remembered");
+    for wrong in ["1", "2", "3"] {
+        assert_eq!(ask(&credentials, "alice", wrong), Ok(None));
+    }
+    for guess in 0..30 {
+        assert_eq!(ask(&credentials, "alice", "secret"), known("alice"), "{guess}");
+        assert!(matches!(ask(&credentials, "alice", "wrong"), Err(Unanswered::TooMany(_))));
+    }
+    assert!(matches!(ask(&credentials, "alice", "secret"), Err(Unanswered::TooMany(_))));
+    assert_eq!(credentials.verify_now("alice", "secret", THERE), Some(known("alice")));
 }
 
 #[test]
