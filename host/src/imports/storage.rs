@@ -307,7 +307,7 @@ impl uploads::HostWithStore<Data> for Host {
         upload: String,
     ) -> Result<Result<(), uploads::UploadError>> {
         let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
-        let answer = blocking(move || store.cancel_upload(&name, &upload)).await?;
+        let answer = store.cancel_upload(&name, &upload).await;
         Ok(answer.map_err(|error| upload_failed(error, id)))
     }
 }

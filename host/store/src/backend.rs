@@ -119,8 +119,10 @@ pub(crate) trait Draft: Send {
     fn len(&self) -> u64;
     /// Writes at the end. On an error nothing was written.
     fn append(&mut self, parts: &[Bytes]) -> Result<(), Error>;
-    /// Forgets what lies beyond `len`; less may be left when the upload lost bytes.
+    /// Forgets what lies beyond `len`; less may be left when the upload lost bytes. What was published stays as it is.
     fn truncate(&mut self, len: u64) -> Result<(), Error>;
+    /// Puts the bytes on disk, where a commit would. After an error the upload has none.
+    fn sync(&mut self) -> Result<(), Error>;
     /// Reads back; returns how many bytes, 0 at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error>;
     /// What was kept with [`keep_state`](Draft::keep_state).

@@ -2,7 +2,7 @@
 
 use crate::backend::Wait;
 use crate::error::{Error, UploadError};
-use crate::session::{Lock, cancel};
+use crate::session::{Lock, purge};
 use crate::{Inner, Store, waited};
 use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -47,13 +47,18 @@ impl Store {
         while let Some(listing) = inner.backend.list(&layout::uploads(repository), last.as_deref(), BATCH)? {
             for id in listing.names.iter().flat_map(|name| name.parse::<UploadId>()) {
                 let session = layout::upload(repository, &id);
-                if inner.upload_age_of(&session)?.is_none_or(|age| age < inner.upload_age) {
+                let age = match inner.upload_age_of(&session)? {
+                    // What a process left that was killed while it made the upload.
+                    None => inner.unchanged_for(&session)?,
+                    age => age,
+                };
+                if age.is_none_or(|age| age < inner.upload_age) {
                     continue;
                 }
-                match Lock::take(inner, &session).map(|lock| if dry_run { Ok(()) } else { cancel(&lock) }) {
+                match Lock::take(inner, &session).map(|lock| if dry_run { Ok(()) } else { purge(lock) }) {
                     Some(Ok(())) => purged += 1,
-                    // Someone is at work on it, or has ended it.
-                    None | Some(Err(UploadError::Busy | UploadError::Unknown)) => {}
+                    // Someone is at work on it.
+                    None | Some(Err(UploadError::Busy)) => {}
                     Some(Err(UploadError::Storage(error))) => return Err(error),
                     Some(Err(error)) => tracing::warn!(%error, %repository, "an abandoned upload stays"),
                 }
@@ -77,14 +82,18 @@ impl Inner {
             Err(Error::Corrupt { .. }) => None,
             found => found?.and_then(|small| String::from_utf8(small.bytes.into()).ok()),
         };
-        let mut began = text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok());
-        if began.is_none() {
-            let data = layout::in_directory(session, layout::DATA);
-            let stamp = waited(self.backend.stat(&data, None, Wait::May))?;
-            began = stamp.map(|stamp| {
-                UNIX_EPOCH + Duration::from_secs(u64::try_from(stamp.changed[0].0).unwrap_or_default())
-            });
+        match text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok()) {
+            Some(began) => Ok(Some(SystemTime::now().duration_since(began).unwrap_or_default())),
+            None => self.unchanged_for(&layout::in_directory(session, layout::DATA)),
         }
-        Ok(began.map(|began| SystemTime::now().duration_since(began).unwrap_or_default()))
+    }
+
+    /// How long ago something was changed; `None` when there is no such thing.
+    fn unchanged_for(&self, key: &str) -> Result<Option<Duration>, Error> {
+        let stamp = waited(self.backend.stat(key, None, Wait::May))?;
+        Ok(stamp.map(|stamp| {
+            let changed = Duration::from_secs(u64::try_from(stamp.changed[0].0).unwrap_or_default());
+            SystemTime::now().duration_since(UNIX_EPOCH + changed).unwrap_or_default()
+        }))
     }
 }

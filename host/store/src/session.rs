@@ -12,6 +12,10 @@ use tree::hash::{self, Hash};
 /// How many bytes are read at a time where bytes have to be hashed again.
 const REREAD: usize = 256 << 10;
 
+/// An upload of more bytes is put on disk before the repository is locked against deletions: who deletes waits for those who
+/// publish, and whoever comes next waits for both.
+const SYNCED_FIRST: u64 = 8 << 20;
+
 /// What becomes of the bytes that came, when the writer is dropped or the body ends early.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfinished {
@@ -109,6 +113,9 @@ impl Writer {
             directory: layout::blob(digest),
             files: vec![(layout::DATA.to_owned(), Source::Upload(session.clone()))],
         };
+        if self.draft.len() > SYNCED_FIRST {
+            self.draft.sync()?;
+        }
         // A hold without bytes is one that a deletion clears away: not between the two.
         let _shared = self.lock.inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
         let backend = &self.lock.inner.backend;
@@ -159,8 +166,17 @@ fn open_draft(lock: &Lock) -> Result<Box<dyn Draft>, UploadError> {
 }
 
 /// Ends the session whose lock this is and forgets its bytes.
-pub(crate) fn cancel(lock: &Lock) -> Result<(), UploadError> {
-    let _locked = open_draft(lock)?;
+pub(crate) fn cancel(lock: Lock) -> Result<(), UploadError> {
+    let _locked = open_draft(&lock)?;
+    Ok(lock.inner.backend.end_draft(&lock.session)?)
+}
+
+/// [`cancel`], also of a session without a file for its bytes: it was never whole, or finished by a process that was killed.
+pub(crate) fn purge(lock: Lock) -> Result<(), UploadError> {
+    let _locked = match open_draft(&lock) {
+        Err(UploadError::Unknown) => None,
+        draft => Some(draft?),
+    };
     Ok(lock.inner.backend.end_draft(&lock.session)?)
 }
 
@@ -202,6 +218,24 @@ fn reread(draft: &dyn Draft, from: u64, mut each: impl FnMut(&[u8])) -> Result<(
 mod tests {
     use super::*;
     use crate::{Options, Store};
+
+    #[test]
+    fn what_was_published_is_not_taken_back_whatever_goes_wrong_after_that() {
+        let root = std::env::temp_dir().join(format!("pierhead-published-{}", std::process::id()));
+        let store = Store::open(Options::new(&root)).unwrap();
+        let name: RepositoryName = "a".parse().unwrap();
+        let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
+        let session = layout::upload(&name, &id);
+        let lock = Lock::take(&store.inner, &session).unwrap();
+        let mut writer = Writer::open(lock, None, Unfinished::Undo, None).unwrap();
+        writer.write(&[Bytes::from_static(b"bytes")]).unwrap();
+        // As a commit does that fails when it syncs the directory.
+        let blob = root.join("blob");
+        std::fs::rename(root.join(&session).join(layout::DATA), &blob).unwrap();
+        drop(writer);
+        assert_eq!(std::fs::read(blob).unwrap(), b"bytes");
+        std::fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn a_session_has_one_writer_in_this_process() {

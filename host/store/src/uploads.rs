@@ -1,7 +1,7 @@
 use crate::backend::Wait;
 use crate::error::{Error, UploadError};
 use crate::session::{Lock, Unfinished, Writer, cancel, expect};
-use crate::{Inner, Store, waited};
+use crate::{Store, waited};
 use bytes::Bytes;
 use http_body::Body;
 use names::{Algorithm, Digest, RepositoryName, UploadId};
@@ -76,18 +76,9 @@ impl Store {
         }
     }
 
-    /// Ends the session and forgets its bytes.
-    pub fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<(), UploadError> {
-        let session = layout::upload(repository, id);
-        let deadline = std::time::Instant::now() + BUSY_FOR;
-        loop {
-            match Lock::take(&self.inner, &session).ok_or(UploadError::Busy).and_then(|lock| cancel(&lock)) {
-                Err(UploadError::Busy) if std::time::Instant::now() < deadline => {
-                    std::thread::sleep(BUSY_POLL)
-                }
-                result => return result,
-            }
-        }
+    /// Ends the session and forgets its bytes. To be awaited like [`append`](Store::append).
+    pub async fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<(), UploadError> {
+        self.with_session(repository, id, cancel).await
     }
 
     /// Writes the body at the end of the session and returns the new offset; `at`, where given, is where the caller
@@ -104,7 +95,8 @@ impl Store {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
     {
-        let writer = self.writer(repository, id, at, Unfinished::Keep, None).await?;
+        let open = move |lock| Writer::open(lock, at, Unfinished::Keep, None).map(Box::new);
+        let writer = self.with_session(repository, id, open).await?;
         let mut received = receive(writer, Batch::new(&self.inner.ahead), body).await?;
         let interrupted = received.interrupted.take();
         let offset = blocking(move || Ok(received.write()?.close())).await?;
@@ -130,7 +122,8 @@ impl Store {
         B::Error: Display,
     {
         let algorithm = Some(digest.algorithm());
-        let writer = self.writer(repository, id, at, Unfinished::Undo, algorithm).await?;
+        let open = move |lock| Writer::open(lock, at, Unfinished::Undo, algorithm).map(Box::new);
+        let writer = self.with_session(repository, id, open).await?;
         let offset = writer.start();
         let received = match body {
             Some(body) => receive(writer, Batch::new(&self.inner.ahead), body).await?,
@@ -147,35 +140,24 @@ impl Store {
         .await
     }
 
-    async fn writer(
+    /// Does something with a session once nobody else is at work on it, which is waited for a while.
+    async fn with_session<T: Send + 'static>(
         &self,
         repository: &RepositoryName,
         id: &UploadId,
-        at: Option<u64>,
-        unfinished: Unfinished,
-        algorithm: Option<Algorithm>,
-    ) -> Result<Box<Writer>, UploadError> {
+        job: impl Fn(Lock) -> Result<T, UploadError> + Copy + Send + 'static,
+    ) -> Result<T, UploadError> {
         let session: Arc<str> = layout::upload(repository, id).into();
         let deadline = Instant::now() + BUSY_FOR;
         loop {
             let (inner, session) = (self.inner.clone(), session.clone());
-            match blocking(move || open(&inner, &session, at, unfinished, algorithm)).await {
+            let locked = move || Lock::take(&inner, &session).ok_or(UploadError::Busy).and_then(job);
+            match blocking(locked).await {
                 Err(UploadError::Busy) if Instant::now() < deadline => tokio::time::sleep(BUSY_POLL).await,
                 result => return result,
             }
         }
     }
-}
-
-fn open(
-    inner: &Arc<Inner>,
-    session: &str,
-    at: Option<u64>,
-    unfinished: Unfinished,
-    algorithm: Option<Algorithm>,
-) -> Result<Box<Writer>, UploadError> {
-    let lock = Lock::take(inner, session).ok_or(UploadError::Busy)?;
-    Writer::open(lock, at, unfinished, algorithm).map(Box::new)
 }
 
 /// Does something on a blocking thread. It runs to its end even when nobody awaits it any more.

@@ -117,7 +117,7 @@ fn an_emptied_repository_is_gone_and_comes_back() {
     }
     let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
     assert_eq!(store.repositories(None, 10).unwrap().names, ["a"], "someone is about to push to it");
-    store.cancel_upload(&name, &id).unwrap();
+    run(store.cancel_upload(&name, &id)).unwrap();
     assert_eq!(store.repositories(None, 10).unwrap().names, [] as [&str; 0]);
 }
 

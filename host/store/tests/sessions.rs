@@ -6,7 +6,7 @@ use common::*;
 use names::Algorithm;
 use std::fs;
 use std::time::Duration;
-use store::UploadError;
+use store::{Options, Store, UploadError};
 
 #[test]
 fn two_writers_of_one_session_do_not_mix() {
@@ -20,11 +20,7 @@ fn two_writers_of_one_session_do_not_mix() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let result = store.append(&name, &id, Some(0), body("second")).await;
             assert!(matches!(result, Err(UploadError::Busy)), "{result:?}");
-            let cancel = {
-                let (store, name, id) = (store.clone(), name.clone(), id.clone());
-                tokio::task::spawn_blocking(move || store.cancel_upload(&name, &id))
-            };
-            assert!(matches!(cancel.await.unwrap(), Err(UploadError::Busy)));
+            assert!(matches!(store.cancel_upload(&name, &id).await, Err(UploadError::Busy)));
             sender.send(Ok("first".into())).unwrap();
             drop(sender);
         };
@@ -144,7 +140,7 @@ fn a_session_knows_nothing_of_those_that_ended() {
             let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
             store.append(&name, &id, Some(0), body(format!("long {round}"))).await.unwrap();
             match round {
-                0 => store.cancel_upload(&name, &id).unwrap(),
+                0 => store.cancel_upload(&name, &id).await.unwrap(),
                 _ => drop(
                     store.finish(&name, &id, None, NONE, &sha256(format!("long {round}"))).await.unwrap(),
                 ),
@@ -168,4 +164,21 @@ fn a_session_says_when_it_began() {
     let file = tree.repository("a").join(format!("_uploads/{id}/startedat"));
     let text = fs::read_to_string(file).unwrap();
     assert_eq!((text.len(), &text[10..11], &text[19..]), (20, "T", "Z"), "{text}");
+}
+
+#[test]
+fn what_remains_of_a_session_without_bytes_is_purged_when_it_is_old() {
+    let tree = Tree::new();
+    let store = Store::open(Options { upload_age: Duration::from_secs(1), ..Options::new(&tree.0) }).unwrap();
+    let id = |number: u8| format!("00000000-0000-4000-8000-0000000000{number:02}");
+    let uploads = tree.repository("a").join("_uploads");
+    // Killed after its bytes had become a blob; before it had any; and while it was made.
+    tree.write(format!("repositories/a/_uploads/{}/startedat", id(1)), "2020-01-01T00:00:00Z");
+    fs::create_dir_all(uploads.join(id(2))).unwrap();
+    settle();
+    fs::create_dir_all(uploads.join(id(3))).unwrap();
+    assert_eq!(store.purge_uploads(true).unwrap(), 2);
+    assert_eq!(store.purge_uploads(false).unwrap(), 2);
+    let left: Vec<_> = fs::read_dir(uploads).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [id(3).as_str()]);
 }

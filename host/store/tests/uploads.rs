@@ -53,7 +53,7 @@ fn a_session_is_known_until_it_ends_and_in_its_repository_only() {
         unknown(store.upload_offset(&other, &id));
         unknown(store.append(&other, &id, None, body("x")).await);
         unknown(store.finish(&other, &id, None, NONE, &sha256("")).await);
-        assert!(matches!(store.cancel_upload(&other, &id), Err(UploadError::Unknown)));
+        assert!(matches!(store.cancel_upload(&other, &id).await, Err(UploadError::Unknown)));
 
         store.finish(&name, &id, None, NONE, &sha256("")).await.unwrap();
         unknown(store.finish(&name, &id, None, NONE, &sha256("")).await);
@@ -61,7 +61,7 @@ fn a_session_is_known_until_it_ends_and_in_its_repository_only() {
 
         let id = store.create_upload(&name, Algorithm::Sha256).unwrap();
         store.append(&name, &id, None, body("x")).await.unwrap();
-        store.cancel_upload(&name, &id).unwrap();
+        store.cancel_upload(&name, &id).await.unwrap();
         unknown(store.upload_offset(&name, &id));
         unknown(store.append(&name, &id, None, body("x")).await);
     });

@@ -5,7 +5,7 @@
 
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, tree};
+use super::{Files, draft, tree};
 use crate::backend::{Backend, Source, Stamp, Unit, Wait};
 use crate::error::Error;
 use bytes::Bytes;
@@ -271,12 +271,7 @@ impl Commit<'_, '_> {
             begin_to_write(fd, 0, 0);
         }
         for (fd, key) in self.uploads.drain(..) {
-            if let Err(error) = rustix::fs::fsync(&fd) {
-                // Nobody knows which of its bytes are on disk, and the next sync would not tell: the upload starts
-                // again.
-                let _ = rustix::fs::ftruncate(&fd, 0);
-                return Err(Error::new("sync", &key, error));
-            }
+            draft::sync(&fd, &key)?;
         }
         for (fd, key) in self.contents.drain(..) {
             rustix::fs::fsync(&fd).map_err(|error| Error::new("sync", &key, error))?;

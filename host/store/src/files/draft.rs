@@ -7,7 +7,7 @@ use super::{Files, tree};
 use crate::backend::{Draft, DraftError};
 use crate::error::Error;
 use bytes::Bytes;
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -62,7 +62,11 @@ fn begin_once(files: &Files, directory: &str, started_at: &str) -> Result<Result
         }
     }
     // Nobody knows of it before it is there, so it may be made in place.
-    Ok(tree::make_in(&parent, id).and_then(|fd| fill(&fd, started_at)))
+    let made = tree::make_in(&parent, id);
+    Ok(made.and_then(|fd| fill(&fd, started_at)).inspect_err(|_| {
+        // Or the purge does.
+        let _ = tree::remove_in(&parent, &CString::new(id).unwrap_or_default());
+    }))
 }
 
 /// Makes a session's directory one that has no bytes.
@@ -131,17 +135,29 @@ pub(super) fn open(files: &Files, directory: &str) -> Result<Option<Box<dyn Draf
         Err(error) => return Err(Error::new("lock", &key, error).into()),
     }
     let stat = rustix::fs::fstat(&data).map_err(|error| Error::new("stat", &key, error))?;
-    // Finished or cancelled by the one who held the lock before us?
-    let now = rustix::fs::statx(&fd, layout::DATA, rustix::fs::AtFlags::SYMLINK_NOFOLLOW, super::STAMP);
-    if stat.st_nlink == 0 || !now.is_ok_and(|now| now.stx_ino == stat.st_ino) {
-        return Ok(None);
-    }
     let len = stat.st_size as u64;
     let written_behind = files.fsync.then_some(len);
-    Ok(Some(Box::new(FileDraft { data, directory: fd, key, len, written_behind })))
+    let draft = FileDraft { data, directory: fd, key, len, written_behind };
+    // Finished or cancelled by the one who held the lock before us?
+    Ok(draft.has(&stat).then(|| Box::new(draft) as Box<dyn Draft>))
+}
+
+/// Puts an upload's bytes on disk. If that fails nobody knows which of them are there, and the next sync would not tell: it
+/// has none then.
+pub(super) fn sync(data: &OwnedFd, key: &str) -> Result<(), Error> {
+    rustix::fs::fsync(data).map_err(|error| {
+        let _ = rustix::fs::ftruncate(data, 0);
+        Error::new("sync", key, error)
+    })
 }
 
 impl FileDraft {
+    /// Whether this is still the file of the upload's bytes, and no blob's.
+    fn has(&self, data: &Stat) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::statat(&self.directory, layout::DATA, flags).is_ok_and(|now| now.st_ino == data.st_ino)
+    }
+
     fn write_all(&self, parts: &[Bytes]) -> Result<u64, Errno> {
         let mut slices: Vec<IoSlice> = parts.iter().map(|part| IoSlice::new(part)).collect();
         let mut slices = &mut slices[..];
@@ -187,12 +203,24 @@ impl Draft for FileDraft {
 
     fn truncate(&mut self, len: u64) -> Result<(), Error> {
         let failed = |error| Error::new("cut off", &self.key, error);
+        let stat = rustix::fs::fstat(&self.data).map_err(failed)?;
+        if !self.has(&stat) {
+            // They were published, and whatever went wrong after that, they are not the upload's to cut off.
+            return Ok(());
+        }
         // Never longer: a sync that failed has emptied it.
-        let len = len.min(rustix::fs::fstat(&self.data).map_err(failed)?.st_size as u64);
+        let len = len.min(stat.st_size as u64);
         rustix::fs::ftruncate(&self.data, len).map_err(failed)?;
         self.len = len;
         self.written_behind = self.written_behind.map(|at| at.min(len));
         Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        match self.written_behind {
+            Some(_) => sync(&self.data, &self.key),
+            None => Ok(()),
+        }
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
