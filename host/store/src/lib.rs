@@ -107,6 +107,8 @@ struct Inner {
     holders: Cache<names::RepositoryName>,
     /// Storing manifests shares, deleting excludes, so that nothing goes between a check and what was checked for.
     writers: [RwLock<()>; WRITER_LOCKS],
+    /// How many manifests were put in the repositories of each lock.
+    puts: [AtomicUsize; WRITER_LOCKS],
     /// The upload sessions that someone in this process writes to.
     sessions: Mutex<HashSet<String>>,
     /// How many bytes uploads have received and not written yet.
@@ -134,6 +136,7 @@ impl Store {
             indexed: Cache::new(options.cache / 40, 8),
             holders: Cache::new(options.cache / 40, 8),
             writers: std::array::from_fn(|_| RwLock::new(())),
+            puts: std::array::from_fn(|_| AtomicUsize::new(0)),
             sessions: Mutex::default(),
             ahead: Arc::default(),
             boot: boot::Boot::current(),
@@ -145,6 +148,10 @@ impl Store {
 impl Inner {
     fn writer(&self, repository: &names::RepositoryName) -> &RwLock<()> {
         &self.writers[cache::spread(repository.as_str()) % WRITER_LOCKS]
+    }
+
+    fn puts(&self, repository: &names::RepositoryName) -> &AtomicUsize {
+        &self.puts[cache::spread(repository.as_str()) % WRITER_LOCKS]
     }
 }
 

@@ -3,6 +3,7 @@ use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
+use std::sync::atomic::Ordering;
 use tree::hash::digest_of;
 use tree::{PutManifest, looks_like_a_manifest};
 
@@ -54,8 +55,9 @@ impl Store {
         let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
         inner.check(repository, &manifest)?;
         let units: Vec<Unit> = manifest.units(repository).into_iter().map(Unit::from).collect();
-        inner.backend.commit(&units, true)?;
-        Ok(())
+        let stored = inner.backend.commit(&units, true);
+        inner.puts(repository).fetch_add(1, Ordering::Release);
+        Ok(stored?)
     }
 
     /// Removes a manifest, every tag that names it and its entry among its subject's referrers; `false` when the repository has no such manifest. Its blobs
@@ -81,7 +83,7 @@ impl Store {
             // Linked where a very old tree has its manifests, which are about no other.
             return inner.backend.remove(&layout::layer(repository, digest));
         }
-        let referrer = inner.referrer(repository, digest)?;
+        let referrer = inner.referrer(repository, digest)?.flatten();
         let removed = inner.backend.remove(&layout::revision(repository, digest))?;
         if let Some(referrer) = referrer {
             inner.forget_referrer(repository, digest, &referrer)?;

@@ -3,19 +3,27 @@
 //! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong: one whose manifest is gone
 //! is passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
 //! entries; whoever asks compares that with the revisions there are, and looks at the others first. So an index that
-//! another program did not keep, or that someone removed, is complete before it is used.
+//! another program did not keep, or that someone removed, is complete before it is used. A revision without a link or without
+//! bytes was not looked at: another program is about to write them, or has left the directory when it removed the link.
+//!
+//! A descriptor has its manifest's annotations, and so mebibytes of them: no more than one is held at a time, besides the page
+//! and what is written together.
 
 use crate::backend::{Fault, Stamp, Unit, Wait};
 use crate::error::Error;
 use crate::{Inner, Store, now, waited};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{Referrer, artifact_type_of, referrer};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
 
-/// How many entries are written at a time, and how many are read.
+/// How many entries are written at a time, and how many names are read.
 const BATCH: usize = 256;
+
+/// How many bytes of descriptors are written at a time.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Which of a subject's referrers are wanted.
 #[derive(Clone, Debug)]
@@ -47,6 +55,8 @@ type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
 /// A page, and the stamps of all it was made from: the revisions, and the subject's entries.
 pub(crate) struct Known {
     stamps: [Stamps; 2],
+    /// How many manifests had been put: one that comes back need not change any directory.
+    puts: usize,
     page: ReferrersPage,
 }
 
@@ -62,14 +72,15 @@ impl Store {
         if let Some(known) = waited(inner.known_referrers(repository, query, &key, Wait::May))? {
             return Ok(known);
         }
+        let puts = inner.puts(repository).load(Ordering::Acquire);
         let stamps = [inner.stamps(|of| layout::revisions(repository, of))?, Stamps::default()];
-        let loose = inner.complete(repository, &stamps[0])?;
+        let (loose, whole) = inner.complete(repository, &stamps[0])?;
         let of_subject = |of| layout::referrers_of(repository, &query.subject, of);
         let stamps = [stamps[0], inner.stamps(of_subject)?];
-        let page = inner.page(repository, query, loose)?;
-        if stamps.iter().flatten().flatten().all(|stamp| stamp.settled) {
+        let page = inner.page(repository, query, &loose)?;
+        if whole && stamps.iter().flatten().flatten().all(|stamp| stamp.settled) {
             let weight = page.descriptors.len();
-            inner.referrers.put(&key, Arc::new(Known { stamps, page: page.clone() }), weight);
+            inner.referrers.put(&key, Arc::new(Known { stamps, puts, page: page.clone() }), weight);
         }
         Ok(page)
     }
@@ -99,12 +110,16 @@ fn key(repository: &RepositoryName, query: &ReferrersQuery) -> String {
 }
 
 impl Inner {
-    /// What a manifest in the repository is about.
-    pub fn referrer(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Referrer>, Error> {
+    /// What a manifest in the repository is about; the outer `None` where there is no such manifest.
+    pub fn referrer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Option<Referrer>>, Error> {
         let Some(link) = waited(self.revision(repository, digest, Wait::May))? else { return Ok(None) };
         match waited(self.manifest_bytes(&link.digest, Wait::May)) {
-            Ok(bytes) => Ok(bytes.and_then(|bytes| referrer(&bytes, digest, link.media_type.as_deref()))),
-            // Bytes that are no longer what they were are about nothing.
+            Ok(bytes) => Ok(bytes.map(|bytes| referrer(&bytes, digest, link.media_type.as_deref()))),
+            // Bytes that are no longer what they were are no manifest.
             Err(error @ Error::Corrupt { .. }) => {
                 tracing::warn!(%error, %digest, "a manifest is left out of the referrers");
                 Ok(None)
@@ -146,6 +161,10 @@ impl Inner {
         wait: Wait,
     ) -> Result<Option<ReferrersPage>, Fault> {
         let Some(known) = self.referrers.get(key) else { return Ok(None) };
+        if known.puts != self.puts(repository).load(Ordering::Acquire) {
+            self.referrers.remove(key);
+            return Ok(None);
+        }
         let [revisions, entries] = &known.stamps;
         for (at, algorithm) in Algorithm::ALL.into_iter().enumerate() {
             let same = self.unchanged(&layout::revisions(repository, algorithm), &revisions[at], wait)?
@@ -174,76 +193,53 @@ impl Inner {
     }
 
     /// Looks at the revisions that nobody has looked at, and adds them to the index. Gives back what could not be
-    /// written there: storage that takes no writes answers all the same.
-    fn complete(
-        &self,
-        repository: &RepositoryName,
-        stamps: &Stamps,
-    ) -> Result<BTreeMap<Digest, Referrer>, Error> {
+    /// written there, with its subject (storage that takes no writes answers all the same), and whether there was no
+    /// revision that is yet to be looked at.
+    fn complete(&self, repository: &RepositoryName, stamps: &Stamps) -> Result<(Loose, bool), Error> {
         let unchanged = |known: Stamps| known.iter().zip(stamps).all(|(known, now)| same(known, now));
         if self.indexed.get(repository.as_str()).is_some_and(unchanged) {
-            return Ok(BTreeMap::new());
+            return Ok((Loose::new(), true));
         }
         // While manifests are added, but not while one is removed.
         let _shared = self.writer(repository).read().unwrap_or_else(|e| e.into_inner());
-        let mut there = String::new();
+        let seen = self.seen(repository)?;
+        let known: HashSet<&str> = seen.lines().collect();
+        let (mut looked_at, mut whole) = (String::new(), true);
+        let mut found = Found { inner: self, repository, batch: Vec::new(), size: 0, loose: Loose::new() };
         for algorithm in Algorithm::ALL {
             let listing = self.backend.list(&layout::revisions(repository, algorithm), None, usize::MAX)?;
             for hex in listing.into_iter().flat_map(|listing| listing.names) {
-                if let Some(digest) = digest_of_name(algorithm, &hex) {
-                    there.push_str(digest.as_str());
-                    there.push('\n');
+                let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
+                if !known.contains(digest.as_str()) {
+                    match self.referrer(repository, &digest)? {
+                        Some(Some(referrer)) => found.push(digest.clone(), referrer),
+                        Some(None) => {}
+                        None => {
+                            whole = false;
+                            continue;
+                        }
+                    }
                 }
+                looked_at.push_str(digest.as_str());
+                looked_at.push('\n');
             }
         }
-        let seen = self.seen(repository)?;
-        let mut loose = BTreeMap::new();
-        if seen != there {
-            let known: HashSet<&str> = seen.lines().collect();
-            for line in there.lines().filter(|line| !known.contains(line)) {
-                let Ok(digest) = line.parse::<Digest>() else { continue };
-                if let Some(found) = self.referrer(repository, &digest)? {
-                    loose.insert(digest, found);
-                }
-            }
-            match self.add(repository, &loose, there) {
-                Ok(()) => loose.clear(),
-                // Of a tree that takes no writes nobody expects any.
-                Err(Error::ReadOnly(_)) => return Ok(loose),
-                Err(error) => {
-                    tracing::warn!(%error, %repository, "the index of referrers could not be written");
-                    return Ok(loose);
-                }
-            }
+        let loose = found.finish();
+        if loose.is_empty() && looked_at != seen {
+            let index = self.backend.commit(&[indexed(repository, looked_at).into()], true);
+            whole &= index.inspect_err(|error| warn(repository, error)).is_ok();
         }
-        if stamps.iter().flatten().all(|stamp| stamp.settled) {
+        if loose.is_empty() && whole && stamps.iter().flatten().all(|stamp| stamp.settled) {
             self.indexed.put(repository.as_str(), *stamps, size_of::<Stamps>());
         }
-        Ok(loose)
-    }
-
-    /// Writes entries, and after them what was looked at.
-    fn add(
-        &self,
-        repository: &RepositoryName,
-        found: &BTreeMap<Digest, Referrer>,
-        there: String,
-    ) -> Result<(), Error> {
-        let entries: Vec<Unit> = found
-            .iter()
-            .map(|(digest, found)| referrer_entry(repository, digest, found.clone()).into())
-            .collect();
-        for batch in entries.chunks(BATCH) {
-            self.backend.commit(batch, true)?;
-        }
-        self.backend.commit(&[indexed(repository, there).into()], true)
+        Ok((loose, whole))
     }
 
     fn page(
         &self,
         repository: &RepositoryName,
         query: &ReferrersQuery,
-        loose: BTreeMap<Digest, Referrer>,
+        loose: &Loose,
     ) -> Result<ReferrersPage, Error> {
         let mut page = DescriptorPage::new(query.limit, query.room);
         'full: for algorithm in Algorithm::ALL {
@@ -253,13 +249,34 @@ impl Inner {
                 After::Hex(hex) => Some(hex.to_owned()),
             };
             loop {
-                let found = self.entries(repository, query, &loose, algorithm, after.as_deref())?;
-                for (hex, descriptor) in found.descriptors {
-                    if !page.push([algorithm.as_str(), ":", &hex].concat(), &descriptor) {
+                let directory = layout::referrers_of(repository, &query.subject, algorithm);
+                let names = waited(self.names(&directory, after.as_deref(), BATCH, |_| true, 0, Wait::May))?;
+                let more = names.as_ref().is_some_and(|names| names.more);
+                let mut hexes: BTreeSet<String> = names.into_iter().flat_map(|names| names.names).collect();
+                let last = if more { hexes.last().cloned() } else { None };
+                // Those that are not on disk, as far as this part of the list goes.
+                let others = loose.iter().filter(|(digest, subject)| {
+                    **subject == query.subject
+                        && digest.algorithm() == algorithm
+                        && after.as_deref().is_none_or(|after| digest.hex() > after)
+                        && last.as_deref().is_none_or(|last| digest.hex() <= last)
+                });
+                hexes.extend(others.map(|(digest, _)| digest.hex().to_owned()));
+                for digest in hexes.iter().filter_map(|hex| digest_of_name(algorithm, hex)) {
+                    let descriptor = match loose.contains_key(&digest) {
+                        true => self.referrer(repository, &digest)?.flatten().map(|found| found.descriptor),
+                        false => self.descriptor(repository, &query.subject, &digest)?,
+                    };
+                    let wanted = |text: &String| {
+                        query.artifact_type.is_none() || artifact_type_of(text) == query.artifact_type
+                    };
+                    if let Some(descriptor) = descriptor.filter(wanted)
+                        && !page.push(digest.as_str().to_owned(), &descriptor)
+                    {
                         break 'full;
                     }
                 }
-                match found.last {
+                match last {
                     Some(last) => after = Some(last),
                     None => break,
                 }
@@ -269,57 +286,17 @@ impl Inner {
         Ok(ReferrersPage { descriptors, more })
     }
 
-    /// Some of those of one algorithm that are wanted.
-    fn entries(
-        &self,
-        repository: &RepositoryName,
-        query: &ReferrersQuery,
-        loose: &BTreeMap<Digest, Referrer>,
-        algorithm: Algorithm,
-        after: Option<&str>,
-    ) -> Result<Entries, Error> {
-        let directory = layout::referrers_of(repository, &query.subject, algorithm);
-        let names = waited(self.names(&directory, after, BATCH, |_| true, 0, Wait::May))?;
-        let last = names.as_ref().filter(|names| names.more).and_then(|names| names.names.last().cloned());
-        let listed = names.into_iter().flat_map(|names| names.names);
-        // Those that are not on disk, as far as this part of the list goes.
-        let others = loose.iter().filter(|(digest, found)| {
-            let hex = digest.hex();
-            found.subject == query.subject
-                && digest.algorithm() == algorithm
-                && after.is_none_or(|after| hex > after)
-                && last.as_deref().is_none_or(|last| hex <= last)
-        });
-        let mut found: BTreeMap<String, Option<&Referrer>> = listed.map(|hex| (hex, None)).collect();
-        found.extend(others.map(|(digest, found)| (digest.hex().to_owned(), Some(found))));
-        let mut descriptors = Vec::new();
-        for (hex, loose) in found {
-            let descriptor = match loose {
-                Some(found) => Some(found.descriptor.clone()),
-                None => self.descriptor(repository, &query.subject, algorithm, &hex)?,
-            };
-            let wanted = |text: &String| match &query.artifact_type {
-                Some(wanted) => artifact_type_of(text).as_deref() == Some(wanted),
-                None => true,
-            };
-            descriptors.extend(descriptor.filter(wanted).map(|descriptor| (hex, descriptor)));
-        }
-        Ok(Entries { descriptors, last })
-    }
-
     /// What an entry says, if its manifest is there.
     fn descriptor(
         &self,
         repository: &RepositoryName,
         subject: &Digest,
-        algorithm: Algorithm,
-        hex: &str,
+        digest: &Digest,
     ) -> Result<Option<String>, Error> {
-        let Some(digest) = digest_of_name(algorithm, hex) else { return Ok(None) };
-        if waited(self.revision(repository, &digest, Wait::May))?.is_none() {
+        if waited(self.revision(repository, digest, Wait::May))?.is_none() {
             return Ok(None);
         }
-        let directory = layout::referrer(repository, subject, &digest);
+        let directory = layout::referrer(repository, subject, digest);
         let key = layout::in_directory(&directory, layout::DESCRIPTOR);
         // What an entry says follows from its digest: it is never another.
         if let Some(bytes) = self.manifests.get(&key) {
@@ -333,9 +310,58 @@ impl Inner {
     }
 }
 
-/// Some descriptors, by the hexadecimal part of their digests.
-struct Entries {
-    descriptors: Vec<(String, String)>,
-    /// The last that was looked at, where there are more after it.
-    last: Option<String>,
+/// What is not in the index, by digest, with its subject.
+type Loose = BTreeMap<Digest, Digest>;
+
+/// What was found, on its way into the index.
+struct Found<'a> {
+    inner: &'a Inner,
+    repository: &'a RepositoryName,
+    batch: Vec<(Digest, Referrer)>,
+    /// How many bytes of descriptors are in the batch.
+    size: usize,
+    /// What could not be written.
+    loose: Loose,
+}
+
+impl Found<'_> {
+    fn push(&mut self, digest: Digest, referrer: Referrer) {
+        self.size += referrer.descriptor.len();
+        self.batch.push((digest, referrer));
+        if self.batch.len() >= BATCH || self.size >= BATCH_BYTES {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        self.size = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let subjects: Vec<_> =
+            batch.iter().map(|(digest, found)| (digest.clone(), found.subject.clone())).collect();
+        let entry =
+            |(digest, found): (Digest, Referrer)| referrer_entry(self.repository, &digest, found).into();
+        let units: Vec<Unit> = batch.into_iter().map(entry).collect();
+        // Where one could not be written the others would not be either.
+        if self.loose.is_empty() {
+            match self.inner.backend.commit(&units, true) {
+                Ok(()) => return,
+                Err(error) => warn(self.repository, &error),
+            }
+        }
+        self.loose.extend(subjects);
+    }
+
+    fn finish(mut self) -> Loose {
+        if !self.batch.is_empty() {
+            self.write();
+        }
+        self.loose
+    }
+}
+
+/// Of a tree that takes no writes nobody expects any.
+fn warn(repository: &RepositoryName, error: &Error) {
+    if !matches!(error, Error::ReadOnly(_)) {
+        tracing::warn!(%error, %repository, "the index of referrers could not be written");
+    }
 }

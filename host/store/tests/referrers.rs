@@ -241,3 +241,46 @@ fn a_sha512_manifest_is_listed_after_the_sha256_ones() {
     asked.after = store.referrers(&name, &asked).unwrap().more;
     assert_eq!(listed(&store, &name, &asked), [second.digest.as_str()]);
 }
+
+#[test]
+fn what_was_not_there_when_someone_asked_is_listed_once_it_is() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let store = tree.open();
+    let link = |manifest: &PutManifest| {
+        tree.path(format!("repositories/a/_manifests/revisions/sha256/{}/link", manifest.digest.hex()))
+    };
+    // Removed as distribution does, which leaves the directory, and brought back by it.
+    let back = about(&subject, "x/a", 1);
+    add_as_distribution(&tree, "a", &back);
+    fs::remove_file(link(&back)).unwrap();
+    // Copied back from a backup, and the bytes come last.
+    let copied = about(&subject, "x/a", 2);
+    add_as_distribution(&tree, "a", &copied);
+    fs::remove_file(tree.data(&copied.digest)).unwrap();
+    settle();
+    for _ in 0..2 {
+        assert!(listed(&store, &name, &query(&subject)).is_empty());
+    }
+    let all = [back, copied];
+    for manifest in &all {
+        add_as_distribution(&tree, "a", manifest);
+    }
+    settle();
+    for store in [store, tree.open()] {
+        assert_eq!(listed(&store, &name, &query(&subject)), sorted(&all));
+    }
+}
+
+#[test]
+fn a_manifest_that_another_program_removed_and_that_is_put_again_is_listed() {
+    let (tree, name, subject) = (Tree::new(), repository("a"), sha256("subject"));
+    let store = tree.open();
+    let manifest = about(&subject, "x/a", 1);
+    store.put_manifest(&name, manifest.clone()).unwrap();
+    let hex = manifest.digest.hex();
+    fs::remove_file(tree.path(format!("repositories/a/_manifests/revisions/sha256/{hex}/link"))).unwrap();
+    settle();
+    assert!(listed(&store, &name, &query(&subject)).is_empty());
+    store.put_manifest(&name, manifest.clone()).unwrap();
+    assert_eq!(listed(&store, &name, &query(&subject)), [manifest.digest.as_str()]);
+}
