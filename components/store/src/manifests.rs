@@ -236,7 +236,7 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
     if !is_revision {
         return objects.remove(&layout::layer(name, wanted), layout::LINK).await;
     }
-    let referrer = referrers::referrer(objects, name, wanted).await?;
+    let referrer = referrers::referrer(objects, name, wanted).await?.flatten();
     let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
     // Those that someone has written meanwhile, and who has seen that the manifest was there.
     for tag in tags_of(objects, name, wanted).await? {

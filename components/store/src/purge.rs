@@ -100,8 +100,10 @@ async fn purge_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Res
             }
             match objects.end(&directory).await {
                 Ok(()) => guest_log::log!("an upload that nobody finished is removed: {directory}"),
-                // Someone is at work on it, or has ended it.
-                Err(SessionError::Busy | SessionError::Unknown | SessionError::Moved(_)) => {}
+                // It has no bytes: it was never whole, or finished by a host that was killed.
+                Err(SessionError::Unknown) => drop(objects.remove(&directory, layout::STARTED_AT).await?),
+                // Someone is at work on it.
+                Err(SessionError::Busy | SessionError::Moved(_)) => {}
                 Err(SessionError::Error(error)) => return Err(error),
             }
         }

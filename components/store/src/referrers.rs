@@ -1,7 +1,8 @@
 //! Which manifests are about which others.
 //!
 //! As in our own host's store: an entry follows from a manifest's bytes, so it never becomes wrong; which revisions were
-//! looked at stands beside the entries, and whoever asks looks at the others first.
+//! looked at stands beside the entries, and whoever asks looks at the others first. A revision without a link or without bytes
+//! was not looked at.
 
 use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, ReferrersQuery};
 use crate::bindings::pierhead::host::config;
@@ -10,23 +11,23 @@ use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
 
 /// What tells which revisions were looked at is read up to this size: 70 bytes for each.
 const INDEX_LIMIT: u64 = 64 << 20;
 
-/// What a manifest in the repository is about.
+/// What a manifest in the repository is about; the outer none where there is no such manifest.
 pub async fn referrer<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     digest: &Digest,
-) -> Result<Option<Referrer>, Error> {
+) -> Result<Option<Option<Referrer>>, Error> {
     match by_digest(objects, name, digest).await {
         Ok(found) => {
-            Ok(found.and_then(|found| manifest::referrer(&found.bytes, digest, found.media_type.as_deref())))
+            Ok(found.map(|found| manifest::referrer(&found.bytes, digest, found.media_type.as_deref())))
         }
-        // Bytes that are no longer what they were are about nothing.
+        // Bytes that are no longer what they were are no manifest.
         Err(error) if error.kind == Kind::Failed => {
             guest_log::log!("{digest} is left out of the referrers: {error}");
             Ok(None)
@@ -79,49 +80,60 @@ async fn there<O: Objects>(objects: &O, name: &RepositoryName) -> Result<String,
     Ok(there)
 }
 
+/// What is not in the index, by digest, with its subject.
+type Loose = BTreeMap<Digest, Digest>;
+
 /// Looks at the revisions that nobody has looked at, and adds them to the index. Gives back what could not be written
 /// there: storage that takes no writes answers all the same.
-async fn complete<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-) -> Result<BTreeMap<Digest, Referrer>, Error> {
+async fn complete<O: Objects>(objects: &O, name: &RepositoryName) -> Result<Loose, Error> {
     let (there, seen) = (there(objects, name).await?, seen(objects, name).await?);
     if seen == there {
-        return Ok(BTreeMap::new());
+        return Ok(Loose::new());
     }
-    let known: HashSet<&str> = seen.lines().collect();
-    let unknown = there.lines().filter(|line| !known.contains(line)).map(digest);
-    let looked = stream::iter(unknown).map(async |digest| {
-        let found = referrer(objects, name, &digest).await?;
-        Ok::<_, Error>(found.map(|found| (digest, found)))
-    });
-    let loose: Vec<Option<(Digest, Referrer)>> = looked.buffered(AT_ONCE).try_collect().await?;
-    let loose: BTreeMap<Digest, Referrer> = loose.into_iter().flatten().collect();
-    if config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true") {
-        return Ok(loose);
+    let read_only = config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true");
+    let mut known: HashSet<&str> = seen.lines().collect();
+    let unknown: Vec<&str> = there.lines().filter(|line| !known.contains(line)).collect();
+    // Written as they are found: no more descriptors are held than are looked at at once.
+    let mut looked = stream::iter(unknown)
+        .map(async |line| {
+            let digest = digest(line);
+            let found = match referrer(objects, name, &digest).await? {
+                Some(Some(found)) => found,
+                Some(None) => return Ok((Some(line), None)),
+                None => return Ok((None, None)),
+            };
+            let subject = found.subject.clone();
+            if !read_only {
+                match objects.write(&referrer_entry(name, &digest, found)).await {
+                    Ok(()) => return Ok((Some(line), None)),
+                    Err(error) => warn(name, &error),
+                }
+            }
+            Ok::<_, Error>((Some(line), Some((digest, subject))))
+        })
+        .buffered(AT_ONCE);
+    let mut loose = Loose::new();
+    while let Some((line, unwritten)) = looked.try_next().await? {
+        known.extend(line);
+        loose.extend(unwritten);
     }
-    match add(objects, name, &loose, there).await {
-        Ok(()) => Ok(BTreeMap::new()),
-        // Of a tree that takes no writes nobody expects any.
-        Err(error) if error.kind == Kind::ReadOnly => Ok(loose),
-        Err(error) => {
-            guest_log::log!("the index of referrers of {name} could not be written: {error}");
-            Ok(loose)
-        }
+    let looked_at: String =
+        there.lines().filter(|line| known.contains(line)).flat_map(|line| [line, "\n"]).collect();
+    if loose.is_empty()
+        && !read_only
+        && looked_at != seen
+        && let Err(error) = objects.write(&indexed(name, looked_at)).await
+    {
+        warn(name, &error);
     }
+    Ok(loose)
 }
 
-/// Writes entries, and after them what was looked at.
-async fn add<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    found: &BTreeMap<Digest, Referrer>,
-    there: String,
-) -> Result<(), Error> {
-    let written = stream::iter(found)
-        .map(async |(digest, found)| objects.write(&referrer_entry(name, digest, found.clone())).await);
-    written.buffered(AT_ONCE).try_collect::<()>().await?;
-    objects.write(&indexed(name, there)).await
+/// Of a tree that takes no writes nobody expects any.
+fn warn(name: &RepositoryName, error: &Error) {
+    if error.kind != Kind::ReadOnly {
+        guest_log::log!("the index of referrers of {name} could not be written: {error}");
+    }
 }
 
 /// A page of a subject's referrers.
@@ -137,18 +149,41 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
             After::Hex(hex) => Some(hex.to_owned()),
         };
         loop {
-            let found = entries(objects, name, &subject, &loose, algorithm, from.as_deref()).await?;
-            for (digest, descriptor) in found.descriptors {
-                let wanted =
-                    query.artifact_type.is_none() || artifact_type_of(&descriptor) == query.artifact_type;
-                if !wanted {
-                    continue;
-                }
-                if !page.push(digest.as_str(), &descriptor) {
+            let directory = layout::referrers_of(name, &subject, algorithm);
+            let listing = objects.list(&directory, from.as_deref(), BATCH).await?;
+            let last = listing.names.last().filter(|_| listing.more).cloned();
+            // Those that are not written, as far as this part of the list goes.
+            let others = loose.iter().filter(|(digest, about)| {
+                **about == subject
+                    && digest.algorithm() == algorithm
+                    && from.as_deref().is_none_or(|from| digest.hex() > from)
+                    && last.as_deref().is_none_or(|last| digest.hex() <= last)
+            });
+            let mut digests: BTreeSet<Digest> =
+                listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect();
+            digests.extend(others.map(|(digest, _)| digest.clone()));
+            let mut looked = stream::iter(digests)
+                .map(async |digest| {
+                    let descriptor = match loose.contains_key(&digest) {
+                        true => {
+                            referrer(objects, name, &digest).await?.flatten().map(|found| found.descriptor)
+                        }
+                        false => descriptor(objects, name, &subject, &digest).await?,
+                    };
+                    Ok::<_, Error>((digest, descriptor))
+                })
+                .buffered(AT_ONCE);
+            while let Some((digest, descriptor)) = looked.try_next().await? {
+                let wanted = |text: &String| {
+                    query.artifact_type.is_none() || artifact_type_of(text) == query.artifact_type
+                };
+                if let Some(descriptor) = descriptor.filter(wanted)
+                    && !page.push(digest.as_str(), &descriptor)
+                {
                     break 'full;
                 }
             }
-            match found.last {
+            match last {
                 Some(last) => from = Some(last),
                 None => break,
             }
@@ -156,46 +191,6 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
     }
     let (descriptors, more) = page.finish();
     Ok(ReferrersPage { descriptors, more })
-}
-
-/// Some descriptors, by digest.
-struct Entries {
-    descriptors: Vec<(Digest, String)>,
-    /// The last name that was looked at, where there are more after it.
-    last: Option<String>,
-}
-
-/// Some of those of one algorithm.
-async fn entries<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    subject: &Digest,
-    loose: &BTreeMap<Digest, Referrer>,
-    algorithm: Algorithm,
-    after: Option<&str>,
-) -> Result<Entries, Error> {
-    let directory = layout::referrers_of(name, subject, algorithm);
-    let listing = objects.list(&directory, after, BATCH).await?;
-    let last = listing.names.last().filter(|_| listing.more).cloned();
-    // Those that are not written, as far as this part of the list goes.
-    let others = loose.iter().filter(|(digest, found)| {
-        found.subject == *subject
-            && digest.algorithm() == algorithm
-            && after.is_none_or(|after| digest.hex() > after)
-            && last.as_deref().is_none_or(|last| digest.hex() <= last)
-    });
-    let listed = listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex));
-    let mut found: BTreeMap<Digest, Option<&Referrer>> = listed.map(|digest| (digest, None)).collect();
-    found.extend(others.map(|(digest, found)| (digest.clone(), Some(found))));
-    let looked = stream::iter(found).map(async |(digest, loose)| {
-        let descriptor = match loose {
-            Some(found) => Some(found.descriptor.clone()),
-            None => descriptor(objects, name, subject, &digest).await?,
-        };
-        Ok::<_, Error>(descriptor.map(|descriptor| (digest, descriptor)))
-    });
-    let descriptors: Vec<Option<(Digest, String)>> = looked.buffered(AT_ONCE).try_collect().await?;
-    Ok(Entries { descriptors: descriptors.into_iter().flatten().collect(), last })
 }
 
 /// What an entry says, if its manifest is there.

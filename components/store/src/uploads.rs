@@ -6,7 +6,9 @@ use crate::bindings::wasi::clocks::system_clock;
 use crate::bindings::wasi::random::random;
 use crate::blobs::data;
 use crate::error::told;
-use crate::{Answer, Error, Objects, Session, SessionError, Store, digest, purge, repository, upload_id};
+use crate::{
+    Answer, Error, Kind, Objects, Session, SessionError, Store, digest, purge, repository, upload_id,
+};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::hash::{self, Hash};
@@ -65,14 +67,25 @@ async fn hash_so_far(session: &mut impl Session, algorithm: Option<Algorithm>) -
     let unknown = || (0, Hash::new(algorithm.unwrap_or(Algorithm::Sha256)));
     let (from, mut hash) = saved.filter(|(offset, _)| *offset <= session.size()).unwrap_or_else(unknown);
     if from < session.size() {
-        let bytes = session.bytes(from).await?;
-        drain(bytes, async |bytes| {
-            hash.update(&bytes);
-            Ok(())
-        })
-        .await?;
+        add(session, from, &mut hash).await?;
     }
     Ok(hash)
+}
+
+/// Adds to a hash what a session has from an offset on: all of it, or it is an error.
+async fn add(session: &mut impl Session, from: u64, hash: &mut Hash) -> Result<(), Error> {
+    let (wanted, mut came) = (session.size() - from, 0);
+    drain(session.bytes(from).await?, async |bytes| {
+        came += bytes.len() as u64;
+        hash.update(&bytes);
+        Ok(())
+    })
+    .await?;
+    if came != wanted {
+        let why = format!("{came} of {wanted} bytes came");
+        return Err(Error::new(Kind::Unavailable, "read again", "what an upload has", why));
+    }
+    Ok(())
 }
 
 /// Adds a body to a session. `false` when it broke off.
@@ -139,12 +152,7 @@ async fn complete(
     if hash.algorithm() != algorithm {
         // It was hashed with another one so far.
         hash = Hash::new(algorithm);
-        let bytes = session.bytes(0).await?;
-        drain(bytes, async |bytes| {
-            hash.update(&bytes);
-            Ok(())
-        })
-        .await?;
+        add(session, 0, &mut hash).await?;
     }
     let whole = match body {
         Some(body) => receive(session, &mut hash, body).await?,
