@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bucket;
+mod claims;
 mod database;
 mod grants;
 mod passwords;

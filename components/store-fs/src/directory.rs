@@ -106,6 +106,15 @@ impl Files {
         }
     }
 
+    /// Removes a directory with all that is in it: all of it is gone at once, and what is left of it is in nobody's way.
+    pub async fn clear_at_once(&self, key: &str) -> Result<(), Error> {
+        let staged = self.staged().await?;
+        match self.rename(key, &staged).await? {
+            true => self.clear(&staged).await,
+            false => Ok(()),
+        }
+    }
+
     /// Removes a directory with all that is in it.
     pub async fn clear(&self, key: &str) -> Result<(), Error> {
         let mut entries = Vec::new();

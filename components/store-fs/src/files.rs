@@ -1,7 +1,8 @@
 //! Files beneath a directory that the host has mounted.
 
+use crate::claim;
 use crate::object::File;
-use crate::session::{self, Upload};
+use crate::session::Upload;
 use crate::small::{self, Lately, SMALL};
 use crate::wasi_bindings::wasi::filesystem::preopens;
 use crate::wasi_bindings::wasi::filesystem::types::{
@@ -227,17 +228,30 @@ impl Files {
             if name == layout::DATA && self.size(&key).await? == Some(bytes.len() as u64) {
                 continue;
             }
-            let within = layout::split(&key).0;
-            self.make_directory(within).await?;
-            let staged = self.staged().await?;
-            self.create_with(&staged, bytes.to_vec()).await?;
-            if !self.rename(&staged, &key).await? {
-                found(self.root.unlink_file_at(self.path(&staged)).await, "remove", &staged)?;
+            self.make_directory(layout::split(&key).0).await?;
+            if !self.put(&key, bytes).await? {
                 return Ok(false);
             }
-            self.sync_directory(within).await?;
         }
         Ok(true)
+    }
+
+    /// Writes a file in a directory that is there, whole or not at all, to survive a crash; `false` where the directory is
+    /// gone.
+    pub async fn put(&self, key: &str, bytes: &[u8]) -> Result<bool, Error> {
+        let staged = self.staged().await?;
+        self.create_with(&staged, bytes.to_vec()).await?;
+        if !self.rename(&staged, key).await? {
+            self.unlink(&staged).await?;
+            return Ok(false);
+        }
+        self.sync_directory(layout::split(key).0).await?;
+        Ok(true)
+    }
+
+    /// Removes a file; `false` where there is none.
+    pub async fn unlink(&self, key: &str) -> Result<bool, Error> {
+        Ok(found(self.root.unlink_file_at(self.path(key)).await, "remove", key)?.is_some())
     }
 
     /// Gives a file or a directory another name, which takes the place of what had it; `false` where there is nothing of
@@ -345,7 +359,7 @@ impl Objects for Files {
     }
 
     async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error> {
-        session::size(self, directory).await
+        claim::size(self, directory).await
     }
 
     async fn session(&self, directory: &str) -> Result<Upload, SessionError> {
@@ -354,11 +368,7 @@ impl Objects for Files {
 
     async fn end(&self, directory: &str) -> Result<(), SessionError> {
         // Whoever writes to it is heard first.
-        Upload::open(directory).await?;
-        let staged = self.staged().await?;
-        if self.rename(directory, &staged).await? {
-            self.clear(&staged).await?;
-        }
-        Ok(())
+        claim::claim(self, directory).await?;
+        Ok(self.clear_at_once(directory).await?)
     }
 }

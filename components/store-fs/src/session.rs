@@ -1,32 +1,14 @@
 //! An upload that someone writes to.
 //!
-//! Whoever writes renames `data` to a name that nobody else has, which only one can do, and back when it is done. A writer
-//! that was killed leaves its file under that name: one that has not changed for [`STILL`] is taken over, and copied
-//! first, so that a writer that was only slow goes on writing to what nobody reads.
+//! Its bytes are ours as long as they have the name that we gave them ([`claim`](crate::claim)). What acknowledges them is
+//! a rename of that name, to `data` or to a blob's, after which nothing of ours touches them any more.
 
-use crate::files::{FOLLOW, Files, error, found, random_name};
-use crate::wasi_bindings::wasi::clocks::{monotonic_clock, system_clock};
+use crate::claim;
+use crate::files::{FOLLOW, Files, error, found};
 use crate::wasi_bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags};
 use crate::wasi_bindings::wit_stream;
 use guest_store::{Error, Kind, Objects, Session, SessionError};
-use tree::Unit;
 use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
-
-/// What the names of files begin with that someone writes to.
-const WRITING: &str = "_writing-";
-
-/// How long a file that someone writes to may stay as it is until it counts as left behind, in seconds.
-const STILL: i64 = 10;
-
-/// How long to wait for another writer, in nanoseconds: a client that comes back is often faster than the news that its
-/// first connection is dead.
-const BUSY_FOR: u64 = 1_000_000_000;
-
-/// How often a file is looked for that is renamed meanwhile.
-const ATTEMPTS: usize = 3;
-
-/// How often it is looked at meanwhile.
-const LOOKS: u64 = 20;
 
 /// A state is longer than this only if it is none.
 const STATE_LIMIT: u64 = 4096;
@@ -50,89 +32,15 @@ struct Writing {
     written: FutureReader<Result<(), ErrorCode>>,
 }
 
-/// The files of an upload that someone writes to; one, or none.
-async fn claimed(files: &Files, directory: &str) -> Result<Option<String>, Error> {
-    let mut found = None;
-    files
-        .each_entry(directory, async |entry| {
-            if entry.name.starts_with(WRITING) {
-                found = Some(layout::in_directory(directory, &entry.name));
-            }
-            Ok(())
-        })
-        .await?;
-    Ok(found)
-}
-
-/// How many bytes an upload has.
-pub async fn size(files: &Files, directory: &str) -> Result<Option<u64>, Error> {
-    let data = layout::in_directory(directory, layout::DATA);
-    // Someone may rename it between two looks.
-    for _ in 0..ATTEMPTS {
-        if let Some(size) = files.size(&data).await? {
-            return Ok(Some(size));
-        }
-        if let Some(key) = claimed(files, directory).await?
-            && let Some(size) = files.size(&key).await?
-        {
-            return Ok(Some(size));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a file was left alone for [`STILL`].
-async fn is_left(files: &Files, key: &str) -> Result<bool, Error> {
-    let stat = found(files.root.stat_at(FOLLOW, files.path(key)).await, "stat", key)?;
-    let changed = stat.and_then(|stat| stat.data_modification_timestamp);
-    Ok(changed.is_some_and(|changed| changed.seconds + STILL < system_clock::now().seconds))
-}
-
-/// Takes the bytes of an upload, and gives the key under which they are ours.
-async fn claim(files: &Files, directory: &str) -> Result<String, SessionError> {
-    let data = layout::in_directory(directory, layout::DATA);
-    let ours = layout::in_directory(directory, &[WRITING, &random_name()].concat());
-    for _ in 0..LOOKS {
-        if files.rename(&data, &ours).await? {
-            return Ok(ours);
-        }
-        match claimed(files, directory).await? {
-            Some(theirs) => {
-                if is_left(files, &theirs).await? && files.rename(&theirs, &ours).await? {
-                    return take_over(files, directory, &ours).await.map_err(SessionError::from);
-                }
-            }
-            // Put back just now, perhaps.
-            None if size(files, directory).await?.is_some() => continue,
-            None => return Err(SessionError::Unknown),
-        }
-        monotonic_clock::wait_for(BUSY_FOR / LOOKS).await;
-    }
-    Err(SessionError::Busy)
-}
-
-/// Copies bytes that another one may still hold open.
-async fn take_over(files: &Files, directory: &str, theirs: &str) -> Result<String, Error> {
-    let ours = layout::in_directory(directory, &[WRITING, &random_name()].concat());
-    let copy = async {
-        let (to, from) = (files.create(&ours).await?, files.reading(theirs).await?);
-        let Some(from) = from else { return Ok(()) };
-        let (stream, _) = from.read_via_stream(0);
-        to.write_via_stream(stream, 0).await.map_err(|code| error("copy", theirs, code))
-    };
-    copy.await?;
-    found(files.root.unlink_file_at(files.path(theirs)).await, "remove", theirs)?;
-    Ok(ours)
-}
-
 impl Upload {
     /// Opens an upload for writing.
     pub async fn open(directory: &str) -> Result<Upload, SessionError> {
         let files = Files::configured()?;
-        let key = claim(files, directory).await?;
+        let key = claim::claim_to_write(files, directory).await?;
         let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
         let opened = files.root.open_at(FOLLOW, files.path(&key), OpenFlags::empty(), flags).await;
-        let file = opened.map_err(|code| error("open", &key, code))?;
+        // Where it took us long to come here, they may be someone else's by now.
+        let file = found(opened, "open", &key)?.ok_or(SessionError::Busy)?;
         let size = file.stat().await.map_err(|code| error("stat", &key, code))?.size;
         let state = files.read(&layout::in_directory(directory, layout::HASH_STATE), STATE_LIMIT).await;
         Ok(Upload {
@@ -162,7 +70,7 @@ impl Upload {
             return Ok(());
         }
         // Someone has taken them over.
-        match size(self.files, &self.directory).await? {
+        match claim::size(self.files, &self.directory).await? {
             Some(size) => Err(SessionError::Moved(size)),
             None => Err(SessionError::Unknown),
         }
@@ -188,9 +96,9 @@ impl Session for Upload {
             let (to, reader) = wit_stream::new();
             Writing { to, written: file.write_via_stream(reader, *size) }
         });
-        let length = bytes.len() as u64;
+        // Before they are written: what is written of them in part is to be taken back as well.
+        *size += bytes.len() as u64;
         if writing.to.write_all(bytes).await.is_empty() {
-            self.size += length;
             return Ok(());
         }
         self.settle().await?;
@@ -204,12 +112,9 @@ impl Session for Upload {
         }
         self.files.sync(&self.file, &self.key).await?;
         self.release().await?;
-        // After the bytes: a state of fewer bytes than there are is good for those.
-        let kept = Unit {
-            directory: self.directory.clone(),
-            files: vec![(layout::HASH_STATE.into(), state.to_vec().into())],
-        };
-        if let Err(error) = self.files.write(&kept).await {
+        // After the bytes: a state of fewer bytes than there are is good for those, and bytes that are not ours get none.
+        let key = layout::in_directory(&self.directory, layout::HASH_STATE);
+        if let Err(error) = self.files.put(&key, state).await {
             guest_log::log!("an upload's hash state is not kept, its bytes will be read again: {error}");
         }
         Ok(())
@@ -219,6 +124,12 @@ impl Session for Upload {
         // What could not be written is not there to be taken back.
         let _ = self.settle().await;
         if self.size != self.start {
+            // Nothing is cut off but what we could just give another name: it is no blob by now, and nobody else's.
+            let again = claim::ours(&self.directory);
+            if !self.files.rename(&self.key, &again).await? {
+                return Ok(());
+            }
+            self.key = again;
             let cut = self.file.set_size(self.start).await;
             cut.map_err(|code| error("cut off", &self.key, code))?;
         }
@@ -230,34 +141,32 @@ impl Session for Upload {
     }
 
     async fn publish(mut self, key: &str) -> Result<(), SessionError> {
+        let directory = layout::split(key).0;
         let published = async {
             self.settle().await?;
             self.files.sync(&self.file, &self.key).await?;
-            let directory = layout::split(key).0;
             self.files.make_directory(directory).await?;
-            if self.files.size(key).await? == Some(self.size) {
-                return Ok(true);
+            if self.files.size(key).await? != Some(self.size) {
+                return self.files.rename(&self.key, key).await;
             }
-            let renamed = self.files.rename(&self.key, key).await?;
+            // Whoever brought them there may not have come to this yet.
             self.files.sync_directory(directory).await?;
-            Ok(renamed)
+            self.files.unlink(&self.key).await
         };
         match published.await {
             Ok(true) => {}
+            // Someone has taken them over.
             Ok(false) => return Err(SessionError::Busy),
             Err(error) => {
                 self.undo().await?;
                 return Err(SessionError::Error(error));
             }
         }
-        let staged = self.files.staged().await?;
-        let cleared = match self.files.rename(&self.directory, &staged).await {
-            Ok(_) => self.files.clear(&staged).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = cleared {
+        // The blob is there, and others may have been told so: whatever fails from here on, nothing is undone.
+        let synced = self.files.sync_directory(directory).await;
+        if let Err(error) = self.files.clear_at_once(&self.directory).await {
             guest_log::log!("a finished upload is not cleared away: {error}");
         }
-        Ok(())
+        Ok(synced?)
     }
 }
