@@ -70,7 +70,7 @@ impl Check {
             (0, false) => line(&format_args!(
                 "the server would start, but without {idle} of these settings, which --strict does not allow"
             )),
-            (faults, _) => line(&format_args!("the server would not start: {faults} of these are wrong")),
+            (faults, _) => line(&format_args!("the server would not start: wrong: {faults}")),
         }
         let effective = if faults == 0 { examined.effective() } else { String::new() };
         Checked { passes, effective, report }

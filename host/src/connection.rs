@@ -1,28 +1,33 @@
 //! One connection: HTTP/1.1 or HTTP/2, request by request.
 
-use crate::body::{AnswerBody, AnswerError, RequestBody};
+mod refusals;
+mod reply;
+mod rest;
+mod stalls;
+
+use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
-use crate::io::{Io, Patience, Transport};
-use crate::log::{AccessLine, RequestId};
+use crate::io::{Io, Patience, Transport, Unread};
+use crate::log::{AccessLine, Refusal, RequestId};
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
-use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http_body::{Body, Frame, SizeHint};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use protocol::error::{self, Code, ErrorResponse};
+use reply::Reply;
+use rest::Manner;
+use stalls::{Streams, Taking};
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -82,18 +87,6 @@ pub struct Core {
     pub next_request: Cell<u64>,
 }
 
-/// hyper's way to start tasks, here: on the thread of the connection.
-#[derive(Clone, Copy)]
-struct OnThisThread;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(async move {
-            task.await;
-        });
-    }
-}
-
 /// What is known of whoever sends the requests of a connection.
 struct Client {
     peer: Peer,
@@ -132,29 +125,39 @@ pub async fn serve(
     };
     let patience = Patience { opening: limits.headertimeout, linger: limits.lingertime };
     let io = Io::new(transport, share, patience);
-    let unread = io.unread_flag();
-    let builder = builder(limits, http2);
+    let unread = io.unread();
+    let answers = stalls::Connection::new(limits.idletimeout);
+    let builder = builder(limits, http2, Streams(answers.clone()));
     let (shared, client) = (core.clone(), Rc::new(client));
     let service = service_fn(move |request| {
         let (core, client, unread) = (shared.clone(), client.clone(), unread.clone());
         async move { Ok::<_, Infallible>(core.answer(request, &client, &unread).await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let ended = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stop.wait_for(|stop| *stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke");
+    tokio::select! {
+        ended = ended => {
+            if let Err(error) = ended {
+                tracing::debug!(%peer, %error, "a connection broke");
+            }
+        }
+        () = answers.over() => {
+            tracing::debug!(%peer, "a connection was closed: the client takes no answer (limits.idletimeout)");
+        }
     }
 }
 
 /// hyper with our limits; with HTTP/1.1 alone, or with HTTP/2 too.
-fn builder(limits: &Limits, http2: bool) -> auto::Builder<OnThisThread> {
-    let mut builder = auto::Builder::new(OnThisThread);
+fn builder(limits: &Limits, http2: bool, streams: Streams) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -175,13 +178,14 @@ impl Core {
         &self,
         request: http::Request<Incoming>,
         client: &Client,
-        unread: &Rc<Cell<bool>>,
+        unread: &Unread,
     ) -> http::Response<Reply> {
         let id = self.next_request.get();
         self.next_request.set(id.wrapping_add(1));
         let id = RequestId(id);
         let (mut head, incoming) = request.into_parts();
         let body = (!incoming.is_end_stream()).then(|| RequestBody::new(incoming, self.limits.idletimeout));
+        let manner = body.as_ref().map(|_| Manner::of(&head));
         let asker = match client.proxy {
             true => forwarded::client(&self.proxies, &head.headers),
             false => None,
@@ -199,15 +203,14 @@ impl Core {
                 sent: 0,
                 received: 0,
                 complete: false,
+                refusal: None,
                 combined: AccessLine::combined(head.version, &head.headers),
             })
         });
         let admitted = self.admission.enter();
         let answer = match &admitted {
-            None => Ok(too_many(id)),
-            Some(_) if size(&head) > self.limits.headers => {
-                Ok(own(error::head_too_large(self.limits.headers), &[]))
-            }
+            None => Ok(refusals::too_many(id)),
+            Some(_) if let Some(refusal) = refusals::head(&head, self.limits.headers) => Ok(refusal),
             Some(_) => {
                 certify(&mut head.headers, client.certificate.as_ref());
                 let head = http::Request::from_parts(head, ());
@@ -217,47 +220,34 @@ impl Core {
         };
         let Answer { response, note } = answer.unwrap_or_else(|error| {
             tracing::error!(request = %id, error = format!("{error:?}"), "a component trapped");
-            failed(id)
+            refusals::failed(id)
         });
         let (mut head, answer_body) = response.into_parts();
         if head.status.is_server_error() {
             head.headers.insert("x-request-id", HeaderValue::try_from(id.to_string()).expect("hexadecimal"));
         }
         self.headers.add_to(&mut head.headers);
-        if let Some(rest) = body.as_ref().and_then(RequestBody::take_rest) {
-            // The client may still be sending what nobody reads. It gets its answer all the same: the
-            // connection is closed in halves then (see `Io`).
-            unread.set(true);
-            drop(rest);
+        if let (Some(body), Some(manner)) = (&body, manner)
+            && let Some(rest) = body.take_rest()
+        {
+            rest::settle(rest, body.bytes_read(), manner, &self.limits, unread, &mut head).await;
         }
         let line = line.map(|mut line| {
             line.note = note;
             line.status = head.status.as_u16();
+            if let AnswerBody::Small(told) = &answer_body
+                && (head.status.is_client_error() || head.status.is_server_error())
+            {
+                line.refusal = Refusal::of(told);
+            }
             line.received = body.as_ref().map_or(0, RequestBody::bytes_read);
             line
         });
-        http::Response::from_parts(head, Reply { body: answer_body, line, id, _admitted: admitted })
+        http::Response::from_parts(
+            head,
+            Reply { body: answer_body, line, id, taking: Taking::current(), _admitted: admitted },
+        )
     }
-}
-
-/// An answer that the host has to give itself.
-fn own(error: ErrorResponse, headers: &[(HeaderName, &'static str)]) -> Answer {
-    let mut response = http::Response::new(AnswerBody::Small(Bytes::from(error.to_json())));
-    *response.status_mut() = http::StatusCode::from_u16(error.status).expect("the table has statuses");
-    let fixed = [(header::CONTENT_TYPE, "application/json"), API_VERSION];
-    for (name, value) in fixed.iter().chain(headers) {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    Answer { response, note: None }
-}
-
-const API_VERSION: (HeaderName, &str) =
-    (HeaderName::from_static("docker-distribution-api-version"), "registry/2.0");
-
-fn too_many(id: RequestId) -> Answer {
-    tracing::warn!(request = %id, "too many requests are in flight (limits.requests)");
-    let message = "the registry has more requests in hand than it may: try again in a moment";
-    own(ErrorResponse::new(Code::Unavailable).message(message), &[(header::RETRY_AFTER, "1")])
 }
 
 /// Leaves no word of a client's certificate but ours.
@@ -266,67 +256,6 @@ fn certify(headers: &mut HeaderMap, certificate: Option<&HeaderValue>) {
     match certificate {
         Some(value) => drop(headers.insert(CLIENT_CERT, value.clone())),
         None => drop(headers.remove(CLIENT_CERT)),
-    }
-}
-
-/// The bytes of a head, as far as the client chose them.
-fn size(head: &http::request::Parts) -> usize {
-    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    fields.sum::<usize>() + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
-}
-
-fn failed(id: RequestId) -> Answer {
-    let message = format!("the registry failed: its log says why, under the request {id}");
-    own(ErrorResponse::new(Code::Unknown).message(message), &[])
-}
-
-/// An answer's body, which counts as in flight and writes the access line when it ends.
-struct Reply {
-    body: AnswerBody,
-    line: Option<Box<AccessLine>>,
-    id: RequestId,
-    _admitted: Option<Admitted>,
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = AnswerError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                if let Some(line) = &mut self.line {
-                    line.sent += length;
-                }
-            }
-            Poll::Ready(Some(Err(error))) => {
-                tracing::error!(request = %self.id, %error, "an answer broke off");
-            }
-            Poll::Ready(None) | Poll::Pending => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.complete = self.body.is_end_stream();
-            line.write();
-        }
     }
 }
 

@@ -47,6 +47,22 @@ pub enum Transport {
     Tls(Box<TlsStream>),
 }
 
+/// How many of a connection's requests have a body that nobody reads and that may still be coming.
+#[derive(Clone, Default)]
+pub struct Unread(Rc<Cell<usize>>);
+
+impl Unread {
+    /// One more.
+    pub fn add(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    /// All of one has come after all.
+    pub fn remove(&self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// A connection that fails when it has to wait for longer than it may.
 ///
 /// When it is dropped while the client may still be sending a body that nobody reads, the connection is
@@ -57,7 +73,7 @@ pub struct Io {
     share: Option<OwnedSemaphorePermit>,
     patience: Patience,
     opening: Option<Opening>,
-    unread: Rc<Cell<bool>>,
+    unread: Unread,
 }
 
 impl Io {
@@ -65,11 +81,11 @@ impl Io {
     pub fn new(transport: Transport, share: OwnedSemaphorePermit, patience: Patience) -> Io {
         let opening = Opening { patience: Box::pin(tokio::time::sleep(patience.opening)), matched: 0 };
         let (transport, share) = (Some(transport), Some(share));
-        Io { transport, share, patience, opening: Some(opening), unread: Rc::default() }
+        Io { transport, share, patience, opening: Some(opening), unread: Unread::default() }
     }
 
-    /// To be set when a request was answered without its body having been read.
-    pub fn unread_flag(&self) -> Rc<Cell<bool>> {
+    /// To be told of requests that are answered without their bodies having been read.
+    pub fn unread(&self) -> Unread {
         self.unread.clone()
     }
 
@@ -192,7 +208,7 @@ impl AsyncWrite for Io {
 
 impl Drop for Io {
     fn drop(&mut self) {
-        if let Some(transport) = self.transport.take().filter(|_| self.unread.get()) {
+        if let Some(transport) = self.transport.take().filter(|_| self.unread.0.get() > 0) {
             let (share, linger) = (self.share.take(), self.patience.linger);
             tokio::task::spawn_local(async move {
                 let _ = tokio::time::timeout(linger, hang_up(transport)).await;

@@ -10,6 +10,7 @@ use crate::state::Note;
 use combined::Combined;
 use http::HeaderMap;
 use lines::Lines;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
@@ -55,6 +56,33 @@ const BATCH: usize = 4096;
 
 /// How many lines may wait to be written. Room for all of them is made at the start, with 40 bytes a line.
 const LINES: usize = 4096;
+
+/// How many bytes of what a client chose stand in the line of its request, before they are escaped: of the target, and of
+/// each header. With [`LINES`] it bounds what waits for a reader that takes nothing.
+const SHOWN: usize = 2048;
+
+/// What stands at the end of what is not shown whole.
+const MORE: &str = "…";
+
+/// How many of these bytes are shown: no character of UTF-8 in part.
+fn shown(bytes: &[u8]) -> usize {
+    if bytes.len() <= SHOWN {
+        return bytes.len();
+    }
+    let begins = |at: &usize| bytes[*at] & 0b1100_0000 != 0b1000_0000;
+    (SHOWN - 3..=SHOWN).rev().find(begins).unwrap_or(SHOWN)
+}
+
+/// How many bytes of the message of a refusal are shown: it may repeat what the line has already.
+const MESSAGE: usize = 256;
+
+/// A text, as far as it is shown.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.split_at(shown(text.as_bytes())) {
+        (whole, "") => whole.into(),
+        (part, _) => (part.to_owned() + MORE).into(),
+    }
+}
 
 /// Writes from a thread of its own, whole lines. They wait for a slow reader rather than get lost: what was refused or
 /// failed is worth knowing.
@@ -118,8 +146,26 @@ pub struct AccessLine {
     pub received: u64,
     /// Whether the answer was sent to its end.
     pub complete: bool,
+    /// Why it was refused, as the answer says.
+    pub refusal: Option<Refusal>,
     /// What Apache's format wants besides, where that is written.
     pub combined: Option<Combined>,
+}
+
+/// What the registry's JSON says of a request that was refused: of several errors, the first.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    code: String,
+    message: String,
+}
+
+impl Refusal {
+    /// What an answer's body says; nothing where it is not the registry's.
+    pub fn of(body: &[u8]) -> Option<Refusal> {
+        let told: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let text = |name| Some(told["errors"].get(0)?.get(name)?.as_str()?.to_owned());
+        Some(Refusal { code: text("code")?, message: text("message").unwrap_or_default() })
+    }
 }
 
 impl AccessLine {
@@ -152,14 +198,20 @@ impl AccessLine {
             None => (&self.remote, None),
         };
         let duration: Duration = self.begun.elapsed();
+        let (method, uri) = (cut(self.method.as_str()), cut(&self.uri));
+        let user = note.and_then(|note| note.user.as_deref()).map(cut);
+        let message = self.refusal.as_ref().map(|refusal| {
+            let text = &refusal.message;
+            text.split_at(text.floor_char_boundary(MESSAGE)).0
+        });
         tracing::info!(
             target: ACCESS,
-            method = %self.method,
+            method = &*method,
             route = note.map(|note| note.route.as_str()),
             repository = note.and_then(|note| note.repository.as_deref()),
             reference = note.and_then(|note| note.reference.as_deref()),
-            user = note.and_then(|note| note.user.as_deref()),
-            uri = self.uri,
+            user = user.as_deref(),
+            uri = &*uri,
             status = self.status,
             bytes = self.sent,
             received = self.received,
@@ -168,6 +220,8 @@ impl AccessLine {
             remote = %remote,
             proxy,
             complete = self.complete,
+            err.code = self.refusal.as_ref().map(|refusal| refusal.code.as_str()),
+            err.message = message,
             "request"
         );
     }

@@ -98,8 +98,8 @@ enum Cert {
     /// Make an authority of your own and a certificate for your hosts that it signs.
     ///
     /// Writes ca.crt, which clients have to trust, server.crt and server.key for http.tls.certificate and
-    /// http.tls.key, and ca.key, which nobody needs to serve and which should be kept in a safe place. Files that
-    /// are there already are left alone.
+    /// http.tls.key, and ca.key, which nobody needs to serve and which should be kept in a safe place. Where one of
+    /// them is there already, nothing is written.
     SelfSigned {
         /// A host of the registry, by name or address, as clients write it but without the port; more than one may be
         /// given.

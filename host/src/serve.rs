@@ -1,7 +1,7 @@
 //! The server: one thread for each core with its own connections and instances, and one that accepts.
 
 use crate::artefact;
-use crate::config::{AuthKind, Config, ConfigError, UploadPurging};
+use crate::config::{self, AuthKind, Config, ConfigError, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::listener::{ListenError, Listener};
@@ -12,6 +12,7 @@ use crate::state::Shared;
 use crate::tls;
 use crate::trust::{self, TrustError};
 use credentials::{Credentials, SourceOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ use wasmtime::error::Context;
 
 /// Threads of each core for what waits for the disk.
 const BLOCKING_THREADS: usize = 16;
+
+/// How many files may be open beside connections: those of the storage, above all. Where the system allows few, they
+/// have half of them.
+const OTHER_FILES: usize = 1024;
 
 /// How a component begins, as the binary format has it.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -92,7 +97,8 @@ fn reason(why: &wasmtime::Error) -> String {
 type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
 /// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
-pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
+pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
+    config.limits.connections = connections(config.limits.connections);
     let (tls, authority) = tls::start(&config.http)?.unzip();
     let store = Store::open(store::Options {
         fsync: config.storage.filesystem.fsync,
@@ -151,6 +157,31 @@ pub fn run(config: Config, registry: Registry) -> Result<(), ServeError> {
     runtime.block_on(accept(&config, cores, authority.flatten(), stop))
 }
 
+/// How many connections there may be where the configuration allows this many: each is an open file, of which the system
+/// allows a process so many and no more. What it allows at first is little, for the sake of programs that use select(2),
+/// and everyone may raise it to a bound that only root may move.
+fn connections(wanted: usize) -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    let fit = (files - OTHER_FILES.min(files / 2)).max(1);
+    if fit < wanted {
+        tracing::warn!(
+            files,
+            connections = fit,
+            "the system allows too few open files for limits.connections, and fewer connections are accepted: \
+             allow {} (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of docker), or lower limits.connections",
+            wanted + OTHER_FILES
+        );
+    }
+    wanted.min(fit)
+}
+
 /// Removes abandoned uploads now and then, on a thread of its own, for as long as the process lives.
 fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
     let (store, purging) = (store.clone(), purging.clone());
@@ -159,9 +190,13 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
         loop {
             match store.purge_uploads(purging.dryrun) {
                 Ok(0) => {}
-                Ok(uploads) => {
-                    tracing::info!(uploads, dryrun = purging.dryrun, "removed uploads that nobody finished")
+                Ok(uploads) if purging.dryrun => {
+                    tracing::info!(
+                        uploads,
+                        "uploads that nobody finished would be removed (uploadpurging.dryrun)"
+                    )
                 }
+                Ok(uploads) => tracing::info!(uploads, "removed uploads that nobody finished"),
                 Err(error) => tracing::warn!(%error, "abandoned uploads could not be removed"),
             }
             std::thread::sleep(purging.interval);
@@ -185,7 +220,8 @@ fn shared(config: &Config, store: Store) -> Result<Shared, ServeError> {
         settings.insert("auth.token.keys", trust::keys(&config.auth)?);
     }
     let credentials = credentials(config)?;
-    Ok(Shared { store, signer, credentials, settings, memory: config.limits.memory })
+    let config::Limits { memory, headertimeout: patience, .. } = config.limits;
+    Ok(Shared { store, signer, credentials, settings, memory, patience })
 }
 
 /// The passwords, where some are asked for.

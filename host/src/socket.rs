@@ -33,7 +33,8 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Peer::Internet(address) => address.fmt(f),
+            // IPv4 comes as IPv6 where one socket takes both.
+            Peer::Internet(address) => SocketAddr::new(address.ip().to_canonical(), address.port()).fmt(f),
             Peer::Local => f.write_str("unix"),
         }
     }

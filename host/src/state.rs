@@ -8,6 +8,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, ResourceTable};
@@ -26,6 +27,8 @@ pub struct Shared {
     pub settings: HashMap<&'static str, String>,
     /// The most memory that one instance may have, in bytes, all its linear memories together.
     pub memory: usize,
+    /// How long a client has at least for a body that is read whole.
+    pub patience: Duration,
 }
 
 /// What the protocol knows of a request and the log wants to.

@@ -69,9 +69,14 @@ fn the_image_takes_the_arguments_and_the_mounts_that_registry_2_and_3_take() {
     // Each of these is the configuration above; the one of the image keeps content elsewhere.
     let (mine, two) = (mount(&file, "/my.yml"), mount(&file, "/etc/docker/registry/config.yml"));
     let (three, four) = (mount(&file, "/etc/distribution/config.yml"), mount(&folder, "/etc/distribution"));
-    for (mount, arguments) in
-        [(&mine, &["/my.yml"][..]), (&mine, &["serve", "/my.yml"]), (&two, &[]), (&three, &[]), (&four, &[])]
-    {
+    for (mount, arguments) in [
+        (&mine, &["/my.yml"][..]),
+        (&mine, &["serve", "/my.yml"]),
+        (&two, &[]),
+        (&two, &["serve"]),
+        (&three, &[]),
+        (&four, &[]),
+    ] {
         let container = Container::start(&docker, &["--volume", mount], arguments);
         let upload = Client::connect(container.addr).request(&Request::post("/v2/app/blobs/uploads/"));
         upload.expect(202);

@@ -55,6 +55,18 @@ fn every_request_has_a_line_and_no_request_has_two() {
 }
 
 #[test]
+fn of_a_request_that_was_refused_the_line_says_why() {
+    let server = Server::start();
+    let refused = server.get("/v2/a/manifests/absent").expect(404).json()["errors"][0].clone();
+    let line = server.access_line(|line| line.status() == 404);
+    assert_eq!(line.text("err.code"), "MANIFEST_UNKNOWN", "{line:?}");
+    assert_eq!(line.text("err.message"), refused["message"].as_str().expect("a text"), "{line:?}");
+    server.get("/v2/").expect(200);
+    let line = server.access_line(|line| line.status() == 200);
+    assert_eq!(line.text("err.code"), "", "{line:?}");
+}
+
+#[test]
 fn an_upload_that_was_cut_has_a_line_too() {
     let server = Server::start();
     let upload = tests::start_upload(&server, "a");

@@ -91,6 +91,38 @@ fn a_connection_beyond_the_bound_waits_until_another_ends() {
     waiting.response("GET").expect(200);
 }
 
+/// Expects a number of connections at once to be served and one more to wait.
+#[track_caller]
+fn assert_room(server: &Server, count: usize) {
+    let mut open: Vec<_> = (0..count).map(|_| server.client()).collect();
+    for client in &mut open {
+        client.request(&Request::get("/v2/")).expect(200);
+    }
+    let mut waiting = server.client().patience(Duration::from_millis(500));
+    waiting.send_head(&Request::get("/v2/"));
+    assert!(waiting.try_response("GET").is_err(), "there is room for more than {count}");
+    open.pop();
+    waiting.patience(Duration::from_secs(5)).response("GET").expect(200);
+}
+
+#[test]
+fn where_the_system_allows_few_open_files_it_is_said_and_as_many_connections_are_accepted_as_fit() {
+    let server = Server::with(|s| s.under(&["sh", "-c", "ulimit -n 80; exec \"$@\"", "sh"]));
+    server.assert_says("allow 11024 (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of docker)");
+    assert_room(&server, 40);
+    assert!(!server.log().contains("no connection can be accepted"), "{}", server.log());
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_the_system_allows() {
+    let server = Server::with(|s| s.under(&["sh", "-c", "ulimit -Sn 80; exec \"$@\"", "sh"]));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("limits");
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "{line}");
+    assert_ne!(words[3], "80", "{line}");
+}
+
 #[test]
 fn a_hundred_slow_uploads_do_not_keep_others_waiting() {
     let server = Server::start();

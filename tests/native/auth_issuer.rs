@@ -171,14 +171,12 @@ fn a_mount_with_a_token_that_does_not_open_the_source_becomes_an_upload() {
     server.restart_with(|setup| guard(setup, RULES));
     let scopes = "scope=repository:team/app:pull,push&scope=repository:other/app:pull";
     let alice = text(&token(&server, scopes, Some(ALICE)).expect(200));
-    for from in ["&from=other/app", "&from=other%2Fapp", ""] {
+    let nowhere =
+        ["&from=other%2F..%2Fother/app", "&from=OTHER/app", "&from=/other/app", "&from=other/app%00"];
+    for from in ["&from=other/app", "&from=other%2Fapp", ""].into_iter().chain(nowhere) {
         let target = format!("/v2/team/app/blobs/uploads/?mount={digest}{from}");
         ask(&server, Request::post(&target), &alice).expect(202).required("Docker-Upload-UUID");
         ask(&server, Request::head(&format!("/v2/team/app/blobs/{digest}")), &alice).expect(404);
-    }
-    for from in ["other%2F..%2Fother/app", "OTHER/app", "/other/app", "other/app%00"] {
-        let target = format!("/v2/team/app/blobs/uploads/?mount={digest}&from={from}");
-        assert_error(&ask(&server, Request::post(&target), &alice), 400, "NAME_INVALID");
     }
 }
 

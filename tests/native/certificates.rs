@@ -57,6 +57,9 @@ fn it_says_what_comes_next() {
 
 #[test]
 fn what_is_there_is_never_written_over() {
+    let help = run(&["cert", "self-signed", "--help"], |s| s).output;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("Where one of them is there already, nothing is written."), "{help}");
     let certificates = Certificates::new();
     let files = ["ca.crt", "ca.key", "server.crt", "server.key"];
     for present in files {

@@ -52,6 +52,32 @@ fn each_mode_asks_of_clients_what_it_says() {
 }
 
 #[test]
+fn a_certificate_that_signed_itself_is_taken_where_it_is_listed_and_while_it_is_valid() {
+    let certificates = Certificates::new();
+    std::fs::write(certificates.file("own.ext"), "basicConstraints=CA:TRUE\n")
+        .expect("a file can be written");
+    let own = |name: &str, more: &str| {
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+        certificates.openssl(&format!("req {key} -subj /CN={name} -keyout {name}.key -out {name}.csr"));
+        let signed = format!("-signkey {name}.key -extfile own.ext");
+        certificates.openssl(&format!("x509 -req -in {name}.csr {signed} {more} -out {name}.crt"));
+        certificates
+            .trust()
+            .showing(certificates.file(&format!("{name}.crt")), certificates.file(&format!("{name}.key")))
+    };
+    let (listed, expired, other) = (own("listed", ""), own("expired", "-days 0"), own("other", ""));
+    let server = Server::with(|s| {
+        s.tls(&certificates)
+            .env("REGISTRY_HTTP_TLS_CLIENTCAS_0", certificates.file("listed.crt").display())
+            .env("REGISTRY_HTTP_TLS_CLIENTCAS_1", certificates.file("expired.crt").display())
+            .trust(listed.clone())
+    });
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let taken = [&listed, &expired, &other].map(|trust| answered(&server, trust));
+    assert_eq!(taken, [true, false, false], "{}", server.log());
+}
+
+#[test]
 fn a_certificate_that_has_expired_is_none() {
     let certificates = Certificates::new();
     let good = certificates.client("good", "");

@@ -33,6 +33,17 @@ fn the_version_and_the_help_are_told() {
 }
 
 #[test]
+fn a_dry_run_of_purging_says_what_would_be_removed() {
+    let server = Server::with(|s| {
+        s.env("REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING", "{age: 1ms, interval: 100ms, dryrun: true}")
+    });
+    let upload = tests::start_upload(&server, "a");
+    server.assert_says("uploads that nobody finished would be removed");
+    assert!(!server.log().contains("removed uploads"), "{}", server.log());
+    server.get(&upload).expect(204);
+}
+
+#[test]
 fn a_command_that_is_none_is_refused_with_the_usage() {
     for arguments in [&["sevre"][..], &["serve", "--nothing"], &["serve", "a", "b"]] {
         let finished = run(arguments, |s| s);

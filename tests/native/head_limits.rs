@@ -107,3 +107,18 @@ fn a_length_beside_chunks_cannot_smuggle_a_request() {
     }
     assert!(!statuses.contains(&405), "the body was taken for a request: {statuses:?}");
 }
+
+#[test]
+fn a_bound_of_heads_beyond_what_is_read_of_one_stops_the_server() {
+    let check = |headers: &str, readbuffer: &str| {
+        tests::run(&["config", "check"], |s| {
+            s.env("REGISTRY_LIMITS_HEADERS", headers).env("REGISTRY_LIMITS_READBUFFER", readbuffer)
+        })
+    };
+    let refused = check("128KiB", "64KiB");
+    assert_eq!(refused.code, Some(1), "{}", refused.output);
+    for words in ["REGISTRY_LIMITS_HEADERS: limits.headers: ", "limits.readbuffer", "write no more here"] {
+        assert!(refused.output.contains(words), "{words:?} is not in {}", refused.output);
+    }
+    assert_eq!(check("128KiB", "128KiB").code, Some(0));
+}

@@ -29,6 +29,26 @@ fn assert_headers(response: &Response) {
 }
 
 #[test]
+fn an_answer_without_content_by_its_status_has_no_length() {
+    let server = Server::start();
+    let digest = Image::oci(1).push(&server, "a", "latest");
+    let known = format!("\"{digest}\"");
+    let upload = tests::start_upload(&server, "a");
+    for (method, target, status) in [
+        ("HEAD", "/v2/a/manifests/latest", 304),
+        ("GET", "/v2/a/manifests/latest", 304),
+        ("HEAD", upload.as_str(), 204),
+        ("GET", &upload, 204),
+    ] {
+        let response = server.request(&Request::new(method, target).header("If-None-Match", &known));
+        let response = response.expect(status);
+        assert_eq!(response.header("Content-Length"), None, "{method}: {response}");
+    }
+    let length = server.head("/v2/a/manifests/latest").expect(200).required("Content-Length").to_owned();
+    assert_eq!(length, server.get("/v2/a/manifests/latest").body.len().to_string());
+}
+
+#[test]
 fn every_answer_of_the_registry_has_them() {
     let server = Server::with(with_cors);
     let image = Image::oci(1);

@@ -119,6 +119,28 @@ fn apaches_line_names_who_is_logged_in_and_no_client_can_forge_one() {
 }
 
 #[test]
+fn a_line_has_the_beginning_of_what_a_client_makes_long() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_HEADERS", "8KiB"));
+    let target = format!("/v2/{}", "a".repeat(60_000));
+    let mut client = server.client();
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ").as_bytes());
+    client.send(&[0xff; 60_000]);
+    client.send(b"\r\nReferer: ");
+    client.send(&[0xff; 60_000]);
+    client.send(b"\r\n\r\n");
+    client.response("GET").expect(431);
+    let request = object(&line(&server, "\"status\":431"));
+    assert_eq!(request["uri"].as_str().expect("a target"), target[..2048].to_owned() + "…");
+    let all = || server.output();
+    let bytes = "\\xff".repeat(2048) + "\\xe2\\x80\\xa6";
+    let wanted = format!("431 {} \"{bytes}\" \"{bytes}\"\n", request["bytes"]);
+    assert!(eventually(Duration::from_secs(5), || all().contains(&wanted)), "{wanted}\n{}", all());
+    let method = server.request(&Request::new(&"M".repeat(5000), "/v2/"));
+    let long = line(&server, "\"method\":\"MMM");
+    assert!(long.len() < 3000, "{method}\n{long}");
+}
+
+#[test]
 fn access_lines_can_be_turned_off() {
     let none = Server::with(|s| s.env("REGISTRY_LOG_ACCESSLOG_DISABLED", "true"));
     none.get("/v2/").expect(200);

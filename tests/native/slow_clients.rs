@@ -1,6 +1,9 @@
 //! Clients that take their time, and those that take too much of it.
 use std::time::{Duration, Instant};
-use tests::{Request, Server, closing, eventually, noise, push_blob, sha256, start_upload};
+use tests::{
+    Request, Response, Server, assert_error, closing, eventually, guard, noise, push_blob, sha256,
+    start_upload,
+};
 
 #[test]
 fn a_head_that_comes_a_byte_at_a_time_is_cut_off() {
@@ -87,6 +90,49 @@ fn a_manifest_that_stands_still_is_cut() {
             assert!(!waited, "the server still waits");
         }
     }
+}
+
+/// Sends the body of a request a few bytes at a time, until the server has answered or all is sent. The answer, and how long
+/// it took to come.
+fn trickle(server: &Server, request: Request, body: &[u8], each: usize) -> (Response, Duration) {
+    let mut client = server.client().patience(Duration::from_millis(100));
+    let begun = Instant::now();
+    client.send_head(&request.header("Content-Length", body.len()));
+    for part in body.chunks(each) {
+        if client.write(part).is_err() {
+            break;
+        }
+        if let Ok(response) = client.try_response("POST") {
+            return (response, begun.elapsed());
+        }
+    }
+    (client.patience(Duration::from_secs(5)).response("POST"), begun.elapsed())
+}
+
+#[test]
+fn a_form_or_a_manifest_that_comes_a_byte_at_a_time_is_cut() {
+    let server = Server::with(|s| {
+        guard(s, "access: [{who: anonymous, repositories: a, actions: [pull, push]}]\n")
+            .env("REGISTRY_LIMITS_HEADERTIMEOUT", "1s")
+    });
+    for (request, says) in [
+        (Request::post("/auth/token"), "took too long"),
+        (Request::new("PUT", "/v2/a/manifests/latest"), "SIZE_INVALID"),
+    ] {
+        let (response, took) = trickle(&server, request, &[b'a'; 1000], 1);
+        assert_eq!(response.status, 400, "{response}");
+        assert!(response.text().contains(says), "{response}");
+        assert!((900..4000).contains(&took.as_millis()), "{took:?}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_slow_but_long_has_more_time() {
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_HEADERTIMEOUT", "1s"));
+    let put = Request::new("PUT", "/v2/a/manifests/latest");
+    let (response, took) = trickle(&server, put, &[b'x'; 24 << 10], 1 << 10);
+    assert!(took > Duration::from_secs(2), "{took:?}");
+    assert_error(&response, 400, "MANIFEST_INVALID");
 }
 
 #[test]

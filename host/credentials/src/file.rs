@@ -11,20 +11,31 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often it is looked at whether the file has changed, in milliseconds.
 const EVERY: u64 = 1000;
+
+/// For how long a file has stood still that is read at the first look: what is written in place is empty at first, and no
+/// password is right then.
+const STILL: Duration = Duration::from_secs(1);
 
 /// What changes when a file does, or when another takes its place. Its size tells apart what is written within one tick of
 /// the clock.
 type Version = (u64, u64, u64, i64, i64);
 
+#[derive(Default)]
+struct Known {
+    /// The version that was read, or could not be.
+    read: Option<Version>,
+    /// The version at the last look.
+    seen: Option<Version>,
+}
+
 pub struct File {
     path: PathBuf,
     users: RwLock<Arc<Users>>,
-    /// The version that was read, or could not be.
-    version: Mutex<Option<Version>>,
+    version: Mutex<Known>,
     begun: Instant,
     /// When it is to be looked at again, in milliseconds after `begun`.
     due: AtomicU64,
@@ -46,7 +57,7 @@ impl File {
             path: path.into(),
             users: RwLock::new(Arc::new(users)),
             // It may have changed since it was read: the first look takes it for new.
-            version: Mutex::new(None),
+            version: Mutex::default(),
             begun: Instant::now(),
             due: AtomicU64::new(EVERY),
         })
@@ -72,17 +83,21 @@ impl File {
             && self.due.compare_exchange(due, now + EVERY, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Reads the file if it has changed. What cannot be read changes nothing, and is said once.
+    /// Reads the file if it has changed and stands still: for a while, or since the last look. What cannot be read changes
+    /// nothing, and is said once.
     pub fn reread(&self) {
         let mut known = lock(&self.version);
         let version = std::fs::metadata(&self.path).map(version).ok();
-        if *known == version && version.is_some() {
+        let seen = std::mem::replace(&mut known.seen, version);
+        if let Some(now) = version
+            && (known.read == version || seen != version && !stands_still(now))
+        {
             return;
         }
         let path = self.path.display();
         match std::fs::read(&self.path) {
             Ok(text) => {
-                let first = known.is_none();
+                let first = known.read.is_none();
                 let users = Arc::new(match first && version.is_some() {
                     // Read at the start: nothing to say a second time.
                     true => Users::parse(&String::from_utf8_lossy(&text)).0,
@@ -93,17 +108,24 @@ impl File {
                     tracing::info!(%path, "the passwords have changed and were read again");
                 }
             }
-            Err(error) if *known != version || known.is_some() => {
+            Err(error) if known.read != version || known.read.is_some() => {
                 tracing::error!(%path, %error, "the passwords cannot be read: what they were still holds");
             }
             Err(_) => {}
         }
-        *known = version;
+        known.read = version;
     }
 }
 
 fn version(file: Metadata) -> Version {
     (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec())
+}
+
+/// Whether a file has not changed for a while. Its change in the future says nothing: a clock was set.
+fn stands_still((.., seconds, nanoseconds): Version) -> bool {
+    let changed =
+        Duration::new(seconds.try_into().unwrap_or_default(), nanoseconds.try_into().unwrap_or_default());
+    SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > STILL)
 }
 
 fn parse(path: &Path, text: &[u8]) -> Users {

@@ -113,6 +113,36 @@ fn a_change_of_the_file_counts_after_a_second_and_what_was_remembered_is_forgott
 }
 
 #[test]
+fn a_file_that_is_being_written_in_place_is_read_once_it_stands_still() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let credentials = folder.open();
+    std::thread::sleep(Duration::from_millis(1100));
+    std::fs::write(folder.file(), "").expect("written");
+    assert_eq!(ask(&credentials, "alice", "secret"), known("alice"));
+    folder.write(&[("alice", "changed")]);
+    let begun = Instant::now();
+    while ask(&credentials, "alice", "secret") == known("alice") {
+        assert!(begun.elapsed() < Duration::from_secs(3), "the file stands still and is not read");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(ask(&credentials, "alice", "changed"), known("alice"));
+}
+
+#[test]
+fn a_file_from_the_future_is_read_once_two_looks_find_it_the_same() {
+    let folder = Folder::new();
+    folder.write(&[("alice", "secret")]);
+    let file = crate::file::File::open(&folder.file()).expect("a file");
+    let seen = |name: &str| file.users().entry(name).is_some();
+    folder.write(&[("bob", "other")]);
+    file.reread();
+    assert!(!seen("bob"), "it has just been written");
+    file.reread();
+    assert!(seen("bob"));
+}
+
+#[test]
 fn after_too_many_wrong_passwords_that_address_waits_and_no_other() {
     let folder = Folder::new();
     folder.write(&[("alice", "secret")]);

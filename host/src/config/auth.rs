@@ -225,6 +225,9 @@ fn lacking(config: &Config) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// How the names begin of those settings of a directory that are nothing without each other.
+const BIND: &str = "auth.ldap.bind";
+
 /// Puts together what the single settings cannot tell, and refuses what does not fit together.
 pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) -> Result<(), ConfigError> {
     let chosen: Vec<&Chosen> = chosen.iter().filter(|chosen| chosen.name == "auth").collect();
@@ -240,7 +243,10 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
             _ => AuthKind::None,
         };
         if let Some((name, problem)) = lacking(config) {
-            return Err(ConfigError::setting(&first.origin, name, problem));
+            let at = |name: &str| given.iter().find(|given| given.name.starts_with(name));
+            // Where it is given, or else what it is needed for: a name for its password, or the kind itself.
+            let at = at(name).or_else(|| at(name.starts_with(BIND).then_some(BIND)?));
+            return Err(ConfigError::setting(at.map_or(&first.origin, |given| &given.origin), name, problem));
         }
     }
     if config.auth.kind == AuthKind::Ldap {

@@ -3,7 +3,7 @@
 use super::judge::Given;
 use super::keys::{KEYS, Key, Standing};
 use super::value::{Kind, Text};
-use super::{Config, Examined};
+use super::{Config, DIRECTORY, Examined};
 use std::fmt::Write;
 
 /// What stands in the place of a secret.
@@ -113,7 +113,7 @@ impl Examined {
             }
             if missing && !key.default.is_empty() && applies(key, &self.config, &self.given) {
                 let path: Vec<String> = key.name.split('.').map(Into::into).collect();
-                root.put(&path, scalar(&Text::plain(key.default)), "default".into());
+                root.put(&path, scalar(&Text::plain(self.default(key))), "default".into());
             }
         }
         let mut text = String::from("version: 0.1\n");
@@ -122,5 +122,11 @@ impl Examined {
             writeln!(text, "{line}{comment}").expect("a text takes every text");
         }
         text
+    }
+
+    /// What holds where nothing is said: of the directory it depends on whether there is a file.
+    fn default<'a>(&'a self, key: &'a Key) -> &'a str {
+        let directory = self.config.storage.filesystem.rootdirectory.to_str();
+        directory.filter(|_| key.name == DIRECTORY).unwrap_or(key.default)
     }
 }

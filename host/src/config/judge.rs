@@ -292,10 +292,20 @@ fn judge_unknown(setting: &Setting) -> Result<Option<Verdict>, ConfigError> {
         let problem = "not part of a rule; a rule has who, repositories and actions";
         return Err(ConfigError::setting(&setting.origin, setting.name(), problem));
     }
+    if matches!(setting.origin, Origin::File { .. })
+        && let Some(meant) = suggest::protecting(&setting.path[0])
+    {
+        // Left out, it would let in who was to be kept out.
+        let problem = format!("is unknown; if {meant} was meant, write that");
+        return Err(ConfigError::setting(&setting.origin, setting.name(), problem));
+    }
     let above = (1..setting.path.len()).rev().find_map(|depth| keys::find(&setting.path[..depth]));
+    // A variable with a longer name is one that is not known.
+    let by_value =
+        setting.origin.path().is_none_or(|own| above.is_some_and(|key| keys::spells(&own, key.name)));
     if let Some(key) = above
         && let Standing::Honoured(kind) = &key.standing
-        && matches!(setting.origin, Origin::File { .. })
+        && by_value
     {
         let problem = format!("takes one value and no names beneath it; write {}", kind.unit());
         return Err(ConfigError::setting(&setting.origin, key.name, problem));

@@ -142,7 +142,7 @@ const SERVER: &[Key] = &[
         "storage.filesystem.rootdirectory",
         Kind::Directory(|c| &mut c.storage.filesystem.rootdirectory),
         "./data",
-        "where content lies; relative to the working directory unless absolute",
+        "where content lies, relative to the working directory unless absolute; with a configuration file that does not say, `/var/lib/registry`",
     ),
     key(
         "storage.filesystem.fsync",
@@ -220,7 +220,7 @@ const SERVER: &[Key] = &[
         "limits.headertimeout",
         |c| &mut c.limits.headertimeout,
         "1m",
-        "the longest a client may take to send a request's head",
+        "the longest a client may take to send a request's head, and a form or a manifest, which has a second more for each 8 KiB",
     ),
     time(
         "limits.idletimeout",
@@ -238,7 +238,7 @@ const SERVER: &[Key] = &[
         "limits.readbuffer",
         Kind::Size { slot: |c| &mut c.limits.readbuffer, least: 64 * KIB, most: 16 * MIB },
         "256KiB",
-        "how much is read from one connection at a time; less costs time in uploads, more costs memory",
+        "how much is read from one connection at a time; less costs time in uploads, more costs memory: a connection may hold this much before the head of its request is whole",
     ),
     key(
         "limits.headers",

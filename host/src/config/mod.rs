@@ -41,6 +41,12 @@ use std::time::Duration;
 /// The variable that names the configuration file when the command line does not.
 pub const FILE_VARIABLE: &str = "REGISTRY_CONFIGURATION_PATH";
 
+/// The setting that says where content lies.
+const DIRECTORY: &str = "storage.filesystem.rootdirectory";
+
+/// Where content lies when there is a file and it says nothing of that: where distribution takes it to be, whose file it is.
+const WITH_A_FILE: &str = "/var/lib/registry";
+
 /// Everything the server is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -146,6 +152,19 @@ pub struct Limits {
     pub threads: usize,
 }
 
+impl Limits {
+    /// Refuses to allow heads of which not all would be read.
+    fn check(&self, given: &[judge::Given]) -> Result<(), ConfigError> {
+        match given.iter().find(|given| given.name == "limits.headers") {
+            Some(headers) if self.headers > self.readbuffer => {
+                let problem = "more than limits.readbuffer, which bounds heads too; write no more here than there, or more there";
+                Err(ConfigError::setting(&headers.origin, headers.name, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Config {
     /// Reads the configuration file, if there is one, and lays the environment over it.
     ///
@@ -202,18 +221,12 @@ impl Config {
             config.http.tls.check(&given),
             config.check_address(&given),
             config.validation.check(&given),
+            config.limits.check(&given),
         ];
         findings.extend(checks.into_iter().filter_map(Result::err).map(Finding::from));
         config.warnings.extend(config.http.doubts());
-        let directory = "storage.filesystem.rootdirectory";
-        if let Some(file) = file
-            && !given.iter().any(|given| given.name == directory)
-        {
-            config.warnings.push(format!(
-                "{}: {directory} is not given: content lies in {}, where distribution takes /var/lib/registry",
-                file.display(),
-                config.storage.filesystem.rootdirectory.display()
-            ));
+        if file.is_some() && !given.iter().any(|given| given.name == DIRECTORY) {
+            config.storage.filesystem.rootdirectory = WITH_A_FILE.into();
         }
         Examined { config, findings, given }
     }

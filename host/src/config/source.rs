@@ -1,5 +1,6 @@
 //! The file and the environment, as settings that know where they were given.
 
+use super::keys::{self, Standing};
 use super::value::Text;
 use super::{ConfigError, FILE_VARIABLE, judge, yaml};
 use std::fmt;
@@ -26,6 +27,14 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// The name that a variable stands for, a level each.
+    pub(super) fn path(&self) -> Option<Vec<String>> {
+        match self {
+            Origin::File { .. } => None,
+            Origin::Variable(name) => Some(name.split('_').skip(1).map(str::to_lowercase).collect()),
+        }
+    }
+
     /// A setting's name as it would be spelt here.
     pub(super) fn spell(&self, name: &str) -> String {
         match self {
@@ -60,9 +69,13 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// Its name, fit for a message.
+    /// Its name, fit for a message. What the value of a variable has for names is shown where the variable is a group of
+    /// settings: elsewhere it may be part of a secret, which YAML takes for a map.
     pub(super) fn name(&self) -> String {
-        self.path.join(".").escape_debug().to_string()
+        let own = self.origin.path().filter(|own| keys::group(own).is_empty());
+        let known = keys::find(&self.path).is_some_and(|key| matches!(key.standing, Standing::Honoured(_)));
+        let path = own.as_ref().filter(|_| !known).unwrap_or(&self.path);
+        path.join(".").escape_debug().to_string()
     }
 }
 
@@ -116,13 +129,13 @@ impl Sources {
             .collect();
         variables.sort();
         for (name, value) in variables {
-            let path: Vec<String> = name.split('_').skip(1).map(str::to_lowercase).collect();
+            let origin = Origin::Variable(name);
+            let path = origin.path().unwrap_or_default();
             if path == ["version"] {
-                self.warnings
-                    .push(format!("the variable {name} has no effect: the file alone has a version"));
+                self.warnings.push(format!("{origin} has no effect: the file alone has a version"));
                 continue;
             }
-            let (given, faults) = yaml::read_variable(Origin::Variable(name), &path, &value);
+            let (given, faults) = yaml::read_variable(origin, &path, &value);
             self.faults.extend(faults);
             if let [one] = given.as_slice() {
                 if path != ["auth"]

@@ -1,10 +1,16 @@
 //! The known setting that is nearest to an unknown one.
 
-use super::keys::{KEYS, Standing};
+use super::keys::{KEYS, Key, Standing};
 
 /// The name of the setting that someone who wrote `path` may have meant, where one is near.
 pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
-    let known = KEYS.iter().filter(|key| !matches!(key.standing, Standing::Choice { .. }));
+    let top = |key: &Key| key.name.split('.').next().unwrap_or_default();
+    // Whoever wrote a group that there is meant that group.
+    let is_known = KEYS.iter().any(|key| top(key) == path[0]);
+    let known = KEYS
+        .iter()
+        .filter(|key| !matches!(key.standing, Standing::Choice { .. }))
+        .filter(|key| !is_known || top(key) == path[0]);
     let (distance, length, name) = known
         .map(|key| {
             // A name that speaks for a whole group is compared with as much of the path as it is long.
@@ -20,6 +26,12 @@ pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
         })
         .min_by_key(|(distance, ..)| *distance)?;
     (distance <= (length / 2).clamp(2, 6)).then_some(name)
+}
+
+/// The group that protects a registry and is nearly called so.
+pub(super) fn protecting(group: &str) -> Option<&'static str> {
+    let near = |name: &&str| (1..=name.len() / 3).contains(&levenshtein(group, name));
+    ["auth", "access"].into_iter().find(near)
 }
 
 fn distance(path: &[String], name: &str) -> usize {

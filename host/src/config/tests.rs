@@ -130,7 +130,7 @@ fn another_value(kind: &Kind, default: &str) -> &'static str {
 
 #[test]
 fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable() {
-    let before = load_environment(&[]).unwrap();
+    let before = load("", &[]).unwrap();
     for key in KEYS {
         let Standing::Honoured(kind) = &key.standing else { continue };
         // What is nothing without another setting has tests of its own.
@@ -151,7 +151,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
         }
         let value = another_value(kind, key.default);
         let variable = format!("REGISTRY_{}", key.name.to_uppercase().replace('.', "_"));
-        let by_variable = load_environment(&[(&variable, value)]).unwrap();
+        let by_variable = load("", &[(&variable, value)]).unwrap();
         assert_ne!(before, by_variable, "{variable} changes nothing");
 
         let mut yaml = String::new();

@@ -82,16 +82,26 @@ pub(super) fn read_file(file: &str, source: &str) -> Result<(Vec<Setting>, Vec<C
 }
 
 /// The settings of a variable, and what is wrong with others. A value that is not YAML, as `[::1]:5000` is not, is
-/// taken as the text it is.
+/// taken as the text it is; so is every secret, in which no character means anything but itself.
 pub(super) fn read_variable(
     origin: Origin,
     path: &[String],
     value: &str,
 ) -> (Vec<Setting>, Vec<ConfigError>) {
-    let text = || {
-        let value = Value::Text(Text::plain(value.trim()));
+    let key = keys::find(path);
+    let taken = |text: &str| {
+        let value = Value::Text(Text::plain(text));
         (vec![Setting { path: path.to_vec(), value, origin: origin.clone() }], Vec::new())
     };
+    if key.is_some_and(|key| matches!(key.standing, Standing::Honoured(Kind::Secret(_)))) {
+        // What made a variable of a file has often taken the end of its line along.
+        let secret = value.strip_suffix('\n').unwrap_or(value);
+        let secret = secret.strip_suffix('\r').unwrap_or(secret);
+        if !secret.is_empty() {
+            return taken(secret);
+        }
+    }
+    let text = || taken(value.trim());
     if too_deep(value).is_some() {
         return text();
     }
@@ -101,7 +111,7 @@ pub(super) fn read_variable(
         _ => return text(),
     };
     let address = |key: &keys::Key| matches!(key.standing, Standing::Honoured(Kind::Address(_)));
-    let is_address = keys::find(path).is_some_and(address);
+    let is_address = key.is_some_and(address);
     let place = |_| origin.clone();
     let mut reader = Reader::new(value, &place);
     match documents.pop() {

@@ -13,6 +13,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
+use std::time::Duration;
+use tokio::time::timeout;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use wasmtime::error::Context;
 use wasmtime::{Result, ensure};
@@ -27,6 +29,24 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// How many bytes a second have to come of a body that is read whole, beyond what comes within `limits.headertimeout`: fewer
+/// than over any line that images are pushed over. Its request is in flight for as long.
+const LEAST_RATE: u64 = 8 << 10;
+
+/// All of a body, which is no longer than this.
+async fn whole(mut body: RequestBody, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(BodyError::Interrupted) };
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(BodyError::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.into())
+}
 
 impl Data {
     /// The body of the request, which the component gives up with it.
@@ -50,8 +70,11 @@ impl Data {
         let head_only = self.exchange()?.head_only;
         let body = match head_only {
             true => {
-                let length = body.size_hint().exact().unwrap_or(0);
-                headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+                // An answer that is empty may be one that has no length, by its status (RFC 9110, 8.6).
+                if matches!(body, AnswerBody::Content(_)) || !body.is_end_stream() {
+                    let length = body.size_hint().exact().unwrap_or(0);
+                    headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+                }
                 AnswerBody::Small(Bytes::new())
             }
             false => body,
@@ -159,22 +182,17 @@ impl HttpHostWithStore<Data> for Host {
         request: Resource<Request>,
         limit: u32,
     ) -> Result<Result<Vec<u8>, BodyError>> {
-        let Some(mut body) = accessor.with(|mut access| access.get().take_body(request))? else {
+        let Some(body) = accessor.with(|mut access| access.get().take_body(request))? else {
             return Ok(Ok(Vec::new()));
         };
-        let limit = limit as usize;
-        if body.size_hint().lower() > limit as u64 {
+        let announced = body.size_hint();
+        if announced.lower() > u64::from(limit) {
             return Ok(Err(BodyError::TooLarge));
         }
-        let mut bytes = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return Ok(Err(BodyError::Interrupted)) };
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > limit {
-                return Ok(Err(BodyError::TooLarge));
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(Ok(bytes.into()))
+        let longest = announced.exact().unwrap_or(limit.into());
+        let patience = accessor.with(|mut access| access.get().shared.patience);
+        let patience = patience + Duration::from_secs(longest / LEAST_RATE);
+        let read = timeout(patience, whole(body, limit as usize)).await;
+        Ok(read.unwrap_or(Err(BodyError::Interrupted)))
     }
 }

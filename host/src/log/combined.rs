@@ -1,6 +1,6 @@
 //! Apache's combined log format, as distribution writes it: the one line that tools for web servers read.
 
-use super::AccessLine;
+use super::{AccessLine, MORE, cut, shown};
 use crate::socket::Peer;
 use http::header::{HeaderMap, HeaderValue, REFERER, USER_AGENT};
 use std::io::Write;
@@ -40,7 +40,7 @@ impl Combined {
         line.extend_from_slice(b" - ");
         match of.note.as_ref().and_then(|note| note.user.as_deref()).filter(|user| !user.is_empty()) {
             // Not even a space: the columns after it would be others.
-            Some(user) => user.split(' ').enumerate().for_each(|(at, part)| {
+            Some(user) => cut(user).split(' ').enumerate().for_each(|(at, part)| {
                 line.extend_from_slice(if at > 0 { b"\\x20" } else { b"" });
                 escape(part.as_bytes(), line);
             }),
@@ -50,15 +50,24 @@ impl Combined {
         let month = MONTHS[usize::from(u8::from(at.month())) - 1];
         let (hour, minute, second) = at.time().as_hms();
         write!(line, " [{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000] \"", at.day(), at.year())?;
-        escape(of.method.as_str().as_bytes(), line);
+        put(of.method.as_str().as_bytes(), line);
         line.push(b' ');
-        escape(of.uri.as_bytes(), line);
+        put(of.uri.as_bytes(), line);
         write!(line, " {:?}\" {} {} \"", self.version, of.status, of.sent)?;
-        escape(self.referer.as_ref().map_or(b"", HeaderValue::as_bytes), line);
+        put(self.referer.as_ref().map_or(b"", HeaderValue::as_bytes), line);
         line.extend_from_slice(b"\" \"");
-        escape(self.agent.as_ref().map_or(b"", HeaderValue::as_bytes), line);
+        put(self.agent.as_ref().map_or(b"", HeaderValue::as_bytes), line);
         line.extend_from_slice(b"\"\n");
         Ok(())
+    }
+}
+
+/// Adds what a client sent, as far as it is shown.
+fn put(bytes: &[u8], line: &mut Vec<u8>) {
+    let (part, rest) = bytes.split_at(shown(bytes));
+    escape(part, line);
+    if !rest.is_empty() {
+        escape(MORE.as_bytes(), line);
     }
 }
 
@@ -95,6 +104,7 @@ mod tests {
             sent: 12,
             received: 0,
             complete: true,
+            refusal: None,
             combined: None,
         };
         let agent = Some(HeaderValue::from_bytes(agent).unwrap());
@@ -120,5 +130,21 @@ mod tests {
         assert!(line.ends_with("\"x\\\" 200\\x09\\\\\\xff\"\n"), "{line}");
         assert_eq!(line.lines().count(), 1);
         assert!(self::line(None, "/", b"").starts_with("10.1.2.3 - - ["));
+    }
+
+    #[test]
+    fn of_what_is_long_the_beginning_stands_in_the_line() {
+        let long = "é".repeat(5000);
+        let beginning = |first: &str| format!("{first}{}\\xe2\\x80\\xa6", "\\xc3\\xa9".repeat(1023));
+        // The 2048th byte is the first of two, or no text at all.
+        let agent: &'static [u8] = format!("x{long}").leak().as_bytes();
+        let line = line(Some(&format!("y{long}")), &format!("/{long}"), agent);
+        assert!(line.contains(&format!(" - {} [", beginning("y"))), "{line}");
+        assert!(line.contains(&format!("\"GET {} HTTP/1.1\"", beginning("/"))), "{line}");
+        assert!(line.ends_with(&format!(" \"{}\"\n", beginning("x"))), "{line}");
+        let bytes = self::line(None, "/", vec![0xff; 5000].leak());
+        assert!(bytes.ends_with(&format!(" \"{}\\xe2\\x80\\xa6\"\n", "\\xff".repeat(2048))), "{bytes}");
+        let whole = self::line(None, &"a".repeat(2048), &[b'b'; 2048]);
+        assert!(whole.contains(&"a".repeat(2048)) && !whole.contains("\\xe2"), "{whole}");
     }
 }

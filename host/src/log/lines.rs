@@ -118,6 +118,9 @@ where
     }
 }
 
+/// The longest text in a line, in bytes: an error may tell what a client sent.
+const LONGEST: usize = 16 << 10;
+
 /// The value of a part.
 enum Value<'a> {
     Text(&'a str),
@@ -180,6 +183,10 @@ struct Visitor<'a, P> {
 
 impl<P: Parts> Visitor<'_, P> {
     fn put(&mut self, field: &Field, value: Value<'_>) {
+        let value = match value {
+            Value::Text(text) => Value::Text(&text[..text.floor_char_boundary(LONGEST)]),
+            value => value,
+        };
         let name = if field.name() == "message" { self.message } else { field.name() };
         self.into.put(name, value);
     }

@@ -1,24 +1,48 @@
-//! Certificates of clients that are asked for and not verified.
+//! Which certificates of clients are taken.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use std::sync::Arc;
+use x509_cert::der::Decode;
 
-/// Takes any certificate whose key the client has. Nothing may be concluded from such a certificate, so it is not
-/// passed on.
+/// Of clients whose key a certificate is for: whether the certificate is taken.
 #[derive(Debug)]
-pub(super) struct Unverified {
-    /// What knows the issuers to name to clients, and the algorithms.
-    pub verifier: Arc<dyn ClientCertVerifier>,
-    /// Whether a client must have one.
-    pub required: bool,
+pub(super) enum Taken {
+    /// Any, and it need not be there unless `required`. Nothing may be concluded from it, so it is not passed on.
+    Any {
+        /// Whether a client must have one.
+        required: bool,
+    },
+    /// One that an authority has signed, or that is itself among these, `http.tls.clientcas`: who makes one certificate for
+    /// one client makes no authority.
+    Known(Vec<CertificateDer<'static>>),
 }
 
-impl ClientCertVerifier for Unverified {
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub taken: Taken,
+    /// What knows the authorities.
+    pub verifier: Arc<dyn ClientCertVerifier>,
+}
+
+/// Whether a certificate is one at this time, by its own dates.
+fn is_valid(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    x509_cert::Certificate::from_der(certificate).is_ok_and(|certificate| {
+        let validity = certificate.tbs_certificate().validity();
+        let [begins, ends] =
+            [validity.not_before, validity.not_after].map(|time| time.to_unix_duration().as_secs());
+        (begins..=ends).contains(&now.as_secs())
+    })
+}
+
+impl ClientCertVerifier for Clients {
     fn client_auth_mandatory(&self) -> bool {
-        self.required
+        match self.taken {
+            Taken::Any { required } => required,
+            Taken::Known(_) => self.verifier.client_auth_mandatory(),
+        }
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -27,11 +51,18 @@ impl ClientCertVerifier for Unverified {
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
+        let Taken::Known(known) = &self.taken else { return Ok(ClientCertVerified::assertion()) };
+        match self.verifier.verify_client_cert(certificate, intermediates, now) {
+            // An authority's own certificate is nobody's to webpki (`CaUsedAsEndEntity`).
+            Err(_) if known.contains(certificate) && is_valid(certificate, now) => {
+                Ok(ClientCertVerified::assertion())
+            }
+            verified => verified,
+        }
     }
 
     fn verify_tls12_signature(

@@ -1,6 +1,6 @@
 //! The files that `http.tls` names, and what is wrong with them.
 
-use super::client::Unverified;
+use super::client::{Clients, Taken};
 use crate::config::{ClientAuth, Tls};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
@@ -151,9 +151,10 @@ pub(super) fn client_verifier(
     tls: &Tls,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
+    let (mut roots, mut known) = (RootCertStore::empty(), Vec::new());
     for file in &tls.clientcas {
         for certificate in certificates(file, CLIENTCAS)? {
+            known.push(certificate.clone());
             roots.add(certificate).map_err(|error| TlsError::new(file, CLIENTCAS, unusable(&error)))?;
         }
     }
@@ -164,9 +165,10 @@ pub(super) fn client_verifier(
     };
     let verifier =
         builder.build().map_err(|error| TlsError::new(&tls.clientcas[0], CLIENTCAS, error.to_string()))?;
-    Ok(match tls.clientauth {
-        ClientAuth::RequireAndVerify | ClientAuth::VerifyIfGiven => verifier,
-        ClientAuth::Request => Arc::new(Unverified { verifier, required: false }),
-        ClientAuth::RequireAny => Arc::new(Unverified { verifier, required: true }),
-    })
+    let taken = match tls.clientauth {
+        ClientAuth::RequireAndVerify | ClientAuth::VerifyIfGiven => Taken::Known(known),
+        ClientAuth::Request => Taken::Any { required: false },
+        ClientAuth::RequireAny => Taken::Any { required: true },
+    };
+    Ok(Arc::new(Clients { taken, verifier }))
 }

@@ -6,7 +6,12 @@ use crate::config::Formatter;
 use crate::config::value::Kind;
 
 pub(super) const KEYS: &[Key] = &[
-    key("loglevel", Kind::Level(|c| &mut c.log.level), "", "the old name of `log.level`, which wins over it"),
+    key(
+        "loglevel",
+        Kind::Level(|c| &mut c.log.level),
+        "",
+        "the old name of `log.level`; where both are given, `log.level` counts",
+    ),
     key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
     key(
         "log.formatter",

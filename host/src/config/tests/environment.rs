@@ -158,6 +158,34 @@ fn a_wrong_value_names_the_variable_and_what_would_be_right() {
 }
 
 #[test]
+fn what_yaml_takes_for_names_in_the_value_of_a_variable_is_not_shown() {
+    for name in [
+        "REGISTRY_HTTP_SECRET",
+        "REGISTRY_REDIS_PASSWORD",
+        "REGISTRY_PROXY_PASSWORD",
+        "REGISTRY_STORAGE_S3_SECRETKEY",
+        "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_HEADERS",
+        "REGISTRY_HTTP_HOST",
+        "REGISTRY_TYPO_PASSWORD",
+        "REGISTRY_AUTH_LDAP_BINDPASSWORT",
+    ] {
+        for value in ["hunter2: x", "{hunter2: x, hunter2: y}", "hunter2:", "- hunter2: x"] {
+            let examined = Config::examine(None, variables(&[(name, value)]).into_iter());
+            let told = format!(
+                "{:?} {:?}",
+                examined.config.warnings,
+                crate::config::judge::warnings(&examined.findings)
+            );
+            let lines: Vec<String> = examined.findings.iter().map(ToString::to_string).collect();
+            assert!(!told.contains("hunter2") && !lines.concat().contains("hunter2"), "{told} {lines:?}");
+            assert!(lines.iter().all(|line| line.contains(name)), "{name}={value}: {lines:?}");
+        }
+    }
+    let message = load_environment(&[("REGISTRY_HTTP_HOST", "https://h:")]).unwrap_err().to_string();
+    assert_says(&message, &["the variable REGISTRY_HTTP_HOST: http.host: takes one value", "a URL"]);
+}
+
+#[test]
 fn a_switch_by_variable_takes_every_spelling_of_yaml() {
     for (value, expected) in
         [("true", true), ("True", true), ("yes", true), ("on", true), ("false", false), ("No", false)]

@@ -88,6 +88,69 @@ fn a_password_is_in_no_message_and_in_no_debugging_output() {
 }
 
 #[test]
+fn a_password_in_a_variable_is_taken_as_it_is() {
+    let with = |password: &str| {
+        let file = ldap(", binddn: cn=r");
+        load(&file, &[("REGISTRY_AUTH_LDAP_BINDPASSWORD", password)])
+    };
+    for password in [
+        "Secret1 #tail",
+        "&Secret1",
+        "#Secret1",
+        "hunter2: x",
+        "*alias",
+        "!tag",
+        "[a, b",
+        "{a: b}",
+        "'quoted'",
+        "\"open",
+        "~",
+        "null",
+        "007",
+        " two words ",
+        "a\nb",
+        "- x",
+        "---",
+        "%",
+    ] {
+        let config = with(password).unwrap_or_else(|error| panic!("{password}: {error}"));
+        assert_eq!(warnings(&config), [""; 0], "{password}");
+        assert!(config.auth.ldap.directory.bind_password == Some(password.into()), "{password}");
+    }
+    for password in ["secret\n", "secret\r\n"] {
+        let taken = with(password).unwrap().auth.ldap.directory.bind_password;
+        assert!(taken == Some("secret".into()), "the end of a line is none of a password");
+    }
+    for none in ["", "\n"] {
+        let file = ldap(", binddn: cn=r, bindpassword: x");
+        let message = refusal(&file, &[("REGISTRY_AUTH_LDAP_BINDPASSWORD", none)]);
+        assert_says(&message, &["FILE, line 3", "auth.ldap.bindpassword: not given"]);
+    }
+}
+
+#[test]
+fn what_is_missing_beside_a_variable_is_told_where_that_is_given() {
+    let least = [
+        ("REGISTRY_AUTH", "ldap"),
+        ("REGISTRY_AUTH_LDAP_BASEDN", "dc=x"),
+        ("REGISTRY_AUTH_LDAP_URL", "ldaps://ldap.example.com"),
+    ];
+    for (given, value, missing) in [
+        ("BINDDN", "cn=r", "bindpassword: not given"),
+        ("BINDPASSWORD", "#hunter2", "binddn: not given"),
+        ("BINDPASSWORDFILE", "/f", "binddn: not given"),
+        ("STARTTLS", "true", "starttls: ldaps:// begins with TLS"),
+    ] {
+        let name = format!("REGISTRY_AUTH_LDAP_{given}");
+        let message = load_environment(&[&least[..], &[(&name, value)]].concat()).unwrap_err().to_string();
+        assert_says(&message, &[&format!("the variable {name}: auth.ldap.{missing}")]);
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let message = load_environment(&least[..2]).unwrap_err().to_string();
+    assert_says(&message, &["the variable REGISTRY_AUTH: auth.ldap.url: not given"]);
+}
+
+#[test]
 fn what_is_missing_wrong_or_does_not_fit_together_is_refused_with_its_remedy() {
     for (more, parts) in [
         (", binddn: cn=r", &["FILE, line ", "auth.ldap.bindpassword: not given", "bindpasswordfile"][..]),

@@ -1,0 +1,62 @@
+//! An answer's body on its way to the client.
+
+use super::Admitted;
+use super::stalls::{Piece, Taking};
+use crate::body::{AnswerBody, AnswerError};
+use crate::log::{AccessLine, RequestId};
+use http_body::{Body, Frame, SizeHint};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// An answer's body, which counts as in flight and writes the access line when it ends.
+pub struct Reply {
+    pub body: AnswerBody,
+    pub line: Option<Box<AccessLine>>,
+    pub id: RequestId,
+    /// What the client has yet to take of it, over HTTP/2.
+    pub taking: Option<Rc<Taking>>,
+    pub _admitted: Option<Admitted>,
+}
+
+impl Body for Reply {
+    type Data = Piece;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, AnswerError>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                if let Some(line) = &mut self.line {
+                    line.sent += length;
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                tracing::error!(request = %self.id, %error, "an answer broke off");
+            }
+            Poll::Ready(None) | Poll::Pending => {}
+        }
+        frame.map_ok(|frame| frame.map_data(|bytes| Piece::new(bytes, self.taking.as_ref())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.complete = self.body.is_end_stream();
+            line.write();
+        }
+    }
+}
