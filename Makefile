@@ -65,11 +65,11 @@ run: build ## build, and serve on 127.0.0.1:5000 with data in ./data
 
 build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 
-test: check unit integration test-hosts ## formatting, lints, licences, and every test
+test: check unit integration test-hosts ## formatting, lints, licences, and the tests
 
 test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
-	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::
-	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,shared_tree::
+	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::
+	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,shared_tree::,faulty_bucket::
 
 test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
 	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }

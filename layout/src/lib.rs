@@ -27,6 +27,7 @@
 //! │       │           └── descriptor                     DESCRIPTOR
 //! │       └── _uploads/<uuid>/                           upload
 //! │           ├── data                                   DATA
+//! │           ├── data-<number>               (ours)     of an upload in a bucket that began again
 //! │           ├── startedat                              STARTED_AT
 //! │           ├── _hashstate                  (ours)     HASH_STATE
 //! │           └── _session                    (ours)     SESSION

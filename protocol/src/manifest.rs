@@ -63,11 +63,12 @@ impl Manifest {
     /// Reads a manifest that was sent with the header `content_type`.
     ///
     /// The bytes are one JSON object without duplicate keys. Their `mediaType` and the header must agree;
-    /// where one is missing the other counts, and where both are (`application/json` says nothing either),
-    /// what the fields look like. Images and indexes must have their fields, and none of the other's, lest
-    /// two clients see two things in the same bytes. A media type that is not known is taken as it is; what
-    /// stands in its `config`, `layers`, `blobs` and `manifests` and is a descriptor is needed, as for the
-    /// types those names come from, and what is none is ignored.
+    /// where one is missing the other counts, and where both are (`application/json` says nothing either, and nor does
+    /// what clients send with anything, such as curl's `application/x-www-form-urlencoded`), what the fields look
+    /// like. Images and indexes must have their fields, and none of the other's, lest two clients see two
+    /// things in the same bytes. A media type that is not known is taken as it is; what stands in its
+    /// `config`, `layers`, `blobs` and `manifests` and is a descriptor is needed, as for the types those
+    /// names come from, and what is none is ignored.
     ///
     /// # Errors
     /// MANIFEST_INVALID, with status 413 when there are more than [`MANIFEST_LIMIT`] bytes, else 400.
@@ -77,7 +78,8 @@ impl Manifest {
         }
         let document = Document::read(bytes)?;
         let said = document.media_type()?;
-        let claimed = content_type.and_then(claimed_type);
+        let claimed =
+            content_type.and_then(claimed_type).filter(|claimed| said.is_some() || !is_of_anything(claimed));
         let (media_type, says_type) = match (said, claimed) {
             (Some(said), Some(claimed)) if !said.eq_ignore_ascii_case(&claimed) => {
                 return Err(disagreement(said, &claimed));
@@ -93,7 +95,7 @@ impl Manifest {
             (None, None) if document.schema_version() == Some(1) => return Err(schema_1()),
             (None, None) => match media_type_of(bytes) {
                 Some(sniffed) => (sniffed.into_owned(), true),
-                None => return Err(invalid("the manifest has no mediaType, and came with no Content-Type")),
+                None => return Err(untold()),
             },
         };
         let kind = kind_of(&media_type, &document)?;
@@ -124,6 +126,13 @@ fn claimed_type(content_type: &str) -> Option<String> {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     (!essence.is_empty() && !essence.eq_ignore_ascii_case("application/json"))
         .then(|| essence.to_ascii_lowercase())
+}
+
+/// Whether a media type in lower case is one that no manifest has, and that programs write into a `Content-Type` which
+/// nobody told them.
+fn is_of_anything(media_type: &str) -> bool {
+    let known = ["application/octet-stream", "application/x-www-form-urlencoded", "text/plain"];
+    known.contains(&media_type) || media_type.starts_with("multipart/")
 }
 
 /// Whether `text` is `type/subtype` (RFC 6838 section 4.2) and may stand in a header.
@@ -161,6 +170,13 @@ fn schema_1() -> ErrorResponse {
         "Docker image manifests of schema 1 are not accepted: convert the image, for example with \
          `skopeo copy --format v2s2`, or build it anew",
     )
+}
+
+fn untold() -> ErrorResponse {
+    invalid(format!(
+        "the manifest has no mediaType, and its fields do not tell what it is: send it with its media type as the \
+         Content-Type, such as {OCI_MANIFEST} or {OCI_INDEX}"
+    ))
 }
 
 fn disagreement(said: &str, claimed: &str) -> ErrorResponse {

@@ -3,6 +3,7 @@
 use crate::error::{Code, ErrorResponse};
 use crate::percent::encode_query;
 use crate::query;
+use names::RepositoryName;
 use std::fmt::Write;
 
 /// What a list makes of `n`.
@@ -85,6 +86,29 @@ fn number(text: &str, limits: Limits) -> Result<usize, ErrorResponse> {
     }
 }
 
+/// The last of all names of repositories that do not come after `text`, in the order of the catalogue: by bytes, and a
+/// slash before every other. What comes after that name is what comes after the text, and the same goes for the page
+/// that begins there. None where every name comes after it.
+pub fn last_name_up_to(text: &str) -> Option<RepositoryName> {
+    /// Every byte of a name, the last in the catalogue's order first.
+    const BYTES: &[u8; 40] = b"zyxwvutsrqponmlkjihgfedcba_9876543210.-/";
+    let name = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse::<RepositoryName>().ok();
+    let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
+    // It shares with the text as much as it can, from the left, and what follows is as late as it can be.
+    let longest = text.len().min(RepositoryName::MAX_LEN);
+    (0..=longest).rev().find_map(|shared| {
+        let (start, rest) = text.as_bytes().split_at(shared);
+        let below = rest.first().map_or(0, |next| rank(*next));
+        let goes_on = |byte: &u8| {
+            let mut whole = [b'z'; RepositoryName::MAX_LEN];
+            whole[..shared].copy_from_slice(start);
+            *whole.get_mut(shared)? = *byte;
+            name(&whole)
+        };
+        BYTES.iter().filter(|byte| rank(**byte) < below).find_map(goes_on).or_else(|| name(start))
+    })
+}
+
 /// The `Link` to the page after `last` (RFC 8288): `</v2/_catalog?last=x&n=10>; rel="next"`. `path` is the
 /// list's, as it may stand in a URL, with a query where one goes on to the next page.
 pub fn next_link(path: &str, n: usize, last: &str) -> String {
@@ -153,6 +177,52 @@ mod tests {
         assert_eq!(last("last=a%2Fb&n=3").as_deref(), Some("a/b"));
         assert_eq!(last("last="), None);
         assert_eq!(last("n=3"), None);
+    }
+
+    #[test]
+    fn the_last_name_up_to_a_text_is_the_text_where_that_is_a_name() {
+        for name in ["a", "a/b", "a-b.c__d/0", &"a".repeat(255)] {
+            assert_eq!(last_name_up_to(name).as_ref().map(RepositoryName::as_str), Some(name));
+        }
+    }
+
+    #[test]
+    fn no_name_is_between_a_text_and_the_last_name_up_to_it() {
+        let z = |start: &str| Some(start.to_owned() + &"z".repeat(255 - start.len()));
+        let long = "a".repeat(300);
+        for (text, expected) in [
+            ("", None),
+            ("\0", None),
+            ("/", None),
+            ("..", None),
+            ("-a", None),
+            ("0", Some("0".to_owned())),
+            ("A", z("9")),
+            ("LT", z("9")),
+            ("_catalog", z("9")),
+            ("~", z("")),
+            ("\u{e9}", z("")),
+            ("\u{fffd}", z("")),
+            ("a/", Some("a".to_owned())),
+            ("a-", z("a/")),
+            ("a.", z("a-")),
+            ("a//b", Some("a".to_owned())),
+            ("a/B", z("a/9")),
+            ("a b", z("a/")),
+            ("a\0", z("a/")),
+            ("a..b", z("a-")),
+            ("ab~", z("ab")),
+            (&long, Some("a".repeat(255))),
+        ] {
+            let found = last_name_up_to(text).map(|name| name.as_str().to_owned());
+            assert_eq!(found, expected, "{text:?}");
+            let found: Option<RepositoryName> = found.map(|name| name.parse().unwrap());
+            for name in ["0", "9z", "a", "a/0", "a/9", "a/b", "a-0", "a.0", "a.b", "a0", "ab", "b", "z"] {
+                let after = name.split('/').gt(text.split('/'));
+                let name: RepositoryName = name.parse().unwrap();
+                assert_eq!(found.as_ref().is_none_or(|found| name > *found), after, "{name} after {text:?}");
+            }
+        }
     }
 
     #[test]

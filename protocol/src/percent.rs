@@ -12,9 +12,16 @@ fn escape(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// A path with its escapes resolved. None where an escape is malformed, hides a slash, or the result is not
-/// UTF-8: such a path would mean one thing to a proxy in front and another here.
-pub(crate) fn decode_path(path: &str) -> Option<Cow<'_, str>> {
+/// Whether an escape may stand for a slash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slash {
+    Escaped,
+    Plain,
+}
+
+/// Part of a path with its escapes resolved, once. None where an escape is malformed, stands for a slash that has to be
+/// plain, or the result is not UTF-8: such a path would mean one thing to a proxy in front and another here.
+pub(crate) fn decode_path(path: &str, slash: Slash) -> Option<Cow<'_, str>> {
     if !path.contains('%') {
         return Some(Cow::Borrowed(path));
     }
@@ -23,7 +30,7 @@ pub(crate) fn decode_path(path: &str) -> Option<Cow<'_, str>> {
     while let [first, rest @ ..] = bytes {
         if *first == b'%' {
             let byte = escape(bytes)?;
-            if byte == b'/' {
+            if byte == b'/' && slash == Slash::Plain {
                 return None;
             }
             out.push(byte);
@@ -74,15 +81,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_with_a_hidden_slash_or_a_broken_escape_is_none() {
-        for path in ["/a%2fb", "/a%2Fb", "/a%", "/a%2", "/a%zz", "/a%ff", "/%c0%af"] {
-            assert_eq!(decode_path(path), None, "{path}");
+    fn a_path_with_a_broken_escape_is_none_and_a_slash_is_escaped_where_it_may_be() {
+        for path in ["/a%", "/a%2", "/a%zz", "/a%ff", "/%c0%af"] {
+            assert_eq!(decode_path(path, Slash::Plain), None, "{path}");
+            assert_eq!(decode_path(path, Slash::Escaped), None, "{path}");
         }
         for (path, decoded) in
             [("/a%3Ab", "/a:b"), ("/%61%2e%2E", "/a.."), ("/%2561", "/%61"), ("/%00", "/\0")]
         {
-            assert_eq!(decode_path(path).as_deref(), Some(decoded), "{path}");
+            assert_eq!(decode_path(path, Slash::Plain).as_deref(), Some(decoded), "{path}");
         }
+        for path in ["a%2fb", "a%2Fb"] {
+            assert_eq!(decode_path(path, Slash::Plain), None, "{path}");
+            assert_eq!(decode_path(path, Slash::Escaped).as_deref(), Some("a/b"), "{path}");
+        }
+        assert_eq!(decode_path("a%252Fb", Slash::Escaped).as_deref(), Some("a%2Fb"));
     }
 
     #[test]

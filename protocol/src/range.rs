@@ -20,14 +20,44 @@ pub enum Requested {
 
 /// What `header` asks for of `size` bytes (RFC 9110 section 14.2).
 ///
-/// One range is answered. Several, another unit than bytes, and what cannot be read get the whole, as the
-/// RFC allows and demands; one that ends before it begins is refused, as it allows too (and the published suite asks).
+/// One range is answered, and so are several that come to one: those that lie outside of the bytes are dropped, and those
+/// that overlap or adjoin are joined. Where several are left, for another unit than bytes, and for what cannot be read
+/// there is the whole, as the RFC allows and demands; a range that ends before it begins lies outside, as it allows too
+/// (and the published suite asks).
 pub fn parse_range(header: &str, size: u64) -> Requested {
     let Some((unit, set)) = header.split_once('=') else { return Requested::Whole };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Requested::Whole;
     }
-    let Some((first, last)) = set.trim().split_once('-') else { return Requested::Whole };
+    let mut parts = Vec::new();
+    let mut any = false;
+    // A list may have elements that are empty (RFC 9110 section 5.6.1).
+    for spec in set.split(',').map(str::trim).filter(|spec| !spec.is_empty()) {
+        any = true;
+        match one_range(spec, size) {
+            Requested::Whole => return Requested::Whole,
+            Requested::Part { first, last } => parts.push((first, last)),
+            Requested::Unsatisfiable => {}
+        }
+    }
+    parts.sort_unstable();
+    let mut parts = parts.into_iter();
+    let Some((first, mut end)) = parts.next() else {
+        return if any { Requested::Unsatisfiable } else { Requested::Whole };
+    };
+    for (first, last) in parts {
+        // An end is less than the size, so that one more fits.
+        if first > end + 1 {
+            return Requested::Whole;
+        }
+        end = end.max(last);
+    }
+    Requested::Part { first, last: end }
+}
+
+/// What one range of a list asks for; the whole for what is none.
+fn one_range(spec: &str, size: u64) -> Requested {
+    let Some((first, last)) = spec.split_once('-') else { return Requested::Whole };
     match (first.is_empty(), last.is_empty()) {
         (true, true) => Requested::Whole,
         (true, false) => match saturating(last) {
@@ -142,7 +172,8 @@ mod tests {
             "bytes=1-b",
             "bytes=-x",
             "bytes=0-1,3-4",
-            "bytes=0-1,",
+            "bytes=-1,0-0",
+            "bytes=0-1,x",
             "bytes=,",
             "items=0-1",
             "bytes 0-1",
@@ -155,6 +186,26 @@ mod tests {
         ] {
             assert_eq!(parse_range(header, 10), Requested::Whole, "{header}");
         }
+    }
+
+    #[test]
+    fn several_ranges_that_come_to_one_are_answered_as_one() {
+        for (header, first, last) in [
+            ("bytes=0-1,", 0, 1),
+            ("bytes=, ,0-1 ,", 0, 1),
+            ("bytes=0-4,100-200", 0, 4),
+            ("bytes=5-4,3-3,-0", 3, 3),
+            ("bytes=0-4,5-9", 0, 9),
+            ("bytes=6-7,0-2,2-6", 0, 7),
+            ("bytes=0-8,2-3", 0, 8),
+            ("bytes=-1,8-8", 8, 9),
+        ] {
+            assert_eq!(parse_range(header, 10), Requested::Part { first, last }, "{header}");
+        }
+        let ends = format!("bytes={}-,{0}-{0}", u64::MAX - 1);
+        let last = u64::MAX - 1;
+        assert_eq!(parse_range(&ends, u64::MAX), Requested::Part { first: last, last });
+        assert_eq!(parse_range("bytes=10-,20-30", 10), Requested::Unsatisfiable);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a path means (specification, "Endpoints").
 
 use crate::error::{Code, ErrorResponse};
-use crate::percent::decode_path;
+use crate::percent::{Slash, decode_path};
 use names::{Digest, Reference, ReferenceError, RepositoryName, UploadId};
+use std::borrow::Cow;
 
 /// What a path asks for. The names in it are proven; whether such a thing exists is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Route {
     /// the prefix that `http.prefix` adds.
     ///
     /// Read from the right, because `manifests`, `blobs` and `tags` are repository names too. Escapes are
-    /// resolved, once, but a slash must not be escaped.
+    /// resolved, once; one that stands for a slash may be in the name of a repository, and nowhere else.
     ///
     /// # Errors
     /// NAME_INVALID, TAG_INVALID and DIGEST_INVALID (400) for a name that is none; BLOB_UPLOAD_INVALID (404)
@@ -42,17 +43,22 @@ impl Route {
     /// clients take that for the absence of the repository and stop, where for a bare 404 the specification has
     /// them do without.
     pub fn parse(path: &str) -> Result<Route, ErrorResponse> {
-        let path = decode_path(path).ok_or_else(|| {
-            ErrorResponse::new(Code::NameInvalid)
-                .message("the path holds an escaped slash or an escape that stands for no character")
-        })?;
-        match &*path {
-            "/" => Ok(Route::Root),
-            "/v2" | "/v2/" => Ok(Route::Version),
-            "/auth/token" => Ok(Route::Token),
-            "/v2/_catalog" => Ok(Route::Catalog),
-            other => other.strip_prefix("/v2/").map_or_else(|| Err(nothing_here()), in_repository),
+        let path = path.strip_prefix('/').ok_or_else(nothing_here)?;
+        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        match (&*decoded(first)?, rest) {
+            ("", None) => Ok(Route::Root),
+            ("v2", None | Some("")) => Ok(Route::Version),
+            ("v2", Some(rest)) if !rest.contains('/') && decoded(rest)? == "_catalog" => Ok(Route::Catalog),
+            ("v2", Some(rest)) => in_repository(rest),
+            ("auth", Some(rest)) if decoded(rest)? == "token" => Ok(Route::Token),
+            _ => Err(nothing_here()),
         }
+    }
+
+    /// What `path` asks for, or else what it asks for without the slash at its end, and the path that does.
+    pub fn tidied(path: &str) -> Option<(&str, Route)> {
+        let without = path.strip_suffix('/');
+        [Some(path), without].into_iter().flatten().find_map(|path| Some((path, Route::parse(path).ok()?)))
     }
 
     /// One word for logs and counters: `root`, `version`, `token`, `catalog`, `tags`, `manifest`, `referrers`, `blob`,
@@ -117,6 +123,17 @@ impl Route {
     }
 }
 
+/// A path with one slash in the place of several.
+pub fn collapsed(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !out.ends_with('/') {
+            out.push(character);
+        }
+    }
+    out
+}
+
 /// What is said where there is nothing.
 pub fn nothing_here() -> ErrorResponse {
     ErrorResponse::new(Code::Unsupported).status(404).message("nothing is served at this path")
@@ -127,25 +144,41 @@ fn split_last(text: &str) -> (&str, &str) {
     text.rsplit_once('/').unwrap_or(("", text))
 }
 
+/// Part of a path, in which every slash has to be plain.
+fn decoded(part: &str) -> Result<Cow<'_, str>, ErrorResponse> {
+    decode_path(part, Slash::Plain).ok_or_else(bad_escape)
+}
+
+fn bad_escape() -> ErrorResponse {
+    ErrorResponse::new(Code::NameInvalid).message(
+        "the path has an escape that stands for no character, or for a slash outside of the name of a repository",
+    )
+}
+
 fn in_repository(rest: &str) -> Result<Route, ErrorResponse> {
     let (head, last) = split_last(rest);
     let (head, kind) = split_last(head);
-    match (kind, last) {
+    let last = &*decoded(last)?;
+    match (&*decoded(kind)?, last) {
         ("tags", "list") => Ok(Route::Tags(repository(head)?)),
         ("manifests", text) => Ok(Route::Manifest(repository(head)?, reference(text)?)),
         ("referrers", text) => Ok(Route::Referrers(repository(head)?, digest(text)?)),
         ("blobs", "uploads") => Ok(Route::Uploads(repository(head)?)),
         ("blobs", text) => Ok(Route::Blob(repository(head)?, digest(text)?)),
-        ("uploads", id) => match split_last(head) {
-            (head, "blobs") if id.is_empty() => Ok(Route::Uploads(repository(head)?)),
-            (head, "blobs") => Ok(Route::Upload(repository(head)?, upload(id)?)),
-            _ => Err(nothing_here()),
-        },
+        ("uploads", id) => {
+            let (head, kind) = split_last(head);
+            match (&*decoded(kind)?, id) {
+                ("blobs", "") => Ok(Route::Uploads(repository(head)?)),
+                ("blobs", id) => Ok(Route::Upload(repository(head)?, upload(id)?)),
+                _ => Err(nothing_here()),
+            }
+        }
         _ => Err(nothing_here()),
     }
 }
 
 fn repository(text: &str) -> Result<RepositoryName, ErrorResponse> {
+    let text = decode_path(text, Slash::Escaped).ok_or_else(bad_escape)?;
     text.parse::<RepositoryName>().map_err(|e| invalid(Code::NameInvalid, e))
 }
 
@@ -224,14 +257,63 @@ mod tests {
     }
 
     #[test]
+    fn the_slashes_of_a_repositorys_name_may_be_escaped() {
+        is("/v2/a%2Fb%2fc/manifests/latest", "manifest", "a/b/c", "latest");
+        is("/v2/a/b%2Fc/tags/list", "tags", "a/b/c", "");
+        is("/v2/a%2Fmanifests/manifests/latest", "manifest", "a/manifests", "latest");
+        is(&format!("/v2/a%2Fb/blobs/uploads/{ID}"), "upload", "a/b", ID);
+        is("/v2/a%2Fblobs%2Fuploads/tags/list", "tags", "a/blobs/uploads", "");
+    }
+
+    #[test]
+    fn a_path_without_the_slashes_that_are_too_many_is_found() {
+        for (path, expected) in [
+            ("//v2/_catalog", Some(("/v2/_catalog", "catalog"))),
+            ("/v2/_catalog/", Some(("/v2/_catalog", "catalog"))),
+            ("/v2//a///b/tags/list//", Some(("/v2/a/b/tags/list", "tags"))),
+            ("/v2/a%2Fb/tags/list/", Some(("/v2/a%2Fb/tags/list", "tags"))),
+            ("//v2", Some(("/v2", "version"))),
+            ("/v2//", Some(("/v2/", "version"))),
+            ("/v2/a//blobs/uploads/", Some(("/v2/a/blobs/uploads/", "uploads"))),
+            ("///", Some(("/", "root"))),
+            ("", None),
+            ("*", None),
+            ("v2//_catalog", None),
+            ("/v2/a/manifests/", None),
+            ("/v2/A//tags/list", None),
+            ("/v2/../v2//", None),
+            ("/v2/a/./tags/list", None),
+            ("/v2/a/%2F/tags/list", None),
+            ("//evil.example", None),
+            ("//evil.example/v2/", None),
+            ("//evil.example//v2/_catalog", None),
+            ("/\\evil.example//v2/_catalog", None),
+        ] {
+            let path = collapsed(path);
+            let found = Route::tidied(&path).map(|(path, route)| (path, route.name()));
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
     fn a_bad_path_gives_its_code_and_never_a_route() {
         let long = format!("/v2/{}/tags/list", "a".repeat(256));
         let upper = format!("/v2/a/blobs/{}", DIGEST.to_uppercase());
         let upper_id = format!("/v2/a/blobs/uploads/{}", ID.to_uppercase());
         for (path, status, code) in [
             ("/v2/A/manifests/latest", 400, Code::NameInvalid),
-            ("/v2/a%2Fb/manifests/latest", 400, Code::NameInvalid),
+            ("/v2/a%252Fb/manifests/latest", 400, Code::NameInvalid),
+            ("/v2/%2Fa/manifests/latest", 400, Code::NameInvalid),
+            ("/v2/a%2F/manifests/latest", 400, Code::NameInvalid),
+            ("/v2/a%2F/b/manifests/latest", 400, Code::NameInvalid),
+            ("/v2/a%2F%2E%2E%2Fb/manifests/latest", 400, Code::NameInvalid),
             ("/v2/a/manifests%2Flatest", 400, Code::NameInvalid),
+            ("/v2/a%2Fmanifests/latest", 400, Code::NameInvalid),
+            ("/v2/a/manifests/b%2Fc", 400, Code::NameInvalid),
+            ("/v2/a%2Ftags%2Flist", 400, Code::NameInvalid),
+            ("/v2%2Fa/tags/list", 400, Code::NameInvalid),
+            ("/v2%2F_catalog", 400, Code::NameInvalid),
+            ("/v2/%2F_catalog", 400, Code::NameInvalid),
             ("/v2/a/../b/manifests/latest", 400, Code::NameInvalid),
             ("/v2/a/%2e%2e/b/manifests/latest", 400, Code::NameInvalid),
             ("/v2/%252e/manifests/latest", 400, Code::NameInvalid),

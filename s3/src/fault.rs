@@ -7,6 +7,8 @@ pub enum Kind {
     Absent,
     /// A condition does not hold: someone else was quicker.
     Changed,
+    /// Parts that were there are there no more, or are others.
+    Lost,
     /// It may succeed in a moment.
     Again,
     /// There is no room.
@@ -23,6 +25,7 @@ pub fn judge(status: u16, code: &str) -> Kind {
         "NoSuchKey" | "NoSuchUpload" => return Kind::Absent,
         "NoSuchBucket" => return Kind::Refused,
         "PreconditionFailed" | "ConditionalRequestConflict" => return Kind::Changed,
+        "InvalidPart" => return Kind::Lost,
         "QuotaExceeded" | "XMinioStorageFull" | "EntityTooLarge" => return Kind::Full,
         "SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted"
         | "BadDigest" | "IncompleteBody" => return Kind::Again,
@@ -87,7 +90,9 @@ mod tests {
         assert_eq!(judge(400, "AuthorizationHeaderMalformed"), Kind::Refused);
         assert_eq!(judge(412, ""), Kind::Changed);
         assert_eq!(judge(409, "ConditionalRequestConflict"), Kind::Changed);
-        assert_eq!(judge(400, "InvalidPart"), Kind::Failed);
+        assert_eq!(judge(400, "InvalidPart"), Kind::Lost);
+        assert_eq!(judge(200, "InvalidPart"), Kind::Lost);
+        assert_eq!(judge(400, "EntityTooSmall"), Kind::Failed);
     }
 
     #[test]

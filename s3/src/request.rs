@@ -36,6 +36,9 @@ pub enum Payload {
     Sha256(String),
 }
 
+/// The highest number that a part may have.
+pub const MAX_PART: u32 = 10_000;
+
 /// What has to be true of an object that is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -47,13 +50,24 @@ pub enum Condition {
     Is(String),
 }
 
-/// A part that an upload is completed with.
+/// A part that a bucket has of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// 1 to 10 000.
+    /// 1 to [`MAX_PART`].
     pub number: u32,
+    /// How many bytes it has.
+    pub length: u64,
     /// The entity tag that came back for it.
     pub etag: String,
+}
+
+/// What is copied: an object, as long as it is the one with this entity tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// Where it lies.
+    pub key: &'a str,
+    /// What it was when it was looked at.
+    pub etag: &'a str,
 }
 
 /// A request, not signed yet.
@@ -121,6 +135,11 @@ impl Request {
         Request::new(place, Method::Get, key).header("range", range)
     }
 
+    /// The same of the object with this entity tag, and of no other.
+    pub fn matching(self, etag: &str) -> Request {
+        self.header("if-match", etag.to_owned())
+    }
+
     /// What there is to know of an object.
     pub fn head(place: &Place, key: &str) -> Request {
         Request::new(place, Method::Head, key)
@@ -141,10 +160,14 @@ impl Request {
         Request::new(place, Method::Delete, key)
     }
 
-    /// Copies an object. Its answer may be an error whatever its status is.
-    pub fn copy(place: &Place, from: &str, to: &str) -> Request {
-        let request = Request::new(place, Method::Put, to).header("x-amz-copy-source", place.source(from));
-        request.patience(WORKED)
+    /// Copies an object, if it is the one with this entity tag. Its answer may be an error whatever its status is.
+    pub fn copy(place: &Place, from: Source, to: &str) -> Request {
+        Request::new(place, Method::Put, to).source(place, from).patience(WORKED)
+    }
+
+    fn source(self, place: &Place, Source { key, etag }: Source) -> Request {
+        let request = self.header("x-amz-copy-source", place.source(key));
+        request.header("x-amz-copy-source-if-match", etag.to_owned())
     }
 
     /// A page of a list: what begins with `prefix`, `limit` at most (1 to 1000). With `by_level`, what lies below one
@@ -187,20 +210,20 @@ impl Request {
             .patience(SENT)
     }
 
-    /// Makes a part of `length` bytes of another object from `offset` on. Its answer may be an error whatever its
-    /// status is.
+    /// Makes a part of `length` bytes of another object from `offset` on, if that has this entity tag. Its answer may be
+    /// an error whatever its status is.
     pub fn copy_part(
         place: &Place,
         key: &str,
         part: (&str, u32),
-        from: &str,
+        from: Source,
         offset: u64,
         length: u64,
     ) -> Request {
         let (id, number) = (part.0, part.1.to_string());
         Request::new(place, Method::Put, key)
             .query(&[("partNumber", &number), ("uploadId", id)])
-            .header("x-amz-copy-source", place.source(from))
+            .source(place, from)
             .header("x-amz-copy-source-range", range(offset, length))
             .patience(WORKED)
     }
@@ -215,7 +238,7 @@ impl Request {
     /// What is sent with [`complete_upload`](Request::complete_upload).
     pub fn complete_body(parts: &[Part]) -> String {
         let mut body = String::from("<CompleteMultipartUpload>");
-        for Part { number, etag } in parts {
+        for Part { number, etag, .. } in parts {
             let etag = quick_xml::escape::escape(etag);
             body += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
         }

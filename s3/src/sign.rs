@@ -158,10 +158,12 @@ mod tests {
     #[test]
     fn a_prefix_goes_before_every_key() {
         let Settings { place, keys, .. } = example("/registries/one/");
-        let request = Request::copy(&place, "a", "b");
+        let from = crate::Source { key: "a", etag: "\"e\"" };
+        let request = Request::copy(&place, from, "b");
         let signed = keys.sign(&place, &request, THEN).unwrap();
         assert_eq!(signed.target, "/registries/one/b");
         let source = signed.headers.iter().find(|(name, _)| name == "x-amz-copy-source").unwrap();
         assert_eq!(source.1, b"/examplebucket/registries/one/a");
+        assert!(signed.headers.contains(&("x-amz-copy-source-if-match".into(), b"\"e\"".to_vec())));
     }
 }

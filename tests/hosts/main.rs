@@ -5,6 +5,7 @@
 mod bucket;
 mod claims;
 mod database;
+mod faulty_bucket;
 mod grants;
 mod passwords;
 mod read_only;

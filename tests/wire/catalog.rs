@@ -97,6 +97,35 @@ fn a_page_begins_behind_a_name_that_need_not_exist() {
 }
 
 #[test]
+fn a_page_begins_behind_any_text() {
+    let server = with_repositories(&["0", "a", "a/b", "a-b", "c"]);
+    let long = "a".repeat(5000);
+    for (last, expected) in [
+        ("%00", &["0", "a", "a/b", "a-b", "c"][..]),
+        ("/", &["0", "a", "a/b", "a-b", "c"]),
+        ("..", &["0", "a", "a/b", "a-b", "c"]),
+        ("LT", &["a", "a/b", "a-b", "c"]),
+        ("_", &["a", "a/b", "a-b", "c"]),
+        ("a/", &["a/b", "a-b", "c"]),
+        ("a//b", &["a/b", "a-b", "c"]),
+        ("a%00", &["a-b", "c"]),
+        ("a-", &["a-b", "c"]),
+        ("a.%2F", &["c"]),
+        (&long, &["c"]),
+        ("b%0d%0aX:%20y", &["c"]),
+        ("~", &[]),
+        ("%C3%A4", &[]),
+        ("%ff", &[]),
+    ] {
+        let response = server.get(&format!("/v2/_catalog?last={last}")).expect(200);
+        assert_eq!(repositories(&response), expected, "{last}");
+    }
+    let response = server.get("/v2/_catalog?n=1&last=LT").expect(200);
+    assert_eq!(repositories(&response), ["a"]);
+    assert_eq!(next(&response).as_deref(), Some("/v2/_catalog?last=a&n=1"));
+}
+
+#[test]
 fn without_a_size_a_page_has_a_hundred() {
     let all: Vec<_> = (0..105).map(|n| format!("r{n:03}")).collect();
     let server = with_repositories(&all.iter().map(String::as_str).collect::<Vec<_>>());

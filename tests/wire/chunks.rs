@@ -89,6 +89,15 @@ fn a_content_range_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_content_range_or_a_digest_that_is_empty_is_as_good_as_none() {
+    let server = Server::start();
+    let upload = server.post("/v2/a/blobs/uploads/?digest=").expect(202).location();
+    assert_eq!(chunk(&server, &upload, "", b"01234").expect(202).required("Range"), "0-4");
+    assert_eq!(chunk(&server, &upload, " ", b"56789").expect(202).required("Range"), "0-9");
+    server.put(&closing(&upload, &sha256(b"0123456789")), b"").expect(201);
+}
+
+#[test]
 fn a_digest_that_does_not_match_leaves_the_session_as_before_the_put() {
     let server = Server::start();
     let upload = start_upload(&server, "a");

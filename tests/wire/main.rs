@@ -28,6 +28,7 @@ mod prefix;
 mod ranges;
 mod refusals;
 mod resume;
+mod slashes;
 mod slow_readers;
 mod sparse;
 mod tags;

@@ -142,6 +142,36 @@ fn a_manifest_without_a_media_type_is_served_as_the_one_it_was_pushed_as() {
 }
 
 #[test]
+fn a_manifest_without_a_media_type_that_was_sent_as_anything_is_what_its_fields_say() {
+    let server = Server::start();
+    let image = Image::oci(1);
+    image.push(&server, "a", "latest");
+    let mut silent: serde_json::Value = serde_json::from_slice(&image.manifest).expect("JSON");
+    silent.as_object_mut().expect("an object").remove("mediaType");
+    let child =
+        json!({"mediaType": OCI_MANIFEST, "digest": image.digest().as_str(), "size": image.manifest.len()});
+    let index = json!({"schemaVersion": 2, "manifests": [child]}).to_string().into_bytes();
+    let silent = silent.to_string().into_bytes();
+    let neither = br#"{"schemaVersion":2,"anything":["goes"]}"#;
+    for anything in [
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+        "text/plain; charset=utf-8",
+        "multipart/form-data; boundary=x",
+    ] {
+        push_manifest(&server, "a", "image", anything, &silent);
+        assert_served(&server, "a", "image", OCI_MANIFEST, &silent);
+        push_manifest(&server, "a", "index", anything, &index);
+        assert_served(&server, "a", "index", OCI_INDEX, &index);
+        let request = Request::put("/v2/a/manifests/latest", *neither).header("Content-Type", anything);
+        let response = server.request(&request);
+        tests::assert_error(&response, 400, "MANIFEST_INVALID");
+        assert!(response.text().contains(OCI_MANIFEST), "{response}");
+        assert_served(&server, "a", "latest", OCI_MANIFEST, &image.manifest);
+    }
+}
+
+#[test]
 fn the_parameters_of_a_content_type_do_not_matter() {
     let server = Server::start();
     let image = Image::oci(1);

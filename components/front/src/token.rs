@@ -78,7 +78,7 @@ fn unread(error: BodyError) -> Refused {
         BodyError::TooLarge => {
             ErrorResponse::new(Code::Unsupported).status(413).message("the form is longer than 64 KiB").into()
         }
-        BodyError::Interrupted => malformed("the form ended before as many bytes as were announced had come"),
+        BodyError::Interrupted => malformed("the form did not come whole: it broke off, or took too long"),
     }
 }
 

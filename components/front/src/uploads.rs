@@ -13,9 +13,11 @@ use protocol::location;
 use protocol::query;
 use protocol::range::{parse_chunk_range, received_range};
 
-/// The digest that a query parameter names.
+/// The digest that a query parameter names. One that is empty names none.
 fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused> {
-    let Some(text) = query::first(asked.query, parameter) else { return Ok(None) };
+    let Some(text) = query::first(asked.query, parameter).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     text.parse().map(Some).map_err(|why: names::DigestError| {
         ErrorResponse::new(Code::DigestInvalid).message(format!("{parameter}: {why}")).into()
     })
@@ -23,16 +25,18 @@ fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused>
 
 /// POST: begins an upload, mounts a blob, or takes a whole one.
 pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -> Result<Answer, Refused> {
-    if let Some(digest) = digest(asked, "digest")? {
+    let mount = digest(asked, "mount")?;
+    // Some clients name the digest beside a mount as well: what has no body is not the blob.
+    let mounts_only = mount.is_some() && asked.head.content_length == Some(0);
+    if let Some(digest) = digest(asked, "digest")?.filter(|_| !mounts_only) {
         let chunk = chunk(asked, request).await?;
         blobs::upload(name.to_string(), chunk, digest.to_string())
             .await
             .map_err(|failure| Refused::from(failure.failure))?;
         return Ok(created(asked, name, &digest));
     }
-    let mount = digest(asked, "mount")?;
     let source = match &mount {
-        Some(digest) => source(asked, digest).await?,
+        Some(digest) => source(asked, digest).await,
         None => None,
     };
     let algorithm = algorithm(asked)?.map(|algorithm| algorithm.as_str().to_owned());
@@ -51,23 +55,13 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
 }
 
 /// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it. Whoever
-/// may not pull from there uploads, and does not learn whether it was there.
-async fn source(asked: &Asked<'_>, digest: &Digest) -> Result<Option<Source>, Refused> {
-    let repository = match query::first(asked.query, "from").filter(|from| !from.is_empty()) {
-        Some(from) => {
-            let from: RepositoryName = from.parse().map_err(|why: names::RepositoryNameError| {
-                ErrorResponse::new(Code::NameInvalid).message(format!("from: {why}"))
-            })?;
-            Some(from)
-        }
-        None => blobs::holder(digest.as_str()).and_then(|name| name.parse().ok()),
+/// may not pull from there uploads, and does not learn whether it was there; nor can one mount from what is no name.
+async fn source(asked: &Asked<'_>, digest: &Digest) -> Option<Source> {
+    let from: RepositoryName = match query::first(asked.query, "from").filter(|from| !from.is_empty()) {
+        Some(from) => from.parse().ok()?,
+        None => blobs::holder(digest.as_str())?.parse().ok()?,
     };
-    match repository {
-        Some(from) if may_pull(asked, &from).await => {
-            Ok(Some(Source { repository: from.to_string(), digest: digest.to_string() }))
-        }
-        _ => Ok(None),
-    }
+    may_pull(asked, &from).await.then(|| Source { repository: from.to_string(), digest: digest.to_string() })
 }
 
 /// The algorithm of the digest that the upload will be finished with, where the request says it.
@@ -119,9 +113,11 @@ pub async fn answer(
     }
 }
 
-/// The request's body as part of an upload. Where it says which bytes these are, it has to be as long.
+/// The request's body as part of an upload. Where it says which bytes these are, it has to be as long; a header that is
+/// empty says nothing.
 async fn chunk(asked: &Asked<'_>, request: Request) -> Result<Chunk, Refused> {
-    let range = asked.head.content_range.as_deref().map(parse_chunk_range).transpose()?;
+    let range = asked.head.content_range.as_deref().filter(|range| !range.trim().is_empty());
+    let range = range.map(parse_chunk_range).transpose()?;
     if let (Some(range), Some(length)) = (range, asked.head.content_length)
         && range.length() != length
     {

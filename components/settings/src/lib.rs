@@ -4,6 +4,58 @@
 
 use std::time::Duration;
 
+/// The settings that choose a kind of `auth` where only what belongs to it is given, as in distribution: one is enough.
+const HTPASSWD: [&str; 2] = ["auth.htpasswd.users", "auth.htpasswd.realm"];
+const TOKEN: [&str; 4] = ["auth.token.realm", "auth.token.service", "auth.token.issuer", "auth.token.jwks"];
+
+/// What else may be given of a kind of `auth` that is chosen on our own host, and what to give here in its place. To pass
+/// over any of them would be to let everyone in.
+const UNANSWERED: [(&[&str], &str); 3] = [
+    (
+        &["auth.htpasswd.path", "auth.htpasswd.remember", "auth.issuer.enabled"],
+        "the lines of an htpasswd file as REGISTRY_AUTH_HTPASSWD_USERS",
+    ),
+    (
+        &[
+            "auth.token.rootcertbundle",
+            "auth.token.signingalgorithms",
+            "auth.token.autoredirect",
+            "auth.token.autoredirectpath",
+        ],
+        "REGISTRY_AUTH_TOKEN_REALM, REGISTRY_AUTH_TOKEN_SERVICE, REGISTRY_AUTH_TOKEN_ISSUER, and the keys as a JSON Web \
+         Key Set as REGISTRY_AUTH_TOKEN_JWKS",
+    ),
+    (
+        &[
+            "auth.ldap.url",
+            "auth.ldap.starttls",
+            "auth.ldap.rootcertbundle",
+            "auth.ldap.binddn",
+            "auth.ldap.bindpassword",
+            "auth.ldap.bindpasswordfile",
+            "auth.ldap.basedn",
+            "auth.ldap.attribute",
+            "auth.ldap.filter",
+            "auth.ldap.groups.basedn",
+            "auth.ldap.groups.filter",
+            "auth.ldap.groups.attribute",
+            "auth.ldap.groups.depth",
+            "auth.ldap.groups.memberof",
+            "auth.ldap.realm",
+            "auth.ldap.remember",
+            "auth.ldap.timeout",
+            "auth.ldap.connections",
+        ],
+        "the lines of an htpasswd file as REGISTRY_AUTH_HTPASSWD_USERS, for this host asks no directory",
+    ),
+];
+
+/// How far behind the last rule another is looked for: whoever leaves a gap, or counts from 1, is told.
+const GAP: usize = 16;
+
+/// The parts of a rule.
+const PARTS: [&str; 3] = ["who", "repositories", "actions"];
+
 /// Every algorithm that tokens may be signed with.
 const ALGORITHMS: &str = "RS256 ES256 EdDSA";
 
@@ -18,10 +70,20 @@ pub fn get(name: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String
     let given = |name: &str| lookup(&variable(name)).filter(|value| !value.is_empty());
     match name {
         "auth" => given(name).or_else(|| kind(given)),
-        "access" => rules(given),
+        "access" => rules(given).unwrap_or_else(|missing| {
+            // Without any rule, whoever is logged in could do everything.
+            let missing = variable(&missing);
+            guest_log::log!(
+                "{missing} is missing: rules are counted from 0 without a gap, and each has who, repositories and \
+                 actions; until it is given nobody may do what takes a rule"
+            );
+            Some(String::new())
+        }),
         "auth.htpasswd.realm" => given(name).or_else(|| Some("Registry".into())),
         // There are no files: what is a file's name elsewhere is its text here.
         "auth.token.keys" => given("auth.token.jwks"),
+        "auth.token.autoredirectpath" => (given("auth.token.autoredirect").as_deref() == Some("true"))
+            .then(|| given(name).unwrap_or_else(|| "/auth/token".into())),
         "auth.token.signingalgorithms" => {
             Some(given(name).map_or_else(|| ALGORITHMS.into(), |list| words(&list).join(" ")))
         }
@@ -57,23 +119,41 @@ pub fn duration(name: &str, get: impl Fn(&str) -> Option<String>, default: Durat
     })
 }
 
-/// How it is known who asks, where only what belongs to it is given: as in distribution, one variable of a kind chooses
-/// it.
+/// How it is known who asks, where only what belongs to it is given. Where that is nothing this host can go by, it is by
+/// passwords of which there are none.
 fn kind(given: impl Fn(&str) -> Option<String>) -> Option<String> {
     let any = |names: &[&str]| names.iter().any(|name| given(name).is_some());
-    if any(&["auth.htpasswd.users", "auth.htpasswd.realm"]) {
+    if any(&HTPASSWD) {
         return Some("htpasswd".into());
     }
-    any(&["auth.token.realm", "auth.token.service", "auth.token.issuer", "auth.token.jwks"])
-        .then(|| "token".into())
+    if any(&TOKEN) {
+        return Some("token".into());
+    }
+    UNANSWERED.iter().find_map(|(names, right)| {
+        let name = variable(names.iter().find(|name| given(name).is_some())?);
+        guest_log::log!("{name} is given, and nobody can log in by it alone on this host: give {right}");
+        Some("htpasswd".into())
+    })
 }
 
 /// The rules, as `auth` reads them: a line each, of whom, where and what.
-fn rules(given: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let part = |at: usize, of: &str| Some(words(&given(&format!("access.{at}.{of}"))?).join(","));
-    let rule = |at| Some([part(at, "who")?, part(at, "repositories")?, part(at, "actions")?].join("\t"));
-    let rules: Vec<String> = (0..).map_while(rule).collect();
-    (!rules.is_empty()).then(|| rules.join("\n"))
+///
+/// # Errors
+/// The name of the first setting that is missing where a rule is not whole, or there is one behind it that is missing.
+fn rules(given: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    let name = |at: usize, part: &str| format!("access.{at}.{part}");
+    let part = |at: usize, part: &str| given(&name(at, part)).map(|list| words(&list).join(","));
+    let begins = |at: usize| PARTS.iter().any(|of| part(at, of).is_some());
+    let mut rules = Vec::new();
+    loop {
+        let at = rules.len();
+        if !begins(at) && !(at + 1..=at + GAP).any(begins) {
+            return Ok((at > 0).then(|| rules.join("\n")));
+        }
+        let whole =
+            PARTS.map(|of| part(at, of).filter(|words| !words.is_empty()).ok_or_else(|| name(at, of)));
+        rules.push(whole.into_iter().collect::<Result<Vec<_>, _>>()?.join("\t"));
+    }
 }
 
 /// The words of a list: `[pull, push]`, `pull,push` or one word.
@@ -141,6 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_a_kind_of_auth_that_is_not_here_lets_nobody_in() {
+        for name in UNANSWERED.iter().flat_map(|(names, _)| *names) {
+            let variable = variable(name);
+            assert_eq!(of(&[(&variable, "x")], "auth").as_deref(), Some("htpasswd"), "{variable}");
+            let beside = [(&*variable, "x"), ("REGISTRY_AUTH_TOKEN_REALM", "https://tokens.example")];
+            assert_eq!(of(&beside, "auth").as_deref(), Some("token"), "{variable}");
+        }
+        assert_eq!(of(&[("REGISTRY_AUTH_HTPASSWD_PATH", "")], "auth"), None);
+    }
+
+    #[test]
+    fn tokens_come_from_a_path_here_where_that_is_switched_on() {
+        let path = ("REGISTRY_AUTH_TOKEN_AUTOREDIRECTPATH", "/tokens");
+        let on = |text| ("REGISTRY_AUTH_TOKEN_AUTOREDIRECT", text);
+        let of = |given: &[(&str, &str)]| of(given, "auth.token.autoredirectpath");
+        assert_eq!(of(&[on("true"), path]).as_deref(), Some("/tokens"));
+        assert_eq!(of(&[on("true")]).as_deref(), Some("/auth/token"));
+        assert_eq!([of(&[on("false"), path]), of(&[path]), of(&[])], [None, None, None]);
+    }
+
+    #[test]
     fn tokens_may_be_signed_in_every_way_that_is_known_unless_some_are_named() {
         let every = tokens::Algorithm::ALL.map(|algorithm| algorithm.as_str()).join(" ");
         assert_eq!(of(&[], "auth.token.signingalgorithms"), Some(every));
@@ -148,19 +249,45 @@ mod tests {
         assert_eq!(of(&given, "auth.token.signingalgorithms").as_deref(), Some("EdDSA ES256"));
     }
 
+    const RULES: [(&str, &str); 6] = [
+        ("REGISTRY_ACCESS_0_WHO", "anonymous"),
+        ("REGISTRY_ACCESS_0_REPOSITORIES", "public/**"),
+        ("REGISTRY_ACCESS_0_ACTIONS", "pull"),
+        ("REGISTRY_ACCESS_1_WHO", "[alice, group:devs]"),
+        ("REGISTRY_ACCESS_1_REPOSITORIES", "\"**\""),
+        ("REGISTRY_ACCESS_1_ACTIONS", "pull, push"),
+    ];
+
     #[test]
-    fn rules_are_read_up_to_the_first_that_is_not_whole() {
-        let given = [
-            ("REGISTRY_ACCESS_0_WHO", "anonymous"),
-            ("REGISTRY_ACCESS_0_REPOSITORIES", "public/**"),
-            ("REGISTRY_ACCESS_0_ACTIONS", "pull"),
-            ("REGISTRY_ACCESS_1_WHO", "[alice, group:devs]"),
-            ("REGISTRY_ACCESS_1_REPOSITORIES", "\"**\""),
-            ("REGISTRY_ACCESS_1_ACTIONS", "pull, push"),
-            ("REGISTRY_ACCESS_2_WHO", "bob"),
-        ];
+    fn rules_are_a_line_each() {
         let rules = "anonymous\tpublic/**\tpull\nalice,group:devs\t**\tpull,push";
-        assert_eq!(of(&given, "access").as_deref(), Some(rules));
-        assert_eq!(of(&given[6..], "access"), None);
+        assert_eq!(of(&RULES, "access").as_deref(), Some(rules));
+        assert_eq!(of(&[], "access"), None);
+    }
+
+    #[test]
+    fn a_rule_that_is_not_whole_or_is_missing_leaves_no_rule_and_is_named() {
+        let missing = |given: &[(&str, &str)]| {
+            let empty = of(given, "access");
+            assert_eq!(empty.as_deref(), Some(""), "nobody may do anything");
+            let lookup = |name: &str| {
+                let found = given.iter().find(|(given, _)| *given == variable(name));
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            rules(lookup).expect_err("a rule is missing")
+        };
+        for (at, (name, _)) in RULES.iter().enumerate() {
+            let mut given = RULES.to_vec();
+            given.remove(at);
+            assert_eq!(variable(&missing(&given)), *name);
+            given = RULES.to_vec();
+            given[at].1 = "[]";
+            assert_eq!(variable(&missing(&given)), *name);
+        }
+        assert_eq!(missing(&RULES[3..]), "access.0.who");
+        assert_eq!(missing(&[("REGISTRY_ACCESS_16_ACTIONS", "pull")]), "access.0.who");
+        let mut more = RULES.to_vec();
+        more.push(("REGISTRY_ACCESS_9_WHO", "bob"));
+        assert_eq!(missing(&more), "access.2.who");
     }
 }

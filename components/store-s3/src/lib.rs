@@ -2,13 +2,14 @@
 //! so that a server and others at the edge can have one bucket.
 //!
 //! What the bucket says is data, and the crate `s3`'s; here requests are sent ([`bucket`]), and uploads are put together of
-//! parts ([`session`]). Downloads are the bucket's own answers, handed on unread.
+//! parts ([`session`], [`parts`], [`kept`]). Downloads are the bucket's own answers, handed on unread.
 
 mod wasi_bindings {
     #![allow(missing_docs)]
     wit_bindgen::generate!({ world: "pierhead:registry/store-s3-component", path: "../../wit", generate_all });
 }
 mod bucket;
+mod kept;
 mod objects;
 mod parts;
 mod session;

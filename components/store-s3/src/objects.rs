@@ -1,7 +1,8 @@
 //! What a store needs, of a bucket.
 
 use crate::bucket::Bucket;
-use crate::session::{self, Upload};
+use crate::kept;
+use crate::session::Upload;
 use guest_store::bindings::pierhead::host::config;
 use guest_store::{Error, Kind, Listing, Object, Objects, SessionError};
 use s3::{Condition, Settings};
@@ -82,7 +83,7 @@ impl Objects for Bucket {
             return Ok(false);
         }
         self.delete(&key).await?;
-        self.remove_all(directory).await?;
+        self.remove_all_but(deciding, directory).await?;
         Ok(true)
     }
 
@@ -93,7 +94,7 @@ impl Objects for Bucket {
     }
 
     async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error> {
-        session::size(self, directory).await
+        kept::size(self, directory).await
     }
 
     async fn session(&self, directory: &str) -> Result<Upload, SessionError> {

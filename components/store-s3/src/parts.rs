@@ -1,44 +1,62 @@
+//! An upload's bytes on their way into parts.
+//!
+//! S3 replaces a part by another of the same number, whoever sends it. So nobody sends one with a number that another may
+//! use: who has begun the multipart upload is alone with it until he saves, who goes on with it [takes
+//! numbers](Kept::take_numbers) first, and the part that an upload ends with draws one that is kept for those. S3 replaces
+//! objects as well, so each multipart upload makes one of its own, and the first who completes it makes that.
+
 use crate::bucket::{Bucket, Fault, Multipart};
+use crate::kept::{Kept, LAST, NUMBERED};
 use crate::task::Task;
-use guest_store::{Error, Kind};
-use s3::LEAST_PART;
+use guest_store::bindings::wasi::random::random;
+use guest_store::{Error, Kind, SessionError};
+use s3::{LEAST_PART, Part, Record, Source};
+use std::ops::Range;
+use tree::hash::Hash;
+use wit_bindgen::StreamReader;
 
 /// An upload's bytes on their way into parts. While one part is sent the next is gathered, so there are two in memory.
 pub struct Parts {
     bucket: &'static Bucket,
+    kept: Kept,
     /// What the parts are of.
     key: String,
+    /// And its number, where it has one.
+    data: Option<u64>,
     upload: Option<Multipart>,
     /// Whether the upload in parts was begun here, and nobody else knows of it.
     begun: bool,
     /// Whether S3 knows the upload: it may have made an object of it since it was begun.
     known: bool,
-    /// Lengths and entity tags of those that the bucket has.
-    there: Vec<(u64, String)>,
-    /// How many of them it had from the beginning.
-    kept: usize,
+    /// Those that the bucket has.
+    there: Vec<Part>,
+    /// The numbers that parts of ours may have.
+    numbers: Range<u32>,
+    /// The highest number that any may have been sent with.
+    used: u32,
+    /// The entity tag of the object that begins with the parts, where all of them were read of it.
+    joined: Option<String>,
     sending: Option<Sending>,
     buffer: Vec<u8>,
 }
 
 /// A part under way.
 struct Sending {
+    number: u32,
     length: u64,
     sent: Task<(Vec<u8>, Result<String, Fault>)>,
 }
 
 impl Parts {
-    /// Goes on behind parts that the bucket has, under an id of its own, with the bytes that follow on them.
-    pub fn new(
-        bucket: &'static Bucket,
-        key: String,
-        id: Option<String>,
-        there: Vec<(u64, String)>,
-        tail: Vec<u8>,
-    ) -> Parts {
-        let upload = id.map(|id| Multipart::known(bucket, &key, id));
-        let kept = there.len();
-        Parts { bucket, key, upload, begun: false, known: false, there, kept, sending: None, buffer: tail }
+    /// Goes on with what is kept of an upload.
+    pub fn new(bucket: &'static Bucket, kept: Kept) -> Parts {
+        let record = kept.record();
+        let (data, key) = (record.data, kept.data(record.data));
+        let (there, used, buffer) = (record.parts.clone(), record.used, record.tail.clone());
+        let upload = record.upload.clone().map(|id| Multipart::known(bucket, &key, id));
+        let (begun, known, numbers) = (false, false, 0..0);
+        let (joined, sending) = (None, None);
+        Parts { bucket, kept, key, data, upload, begun, known, there, numbers, used, joined, sending, buffer }
     }
 
     /// Makes the object another one, where the bucket knows of none yet.
@@ -56,12 +74,7 @@ impl Parts {
     /// How many bytes there are in all.
     pub fn size(&self) -> u64 {
         let sending = self.sending.as_ref().map_or(0, |sending| sending.length);
-        self.there.iter().map(|(length, _)| length).sum::<u64>() + sending + self.buffer.len() as u64
-    }
-
-    /// What S3 calls the upload, and what it has of it.
-    pub fn there(&self) -> (Option<&str>, &[(u64, String)]) {
-        (self.upload.as_ref().map(Multipart::id), &self.there)
+        self.there.iter().map(|part| part.length).sum::<u64>() + sending + self.buffer.len() as u64
     }
 
     /// The bytes that no part has.
@@ -70,7 +83,7 @@ impl Parts {
     }
 
     /// Adds bytes at the end.
-    pub async fn add(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    pub async fn add(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
         let size = self.bucket.settings.part_size as usize;
         while !bytes.is_empty() {
             if self.buffer.len() + bytes.len() > self.buffer.capacity() && self.buffer.len() >= size / 8 {
@@ -88,45 +101,70 @@ impl Parts {
     }
 
     /// Begins to send what was gathered as a part, once the one before it is there.
-    async fn send(&mut self) -> Result<(), Error> {
+    async fn send(&mut self) -> Result<(), SessionError> {
         let room = self.land().await?;
-        let bytes = std::mem::replace(&mut self.buffer, room);
         let upload = self.upload().await?;
-        let (length, number) = (bytes.len() as u64, self.there.len() + 1);
+        let number = self.number().await?;
+        self.send_as(upload, number, room);
+        Ok(())
+    }
+
+    fn send_as(&mut self, upload: Multipart, number: u32, room: Vec<u8>) {
+        let bytes = std::mem::replace(&mut self.buffer, room);
+        let length = bytes.len() as u64;
         let sent = Task::spawn(async move {
             let etag = upload.put(number, &bytes).await;
             (bytes, etag)
         });
-        self.sending = Some(Sending { length, sent });
-        Ok(())
+        self.sending = Some(Sending { number, length, sent });
     }
 
     /// The upload in parts, begun where there is none.
-    async fn upload(&mut self) -> Result<Multipart, Error> {
+    async fn upload(&mut self) -> Result<Multipart, SessionError> {
         let upload = match &self.upload {
             Some(upload) if self.known || upload.is_known().await? => upload.clone(),
             Some(_) => self.begin_again().await?,
-            None => {
-                let created = Multipart::create(self.bucket, &self.key).await;
-                self.begun = true;
-                self.upload.insert(created.map_err(|fault| self.lost(fault))?).clone()
-            }
+            None => self.begin().await?,
         };
         self.known = true;
         Ok(upload)
     }
 
+    async fn begin(&mut self) -> Result<Multipart, SessionError> {
+        let created = Multipart::create(self.bucket, &self.key).await;
+        let upload = created.map_err(|fault| fault.unexpected("begin to upload", &self.key))?;
+        (self.upload, self.begun, self.numbers) = (Some(upload.clone()), true, NUMBERED);
+        Ok(upload)
+    }
+
+    /// A number that no part has but the one that is sent with it.
+    async fn number(&mut self) -> Result<u32, SessionError> {
+        if self.numbers.is_empty() && !self.begun {
+            self.numbers = self.kept.take_numbers().await?;
+        }
+        let Some(number) = self.numbers.next() else {
+            let most = NUMBERED.end - 1;
+            let why = format!("it would have more than {most} parts: make storage.s3.chunksize larger");
+            return Err(Error::new(Kind::Failed, "upload", &self.key, why).into());
+        };
+        self.used = number;
+        Ok(number)
+    }
+
     /// Waits until the part under way is there, and gives its memory back.
-    async fn land(&mut self) -> Result<Vec<u8>, Error> {
-        let Some(Sending { length, sent }) = self.sending.take() else { return Ok(Vec::new()) };
+    async fn land(&mut self) -> Result<Vec<u8>, SessionError> {
+        let Some(Sending { number, length, sent }) = self.sending.take() else { return Ok(Vec::new()) };
         let (mut bytes, etag) = sent.await;
-        self.there.push((length, etag.map_err(|fault| self.lost(fault))?));
+        match etag {
+            Ok(etag) => self.there.push(Part { number, length, etag }),
+            Err(fault) => return Err(self.stopped(fault).await),
+        }
         bytes.clear();
         Ok(bytes)
     }
 
     /// Waits until all but a tail that is too short for a part is there.
-    pub async fn settle(&mut self) -> Result<(), Error> {
+    pub async fn settle(&mut self) -> Result<(), SessionError> {
         self.land().await?;
         if self.buffer.len() as u64 >= LEAST_PART {
             self.send().await?;
@@ -135,56 +173,131 @@ impl Parts {
         Ok(())
     }
 
-    /// Makes the object of them, the tail being the last; `false` where there are no parts, for an object that small is
-    /// better written at once.
-    pub async fn complete(&mut self) -> Result<bool, Error> {
+    /// Makes what is there count, with the state that belongs to it.
+    pub async fn save(&mut self, state: &[u8]) -> Result<(), SessionError> {
+        let record = Record {
+            upload: self.upload.as_ref().map(|upload| upload.id().to_owned()),
+            data: self.data,
+            parts: self.there.clone(),
+            used: self.used,
+            writer: None,
+            state: state.to_vec(),
+            tail: self.buffer.clone(),
+        };
+        self.kept.replace(record).await
+    }
+
+    /// Makes the object of them, the tail being the last, to be published as `target`, and returns its entity tag; none
+    /// where there are no parts, for an object that small is better written at once.
+    pub async fn complete(&mut self, target: &str) -> Result<Option<String>, SessionError> {
         self.land().await?;
         if self.there.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         if !self.buffer.is_empty() {
-            self.send().await?;
+            let upload = self.upload().await?;
+            let drawn = random::get_random_u64() % u64::from(LAST.end - LAST.start);
+            self.send_as(upload, LAST.start + drawn as u32, Vec::new());
             self.land().await?;
         }
-        self.join().await?;
-        Ok(true)
+        self.join(target).await.map(Some)
     }
 
-    /// Makes an object of the parts that there are.
-    async fn join(&mut self) -> Result<(), Error> {
+    /// Makes an object of the parts that there are, and returns its entity tag.
+    async fn join(&mut self, target: &str) -> Result<String, SessionError> {
         let upload = self.upload().await?;
-        let etags = self.there.iter().map(|(_, etag)| etag.clone());
-        upload.complete(etags).await.map_err(|fault| self.lost(fault))
-    }
-
-    /// Makes an object of the parts that were there from the beginning, to be read. Whoever goes on with the upload finds
-    /// that S3 has forgotten it, and begins again with that object.
-    pub async fn for_reading(&mut self) -> Result<(), Error> {
-        self.known = false;
-        let Some(upload) = &self.upload else { return Ok(()) };
-        match upload.complete(self.there.iter().map(|(_, etag)| etag.clone())).await {
-            Err(Fault::Absent) if self.has_object().await? => Ok(()),
-            joined => joined.map_err(|fault| self.lost(fault)),
+        match upload.complete(&self.there).await {
+            Ok(Some(etag)) => Ok(etag),
+            // It may be there, and an answer was lost.
+            Ok(None) | Err(Fault::Absent) => match self.made(target).await? {
+                Some(etag) => Ok(etag),
+                None => Err(self.stopped(Fault::Absent).await),
+            },
+            Err(fault) => Err(self.stopped(fault).await),
         }
     }
 
-    /// Whether there is an object that begins with the parts: S3 has made it of them, and of what came after them.
-    async fn has_object(&self) -> Result<bool, Error> {
-        let length = self.there[..self.kept].iter().map(|(length, _)| length).sum();
-        Ok(self.bucket.size(&self.key).await?.is_some_and(|size| size >= length))
+    /// The entity tag of the object, if it has the bytes that are to be published as `target`.
+    async fn made(&self, target: &str) -> Result<Option<String>, Error> {
+        let Some((size, etag)) = self.bucket.head(&self.key).await? else { return Ok(None) };
+        if size != self.size() {
+            return Ok(None);
+        }
+        if self.key == target {
+            // Nobody publishes any others there.
+            return Ok(Some(etag));
+        }
+        let Some(digest) = layout::blob_digest(target) else { return Ok(None) };
+        let mut hash = Hash::new(digest.algorithm());
+        match self.bucket.hash(&self.key, &etag, size, &mut hash).await {
+            Ok(()) => Ok((hash.digest() == digest).then_some(etag)),
+            Err(Fault::Error(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// `length` bytes of the parts that were there from the beginning, up to their end. An object is made of these for it:
+    /// whoever goes on with the upload finds that S3 has forgotten it, and begins again with that object.
+    pub async fn read(&mut self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+        self.known = false;
+        if let Some(upload) = &self.upload {
+            match upload.complete(&self.there).await {
+                Ok(_) | Err(Fault::Absent) => {}
+                Err(fault) => return Err(self.unreadable(fault).await),
+            }
+        }
+        let Some(etag) = self.object().await? else { return Err(self.unreadable(Fault::Absent).await) };
+        match self.bucket.stream_of((&self.key, &etag), offset, length).await {
+            Ok(stream) => {
+                // What is hashed is what is copied.
+                self.joined = (offset == 0).then_some(etag);
+                Ok(stream)
+            }
+            Err(fault) => Err(self.unreadable(fault).await),
+        }
+    }
+
+    async fn unreadable(&mut self, fault: Fault) -> Error {
+        match self.stopped(fault).await {
+            SessionError::Error(error) => error,
+            _ => Fault::Changed.unexpected("read", &self.key),
+        }
+    }
+
+    /// The entity tag of an object that may begin with the parts: S3 has made it of them, and of what came after them.
+    async fn object(&self) -> Result<Option<String>, Error> {
+        let length = self.kept.record().in_parts();
+        let found = self.bucket.head(&self.key).await?;
+        Ok(found.filter(|(size, _)| *size >= length).map(|(_, etag)| etag))
     }
 
     /// Begins the upload anew where S3 has forgotten it, since an object was made of it: the parts that were kept are
     /// copied from that.
-    async fn begin_again(&mut self) -> Result<Multipart, Error> {
-        if self.there.len() > self.kept || !self.has_object().await? {
-            return Err(self.lost(Fault::Absent));
+    async fn begin_again(&mut self) -> Result<Multipart, SessionError> {
+        if self.there.len() > self.kept.record().parts.len() {
+            return Err(self.stopped(Fault::Absent).await);
         }
-        let upload = Multipart::create(self.bucket, &self.key).await.map_err(|fault| self.lost(fault))?;
-        (self.upload, self.begun) = (Some(upload.clone()), true);
-        let lengths: Vec<u64> = self.there.iter().map(|(length, _)| *length).collect();
-        let etags = upload.copy_parts(&self.key, &lengths).await.map_err(|fault| self.lost(fault))?;
-        self.there = lengths.into_iter().zip(etags).collect();
+        let etag = match self.joined.take() {
+            Some(etag) => etag,
+            None => {
+                let Some(etag) = self.object().await? else { return Err(self.stopped(Fault::Absent).await) };
+                match self.kept.begins(&self.key, &etag).await {
+                    Ok(true) => etag,
+                    Ok(false) => return Err(self.stopped(Fault::Lost).await),
+                    Err(fault) => return Err(self.stopped(fault).await),
+                }
+            }
+        };
+        self.data = Some(random::get_random_u64());
+        let from = std::mem::replace(&mut self.key, self.kept.data(self.data));
+        let upload = self.begin().await?;
+        let lengths: Vec<u64> = self.there.iter().map(|part| part.length).collect();
+        match upload.copy_parts(Source { key: &from, etag: &etag }, &lengths).await {
+            Ok(parts) => self.there = parts,
+            Err(fault) => return Err(self.stopped(fault).await),
+        }
+        self.used = self.there.len() as u32;
+        self.numbers = self.used + 1..NUMBERED.end;
         Ok(upload)
     }
 
@@ -200,21 +313,40 @@ impl Parts {
     }
 
     /// Forgets all of it.
-    pub async fn forget(self) -> Result<(), Error> {
-        match &self.upload {
-            Some(upload) => upload.abort().await,
-            None => Ok(()),
+    pub async fn forget(&self) -> Result<(), Error> {
+        if let Some(upload) = &self.upload {
+            upload.abort().await?;
         }
+        self.remove().await
     }
 
-    fn lost(&self, fault: Fault) -> Error {
+    /// Removes what is kept of it.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.kept.remove().await
+    }
+
+    /// Why it cannot be gone on with after this: because of others, where there are any.
+    pub async fn stopped(&self, fault: Fault) -> SessionError {
+        if let Fault::Error(error) = fault {
+            return error.into();
+        }
+        if let Err(error) = self.kept.look().await {
+            return error;
+        }
         match fault {
+            Fault::Lost => {
+                guest_log::log!("{}: parts of this upload are gone, and it is removed", self.key);
+                match self.forget().await {
+                    Ok(()) => SessionError::Unknown,
+                    Err(error) => error.into(),
+                }
+            }
             Fault::Absent => {
                 let why =
                     "the bucket has forgotten the parts of this upload: a rule of its lifecycle, perhaps";
-                Error::new(Kind::Failed, "go on with", &self.key, why)
+                Error::new(Kind::Failed, "go on with", &self.key, why).into()
             }
-            fault => fault.unexpected("upload", &self.key),
+            fault => fault.unexpected("upload", &self.key).into(),
         }
     }
 }

@@ -1,137 +1,69 @@
 //! An upload that someone writes to.
 //!
-//! An upload has an object of its own, [`layout::SESSION`], that says what there is of it: the parts that S3 keeps, the
-//! bytes that follow on them, and the state of the hash over both. It is replaced whole, and only where it still is the
-//! one that was read: of two who write at the same time one finds that the upload has moved. Should both have sent the same
-//! part, its entity tag tells whose it is, and S3 completes no upload with another's.
+//! There is what is [kept] of it between two requests: the parts that S3 has, the bytes that follow on them, and the state of
+//! the hash over both. And there are the [parts] themselves, which are sent while the bytes come.
+//!
+//! [kept]: crate::kept
+//! [parts]: crate::parts
 
 use crate::bucket::{Bucket, Fault};
+use crate::kept::Kept;
 use crate::parts::Parts;
 use crate::wasi_bindings::wit_stream;
-use guest_store::{Error, Kind, Session, SessionError};
+use guest_store::{Error, Session, SessionError};
 use names::{Algorithm, Digest};
-use s3::{Condition, HEAD, LEAST_PART, Record};
+use s3::Condition;
 use wit_bindgen::{StreamReader, StreamResult};
-
-/// What is kept of an upload beside its tail has at most so many bytes: 10 000 parts, and the state of a hash.
-const MAX_KEPT: usize = 2 << 20;
-
-/// Of how many bytes on a request is not sent at once.
-const LONG: usize = 64 << 10;
 
 /// How many bytes of an upload are handed on at a time where they are read again.
 const CHUNK: usize = 256 << 10;
 
-/// How many bytes an upload has; none where there is none.
-pub async fn size(bucket: &Bucket, directory: &str) -> Result<Option<u64>, Error> {
-    let key = layout::in_directory(directory, layout::SESSION);
-    match bucket.read_head(&key, HEAD).await? {
-        Some(head) => match Record::size_in(&head) {
-            Some(size) => Ok(Some(size)),
-            None => Err(damaged(&key)),
-        },
-        // Nothing has been written to it.
-        None => Ok(begun(bucket, directory).await?.then_some(0)),
-    }
-}
-
-async fn begun(bucket: &Bucket, directory: &str) -> Result<bool, Error> {
-    let key = layout::in_directory(directory, layout::STARTED_AT);
-    Ok(bucket.size(&key).await?.is_some())
-}
-
-fn damaged(key: &str) -> Error {
-    Error::new(Kind::Failed, "go on with", key, "it is damaged, or of another version")
-}
-
 /// An upload, opened for writing.
 pub struct Upload {
     bucket: &'static Bucket,
-    directory: String,
-    /// What the object that tells of the upload has to be when it is replaced.
-    condition: Condition,
+    parts: Parts,
     /// How many bytes the parts had when it was opened.
     in_parts: u64,
     state: Vec<u8>,
-    parts: Parts,
+    /// Why nothing can be added to it any more. What comes then is of no use.
+    ended: Option<SessionError>,
 }
 
 impl Upload {
     /// Opens an upload.
     pub async fn open(bucket: &'static Bucket, directory: &str) -> Result<Upload, SessionError> {
-        let key = layout::in_directory(directory, layout::SESSION);
-        let kept = bucket.read_tagged(&key, LEAST_PART as usize + MAX_KEPT).await?;
-        let (record, condition) = match kept {
-            Some((bytes, etag)) => {
-                (Record::decode(&bytes).ok_or_else(|| damaged(&key))?, Condition::Is(etag))
-            }
-            None if begun(bucket, directory).await? => (Record::default(), Condition::Absent),
-            None => return Err(SessionError::Unknown),
-        };
-        let in_parts = record.in_parts();
-        let Record { upload, parts, state, tail } = record;
-        let data = layout::in_directory(directory, layout::DATA);
-        let parts = Parts::new(bucket, data, upload, parts, tail);
-        Ok(Upload { bucket, directory: directory.to_owned(), condition, in_parts, state, parts })
+        let kept = Kept::read(bucket, directory).await?;
+        let (in_parts, state) = (kept.record().in_parts(), kept.record().state.clone());
+        Ok(Upload { bucket, parts: Parts::new(bucket, kept), in_parts, state, ended: None })
     }
 
     /// Forgets the upload.
     pub async fn end(self) -> Result<(), SessionError> {
-        self.parts.forget().await?;
-        Ok(self.bucket.remove_all(&self.directory).await?)
-    }
-
-    /// Replaces what tells of the upload.
-    async fn keep(&self, state: &[u8]) -> Result<(), SessionError> {
-        let key = layout::in_directory(&self.directory, layout::SESSION);
-        let (id, there) = self.parts.there();
-        let record = Record {
-            upload: id.map(str::to_owned),
-            parts: there.to_vec(),
-            state: state.to_vec(),
-            tail: self.parts.tail().to_vec(),
-        };
-        let bytes = record.encode();
-        // Whoever is told so while a long tail is still being sent may not hear it.
-        let moved = match &self.condition {
-            Condition::Is(etag) if bytes.len() > LONG => self.bucket.etag(&key).await?.as_ref() != Some(etag),
-            _ => false,
-        };
-        let written = match moved {
-            true => Err(Fault::Changed),
-            false => self.bucket.write(&key, &bytes, &self.condition, None).await,
-        };
-        match written {
-            Ok(_) => Ok(()),
-            Err(Fault::Changed | Fault::Absent) => {
-                match self.bucket.read_tagged(&key, LEAST_PART as usize + MAX_KEPT).await? {
-                    // It was us, and the answer was lost.
-                    Some((now, _)) if now == bytes => Ok(()),
-                    Some((now, _)) => {
-                        Err(SessionError::Moved(Record::size_in(&now).ok_or_else(|| damaged(&key))?))
-                    }
-                    None => Err(SessionError::Unknown),
-                }
-            }
-            Err(Fault::Error(error)) => Err(error.into()),
-        }
+        Ok(self.parts.forget().await?)
     }
 
     /// Makes the upload's bytes the object `key`.
-    async fn make(&mut self, key: &str) -> Result<(), Error> {
+    async fn make(&mut self, key: &str) -> Result<(), SessionError> {
         let size = self.parts.size();
-        if !self.parts.complete().await? {
+        let Some(etag) = self.parts.complete(key).await? else {
             // Whoever publishes has hashed it, and S3 does so once more.
             let digest = layout::blob_digest(key).filter(|digest| digest.algorithm() == Algorithm::Sha256);
             let hash = digest.as_ref().map(Digest::hex);
             let written = self.bucket.write(key, self.parts.tail(), &Condition::Whatever, hash).await;
-            return written.map(drop).map_err(|fault| fault.unexpected("write", key));
-        }
+            return written.map(drop).map_err(|fault| fault.unexpected("write", key).into());
+        };
         if self.parts.key() == key || self.bucket.size(key).await? == Some(size) {
             return Ok(());
         }
-        let data = layout::in_directory(&self.directory, layout::DATA);
-        self.bucket.copy(&data, key, size).await.map_err(|fault| fault.unexpected("copy", &data))
+        // Only what we have made: someone else may have made an object of the same upload.
+        let Err(fault) = self.bucket.copy(self.parts.key(), &etag, key, size).await else { return Ok(()) };
+        if self.bucket.size(key).await? == Some(size) {
+            // He had the same bytes.
+            return Ok(());
+        }
+        // It was there a moment ago.
+        let fault = if let Fault::Absent = fault { Fault::Changed } else { fault };
+        Err(self.parts.stopped(fault).await)
     }
 }
 
@@ -149,11 +81,7 @@ impl Session for Upload {
         let tail = self.parts.tail().get(skipped..).unwrap_or_default().to_vec();
         let source = match self.in_parts.saturating_sub(offset) {
             0 => None,
-            length => {
-                self.parts.for_reading().await?;
-                let data = layout::in_directory(&self.directory, layout::DATA);
-                Some((self.bucket.stream(&data, offset, length).await?, length))
-            }
+            length => Some((self.parts.read(offset, length).await?, length)),
         };
         let (mut writer, reader) = wit_stream::new();
         guest_task::spawn(async move {
@@ -186,18 +114,35 @@ impl Session for Upload {
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
-        self.parts.add(&bytes).await
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        match self.parts.add(&bytes).await {
+            Err(SessionError::Error(error)) => Err(error),
+            // Whoever sends the bytes is told when they have come.
+            Err(ended) => {
+                self.ended = Some(ended);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     async fn save(mut self, state: &[u8]) -> Result<(), SessionError> {
-        let kept = match self.parts.settle().await {
-            Ok(()) => self.keep(state).await,
-            Err(error) => Err(error.into()),
+        let settled = match self.ended.take() {
+            Some(ended) => Err(ended),
+            None => self.parts.settle().await,
         };
-        if kept.is_err() {
+        if let Err(error) = settled {
+            self.undo().await?;
+            return Err(error);
+        }
+        let saved = self.parts.save(state).await;
+        // Anything else may have been written all the same, and then it is these parts that count.
+        if let Err(SessionError::Moved(_) | SessionError::Unknown) = saved {
             self.undo().await?;
         }
-        kept
+        saved
     }
 
     async fn undo(self) -> Result<(), Error> {
@@ -205,11 +150,15 @@ impl Session for Upload {
     }
 
     async fn publish(mut self, key: &str) -> Result<(), SessionError> {
-        if let Err(error) = self.make(key).await {
+        let made = match self.ended.take() {
+            Some(ended) => Err(ended),
+            None => self.make(key).await,
+        };
+        if let Err(error) = made {
             self.undo().await?;
-            return Err(error.into());
+            return Err(error);
         }
-        if let Err(error) = self.bucket.remove_all(&self.directory).await {
+        if let Err(error) = self.parts.remove().await {
             guest_log::log!("a finished upload is not cleared away: {error}");
         }
         Ok(())

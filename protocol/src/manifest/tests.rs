@@ -157,6 +157,10 @@ fn the_header_and_the_bytes_settle_the_media_type_together() {
         (&silent_image, Some(UNKNOWN), UNKNOWN, false),
         (&silent_image, Some("Application/VND.OCI.image.manifest.v1+json"), OCI_MANIFEST, true),
         (&silent_index, Some("application/json"), OCI_INDEX, true),
+        (&silent_image, Some("application/x-www-form-urlencoded"), OCI_MANIFEST, true),
+        (&silent_image, Some("Application/Octet-Stream"), OCI_MANIFEST, true),
+        (&silent_index, Some("text/plain; charset=utf-8"), OCI_INDEX, true),
+        (&silent_index, Some("multipart/form-data; boundary=x"), OCI_INDEX, true),
         (&silent_index, Some(DOCKER_LIST), DOCKER_LIST, false),
         (&silent_unknown, Some(UNKNOWN), UNKNOWN, false),
         (&with(silent_unknown.clone(), "/mediaType", json!(UNKNOWN)), None, UNKNOWN, true),
@@ -176,6 +180,11 @@ fn a_media_type_that_does_not_fit_is_refused() {
     refused(&image(OCI_MANIFEST), Some("text/plain"), "they must agree");
     refused(&json!({"hello": "world"}), None, "no mediaType");
     refused(&json!({}), Some("application/json"), "no mediaType");
+    for anything in
+        ["application/x-www-form-urlencoded", "application/octet-stream", "text/plain", "multipart/x"]
+    {
+        refused(&json!({"hello": "world"}), Some(anything), OCI_MANIFEST);
+    }
     refused(&json!({}), Some("text plain"), "Content-Type must be");
     refused(&json!({}), Some("a/b\u{e9}"), "Content-Type must be");
     for bad in [json!(7), json!(["a/b"]), json!("a"), json!("a/b\r\nX: y"), json!("a/b;c=d"), json!("a/é")] {

@@ -9,8 +9,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use guest_store::{Error, Kind, Listing};
 use names::Algorithm;
 use s3::{Condition, From, Gathering, Payload, Request, Settings};
-use tree::hash::digest_of;
-use wit_bindgen::StreamReader;
+use tree::hash::{Hash, digest_of};
+use wit_bindgen::{StreamReader, StreamResult};
 
 pub use multipart::Multipart;
 
@@ -18,6 +18,8 @@ pub use multipart::Multipart;
 const MAX_PAGE: usize = 1000;
 /// How many bytes a page of a list has at most: names of 1 KiB, with what is told of each.
 const MAX_LIST: usize = 4 << 20;
+/// How many bytes are taken at a time where an object is hashed.
+const CHUNK: usize = 256 << 10;
 /// How many objects are removed at once.
 const REMOVALS: usize = 16;
 
@@ -28,6 +30,8 @@ pub enum Fault {
     Absent,
     /// A condition did not hold: someone else was quicker.
     Changed,
+    /// Parts are there no more, or are others.
+    Lost,
     /// Anything else.
     Error(Error),
 }
@@ -40,6 +44,9 @@ impl Fault {
             Fault::Absent => Error::new(Kind::Failed, verb, key, "the bucket has no such thing any more"),
             Fault::Changed => {
                 Error::new(Kind::Unavailable, verb, key, "someone else changes it at this moment")
+            }
+            Fault::Lost => {
+                Error::new(Kind::Failed, verb, key, "the bucket has not all of its parts any more")
             }
         }
     }
@@ -68,9 +75,14 @@ impl Bucket {
 
     /// The first bytes of an object, `length` at most.
     pub async fn read_head(&self, key: &str, length: u64) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.read_head_tagged(key, length).await?.map(|(head, _)| head))
+    }
+
+    /// The same, with the object's entity tag.
+    pub async fn read_head_tagged(&self, key: &str, length: u64) -> Result<Option<(Vec<u8>, String)>, Error> {
         let request = Request::get_range(&self.settings.place, key, 0, length);
         let limit = usize::try_from(length).unwrap_or(usize::MAX);
-        found(self.ask_all(&request, &[], limit).await, "read", key)
+        found(self.ask_tagged(&request, limit).await, "read", key)
     }
 
     /// The whole of an object and its entity tag.
@@ -79,21 +91,25 @@ impl Bucket {
         found(self.ask_tagged(&request, limit).await, "read", key)
     }
 
-    /// How many bytes an object has; none where there is none.
-    pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+    /// How many bytes an object has, and its entity tag; none where there is none.
+    pub async fn head(&self, key: &str) -> Result<Option<(u64, String)>, Error> {
         let request = Request::head(&self.settings.place, key);
         let Some(answer) = found(self.ask(&request, &[]).await, "look at", key)? else { return Ok(None) };
+        let etag = answer.header("etag").unwrap_or_default();
         let length = answer.length();
         length
-            .map(Some)
+            .map(|length| Some((length, etag)))
             .ok_or_else(|| Error::new(Kind::Failed, "look at", key, "the bucket does not say its length"))
+    }
+
+    /// How many bytes an object has; none where there is none.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        Ok(self.head(key).await?.map(|(length, _)| length))
     }
 
     /// The entity tag of an object; none where there is none.
     pub async fn etag(&self, key: &str) -> Result<Option<String>, Error> {
-        let request = Request::head(&self.settings.place, key);
-        let answer = found(self.ask(&request, &[]).await, "look at", key)?;
-        Ok(answer.map(|answer| answer.header("etag").unwrap_or_default()))
+        Ok(self.head(key).await?.map(|(_, etag)| etag))
     }
 
     /// Writes an object, whole or not at all; S3 checks the bytes it gets. Its entity tag comes back. `hash` is their
@@ -126,13 +142,48 @@ impl Bucket {
             return Ok(wit_stream::new().1);
         }
         let request = Request::get_range(&self.settings.place, key, offset, length);
-        let answer = self.ask(&request, &[]).await.map_err(|fault| fault.unexpected("read", key))?;
+        self.streamed(&request, length).await.map_err(|fault| fault.unexpected("read", key))
+    }
+
+    /// The same of an object with this entity tag; one byte at least.
+    pub async fn stream_of(
+        &self,
+        (key, etag): (&str, &str),
+        offset: u64,
+        length: u64,
+    ) -> Result<StreamReader<u8>, Fault> {
+        let request = Request::get_range(&self.settings.place, key, offset, length).matching(etag);
+        self.streamed(&request, length).await
+    }
+
+    async fn streamed(&self, request: &Request, length: u64) -> Result<StreamReader<u8>, Fault> {
+        let answer = self.ask(request, &[]).await?;
         match answer.length() {
             Some(has) if has == length => Ok(answer.into_stream()),
             has => {
                 let why = format!("the bucket gives {} bytes of it, not {length}", has.unwrap_or(0));
-                Err(Error::new(Kind::Failed, "read", key, why))
+                Err(Fault::Error(Error::new(Kind::Failed, "read", &request.subject, why)))
             }
+        }
+    }
+
+    /// Hashes the first `length` bytes of an object with this entity tag; one at least.
+    pub async fn hash(&self, key: &str, etag: &str, length: u64, hash: &mut Hash) -> Result<(), Fault> {
+        let mut stream = self.stream_of((key, etag), 0, length).await?;
+        let (mut left, mut chunk) = (length, Vec::with_capacity(CHUNK));
+        loop {
+            let (result, read) = stream.read(chunk).await;
+            hash.update(&read);
+            left -= left.min(read.len() as u64);
+            if result == StreamResult::Dropped {
+                break;
+            }
+            chunk = read;
+            chunk.clear();
+        }
+        match left {
+            0 => Ok(()),
+            _ => Err(Fault::Error(Error::new(Kind::Unavailable, "read", key, "the answer broke off"))),
         }
     }
 
@@ -186,17 +237,19 @@ impl Bucket {
         })
     }
 
-    /// Removes everything below a directory.
-    pub async fn remove_all(&self, directory: &str) -> Result<(), Error> {
+    /// Removes everything below a directory but what has this name in it.
+    pub async fn remove_all_but(&self, name: &str, directory: &str) -> Result<(), Error> {
         let prefix = [directory, "/"].concat();
+        let mut from = From::Start;
         loop {
-            let listed = self.page(&prefix, false, &From::Start, MAX_PAGE).await?;
-            let last = listed.next.is_none() || listed.names.is_empty();
+            let mut listed = self.page(&prefix, false, &from, MAX_PAGE).await?;
+            listed.names.retain(|listed| listed != name);
             let removed =
                 stream::iter(listed.names).map(async |name| self.delete(&[&*prefix, &name].concat()).await);
             removed.buffered(REMOVALS).try_collect::<()>().await?;
-            if last {
-                return Ok(());
+            match listed.next {
+                Some(token) => from = From::Token(token),
+                None => return Ok(()),
             }
         }
     }

@@ -1,12 +1,10 @@
 use super::{Bucket, Fault};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guest_store::{Error, Kind};
-use s3::{Part, Request, upload_id};
+use s3::{MAX_PART, Part, Request, Source, upload_id};
 
 /// How many bytes the answer about an upload that was begun has at most.
 const MAX_ANSWER: usize = 64 << 10;
-/// How many parts an upload has at most.
-const MAX_PARTS: usize = 10_000;
 
 /// An object that is made of parts. It appears when it is completed; until then S3 keeps the parts under an id.
 #[derive(Clone)]
@@ -49,22 +47,21 @@ impl Multipart {
     }
 
     /// Writes a part; its entity tag comes back. [`Fault::Absent`] when S3 no longer knows the upload.
-    pub async fn put(&self, number: usize, bytes: &[u8]) -> Result<String, Fault> {
-        let number = self.part_number(number)?;
+    pub async fn put(&self, number: u32, bytes: &[u8]) -> Result<String, Fault> {
         let request = Request::upload_part(&self.bucket.settings.place, &self.key, &self.id, number);
         Ok(self.bucket.ask(&request, bytes).await?.header("etag").unwrap_or_default())
     }
 
     /// Makes a part of some of another object's bytes.
-    async fn copy(&self, number: usize, from: &str, offset: u64, length: u64) -> Result<String, Fault> {
-        let part = (&*self.id, self.part_number(number)?);
+    async fn copy(&self, number: u32, from: Source<'_>, offset: u64, length: u64) -> Result<Part, Fault> {
         let place = &self.bucket.settings.place;
-        let request = Request::copy_part(place, &self.key, part, from, offset, length);
-        Ok(self.bucket.ask_done(&request, &[]).await?.unwrap_or_default())
+        let request = Request::copy_part(place, &self.key, (&self.id, number), from, offset, length);
+        let etag = self.bucket.ask_done(&request, &[]).await?.unwrap_or_default();
+        Ok(Part { number, length, etag })
     }
 
-    /// Makes parts of an object's first bytes, of these lengths, several at a time; their entity tags come back.
-    pub async fn copy_parts(&self, from: &str, lengths: &[u64]) -> Result<Vec<String>, Fault> {
+    /// Makes parts of an object's first bytes, of these lengths, several at a time, and numbers them from 1 on.
+    pub async fn copy_parts(&self, from: Source<'_>, lengths: &[u64]) -> Result<Vec<Part>, Fault> {
         let offsets = lengths.iter().scan(0, |end, length| {
             *end += length;
             Some(*end - length)
@@ -75,12 +72,12 @@ impl Multipart {
         copied.buffered(self.bucket.settings.copies_at_once).try_collect().await
     }
 
-    /// Makes the object. [`Fault::Absent`] when S3 no longer knows the upload.
-    pub async fn complete(&self, etags: impl Iterator<Item = String>) -> Result<(), Fault> {
-        let parts: Vec<Part> = etags.zip(1..).map(|(etag, number)| Part { number, etag }).collect();
+    /// Makes the object; its entity tag comes back, where S3 tells it. [`Fault::Absent`] when S3 no longer knows the
+    /// upload. Some servers know no upload that was completed, and take any object there for what became of it.
+    pub async fn complete(&self, parts: &[Part]) -> Result<Option<String>, Fault> {
         let request = Request::complete_upload(&self.bucket.settings.place, &self.key, &self.id);
-        let body = Request::complete_body(&parts);
-        self.bucket.ask_done(&request, body.as_bytes()).await.map(drop)
+        let body = Request::complete_body(parts);
+        self.bucket.ask_done(&request, body.as_bytes()).await
     }
 
     /// Forgets it, if S3 still knows it.
@@ -88,30 +85,20 @@ impl Multipart {
         let request = Request::abort_upload(&self.bucket.settings.place, &self.key, &self.id);
         super::found(self.bucket.ask(&request, &[]).await, "abort the upload of", &self.key).map(drop)
     }
-
-    fn part_number(&self, number: usize) -> Result<u32, Fault> {
-        match u32::try_from(number) {
-            Ok(known) if number <= MAX_PARTS => Ok(known),
-            _ => {
-                let why =
-                    format!("it would have more than {MAX_PARTS} parts: make storage.s3.chunksize larger");
-                Err(Fault::Error(Error::new(Kind::Failed, "upload", &self.key, why)))
-            }
-        }
-    }
 }
 
 impl Bucket {
-    /// Copies an object of this size, at once or in parts. The copy appears whole.
-    pub async fn copy(&'static self, from: &str, to: &str, size: u64) -> Result<(), Fault> {
+    /// Copies an object of this size, at once or in parts, as long as it has this entity tag. The copy appears whole.
+    pub async fn copy(&'static self, from: &str, etag: &str, to: &str, size: u64) -> Result<(), Fault> {
+        let from = Source { key: from, etag };
         if size <= self.settings.copy_threshold {
             return self.ask_done(&Request::copy(&self.settings.place, from, to), &[]).await.map(drop);
         }
-        let each = self.settings.copy_part_size.max(size.div_ceil(MAX_PARTS as u64));
+        let each = self.settings.copy_part_size.max(size.div_ceil(u64::from(MAX_PART)));
         let lengths: Vec<u64> = (0..size.div_ceil(each)).map(|part| each.min(size - part * each)).collect();
         let upload = Multipart::create(self, to).await?;
         let copied = match upload.copy_parts(from, &lengths).await {
-            Ok(etags) => upload.complete(etags.into_iter()).await,
+            Ok(parts) => upload.complete(&parts).await,
             Err(fault) => Err(fault),
         };
         match copied {
@@ -123,7 +110,7 @@ impl Bucket {
                 }
                 Err(fault)
             }
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
         }
     }
 }

@@ -130,6 +130,7 @@ impl Bucket {
             let kind = match failure.kind {
                 Kind::Absent => return Err(Fault::Absent),
                 Kind::Changed => return Err(Fault::Changed),
+                Kind::Lost => return Err(Fault::Lost),
                 Kind::Again => match budget.again(monotonic_clock::now(), random::get_random_u64()) {
                     Some(wait) => {
                         monotonic_clock::wait_for(wait).await;
