@@ -97,6 +97,8 @@ class Spin(servers.Server):
     """spin up, with a database of its own."""
 
     artefact = ""
+    # As docs/hosts.md says.
+    variables = {"SPIN_MAX_INSTANCE_COUNT": "10000"}
 
     @staticmethod
     def find():

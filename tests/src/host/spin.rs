@@ -6,10 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How many instances of the largest kind it knows there may be: one of ours counts as about ten.
+const INSTANCES: &str = "10000";
+
 pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
     setup.assert_portable();
     let state = setup.root.clone().unwrap_or_else(|| place.folder.join("state"));
     let mut command = Command::new(program());
+    command.env("SPIN_MAX_INSTANCE_COUNT", INSTANCES);
     command.arg("up").arg("--from").arg(manifest(setup, place));
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
     command.arg("--log-dir").arg(place.folder.join("logs"));
