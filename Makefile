@@ -75,7 +75,7 @@ test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQ
 	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
 	$(SPIN) --version
 	$(call on_host,spin-sqlite) $(EVERYTHING) hosts=passwords::,database::,grants::
-	$(call on_host,spin-s3) $(EVERYTHING) hosts=passwords::,bucket::,uploads::,grants::
+	$(call on_host,spin-s3) $(EVERYTHING) hosts=passwords::,bucket::,uploads::,grants::,faulty_bucket::
 
 # Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
 on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)
