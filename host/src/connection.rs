@@ -9,7 +9,7 @@ use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
 use crate::io::{Io, Patience, Transport, Unread};
-use crate::log::{AccessLine, Refusal, RequestId};
+use crate::log::{AccessLine, RequestId};
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
@@ -238,7 +238,7 @@ impl Core {
             if let AnswerBody::Small(told) = &answer_body
                 && (head.status.is_client_error() || head.status.is_server_error())
             {
-                line.refusal = Refusal::of(told);
+                line.refusal = Some(told.clone());
             }
             line.received = body.as_ref().map_or(0, RequestBody::bytes_read);
             line

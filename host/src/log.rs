@@ -7,6 +7,7 @@ mod lines;
 use crate::config::{self, Formatter};
 use crate::socket::Peer;
 use crate::state::Note;
+use bytes::Bytes;
 use combined::Combined;
 use http::HeaderMap;
 use lines::Lines;
@@ -146,22 +147,21 @@ pub struct AccessLine {
     pub received: u64,
     /// Whether the answer was sent to its end.
     pub complete: bool,
-    /// Why it was refused, as the answer says.
-    pub refusal: Option<Refusal>,
+    /// The answer's body, where that says why it was refused.
+    pub refusal: Option<Bytes>,
     /// What Apache's format wants besides, where that is written.
     pub combined: Option<Combined>,
 }
 
 /// What the registry's JSON says of a request that was refused: of several errors, the first.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
+struct Refusal {
     code: String,
     message: String,
 }
 
 impl Refusal {
     /// What an answer's body says; nothing where it is not the registry's.
-    pub fn of(body: &[u8]) -> Option<Refusal> {
+    fn of(body: &[u8]) -> Option<Refusal> {
         let told: serde_json::Value = serde_json::from_slice(body).ok()?;
         let text = |name| Some(told["errors"].get(0)?.get(name)?.as_str()?.to_owned());
         Some(Refusal { code: text("code")?, message: text("message").unwrap_or_default() })
@@ -200,7 +200,8 @@ impl AccessLine {
         let duration: Duration = self.begun.elapsed();
         let (method, uri) = (cut(self.method.as_str()), cut(&self.uri));
         let user = note.and_then(|note| note.user.as_deref()).map(cut);
-        let message = self.refusal.as_ref().map(|refusal| {
+        let refusal = self.refusal.as_ref().and_then(|body| Refusal::of(body));
+        let message = refusal.as_ref().map(|refusal| {
             let text = &refusal.message;
             text.split_at(text.floor_char_boundary(MESSAGE)).0
         });
@@ -220,7 +221,7 @@ impl AccessLine {
             remote = %remote,
             proxy,
             complete = self.complete,
-            err.code = self.refusal.as_ref().map(|refusal| refusal.code.as_str()),
+            err.code = refusal.as_ref().map(|refusal| refusal.code.as_str()),
             err.message = message,
             "request"
         );

@@ -195,6 +195,11 @@ pub fn head_too_large(limit: usize) -> ErrorResponse {
         .message(format!("the head of a request has at most {limit} bytes here (limits.headers)"))
 }
 
+/// The answer to a request that does not say, as HTTP asks, which host it is for (RFC 9112, 3.2).
+pub fn no_host(problem: &'static str) -> ErrorResponse {
+    ErrorResponse::new(Code::Unsupported).status(400).message(problem)
+}
+
 fn json(text: &str) -> String {
     serde_json::to_string(text).expect("every text can be JSON")
 }

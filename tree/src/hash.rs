@@ -62,6 +62,9 @@ pub fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
 /// is made of is the store's business.
 pub type Time = [u8; 32];
 
+/// Of a state that is kept with bytes that survive a crash: it holds at any time.
+pub const ALWAYS: Time = [0; 32];
+
 /// A state after `offset` bytes, as it is kept.
 pub fn encode(time: &Time, offset: u64, hash: &Hash) -> Vec<u8> {
     let mut text = Vec::with_capacity(512);

@@ -26,9 +26,6 @@ pub const NUMBERED: Range<u32> = 1..MAX_PART - ENDS + 1;
 /// Those of the part that an upload ends with. One of them is drawn, so that two who end it do not meet.
 pub const LAST: Range<u32> = NUMBERED.end..MAX_PART + 1;
 
-/// A state is kept with bytes that survive a crash, so it holds at any time.
-const ALWAYS: hash::Time = [0; 32];
-
 /// How many bytes an upload has; none where there is none.
 pub async fn size(bucket: &Bucket, directory: &str) -> Result<Option<u64>, Error> {
     let key = layout::in_directory(directory, layout::SESSION);
@@ -152,7 +149,7 @@ impl Kept {
     /// with bytes of their own.
     pub async fn begins(&self, key: &str, etag: &str) -> Result<bool, Fault> {
         let record = &self.record;
-        let kept = hash::decode(&ALWAYS, &record.state).filter(|(offset, _)| *offset == record.size());
+        let kept = hash::decode(&hash::ALWAYS, &record.state).filter(|(offset, _)| *offset == record.size());
         let Some((_, kept)) = kept else { return Ok(false) };
         let mut hash = Hash::new(kept.algorithm());
         self.bucket.hash(key, etag, record.in_parts(), &mut hash).await?;

@@ -36,12 +36,9 @@ const ROWS_PER_WORD: u64 = 16;
 const WAITS: u32 = 20;
 const WAIT: u64 = 50_000_000;
 
-/// Session states are true whenever they are read: they are written together with what they are about.
-const ALWAYS: hash::Time = [0; 32];
-
 /// A state as it is kept.
 pub fn state(offset: u64, hash: &Hash) -> Value {
-    Value::Blob(hash::encode(&ALWAYS, offset, hash))
+    Value::Blob(hash::encode(&hash::ALWAYS, offset, hash))
 }
 
 /// What becomes of the bytes that come.
@@ -94,7 +91,7 @@ impl Session {
             }
         };
         let (content, start) = (row.number()?, row.number()?);
-        let kept = hash::decode(&ALWAYS, &row.bytes()?).filter(|(offset, _)| *offset == start);
+        let kept = hash::decode(&hash::ALWAYS, &row.bytes()?).filter(|(offset, _)| *offset == start);
         let epoch = row.number()?;
         let mut session = Session {
             database,

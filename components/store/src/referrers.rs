@@ -11,8 +11,8 @@ use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
+use std::collections::{BTreeSet, HashSet};
+use tree::{After, DescriptorPage, Loose, after, digest_of_name, indexed, loose_in, referrer_entry};
 
 /// What tells which revisions were looked at is read up to this size: 70 bytes for each.
 const INDEX_LIMIT: u64 = 64 << 20;
@@ -79,9 +79,6 @@ async fn there<O: Objects>(objects: &O, name: &RepositoryName) -> Result<String,
     }
     Ok(there)
 }
-
-/// What is not in the index, by digest, with its subject.
-type Loose = BTreeMap<Digest, Digest>;
 
 /// Looks at the revisions that nobody has looked at, and adds them to the index. Gives back what could not be written
 /// there: storage that takes no writes answers all the same.
@@ -153,15 +150,10 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
             let listing = objects.list(&directory, from.as_deref(), BATCH).await?;
             let last = listing.names.last().filter(|_| listing.more).cloned();
             // Those that are not written, as far as this part of the list goes.
-            let others = loose.iter().filter(|(digest, about)| {
-                **about == subject
-                    && digest.algorithm() == algorithm
-                    && from.as_deref().is_none_or(|from| digest.hex() > from)
-                    && last.as_deref().is_none_or(|last| digest.hex() <= last)
-            });
+            let others = loose_in(&loose, &subject, algorithm, from.as_deref(), last.as_deref());
             let mut digests: BTreeSet<Digest> =
                 listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect();
-            digests.extend(others.map(|(digest, _)| digest.clone()));
+            digests.extend(others.cloned());
             let mut looked = stream::iter(digests)
                 .map(async |digest| {
                     let descriptor = match loose.contains_key(&digest) {

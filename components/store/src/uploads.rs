@@ -17,9 +17,6 @@ use wit_bindgen::{StreamReader, StreamResult};
 /// How many bytes are taken of a body at a time, and handed on.
 const CHUNK: usize = 256 << 10;
 
-/// A state is saved with bytes that survive a crash, so it holds at any time.
-const ALWAYS: hash::Time = [0; 32];
-
 pub(crate) fn now() -> SystemTime {
     let now = system_clock::now();
     UNIX_EPOCH + Duration::new(u64::try_from(now.seconds).unwrap_or_default(), now.nanoseconds)
@@ -63,7 +60,7 @@ async fn hash_so_far(session: &mut impl Session, algorithm: Option<Algorithm>) -
     if let (0, Some(algorithm)) = (session.size(), algorithm) {
         return Ok(Hash::new(algorithm));
     }
-    let saved = session.state().and_then(|state| hash::decode(&ALWAYS, &state));
+    let saved = session.state().and_then(|state| hash::decode(&hash::ALWAYS, &state));
     let unknown = || (0, Hash::new(algorithm.unwrap_or(Algorithm::Sha256)));
     let (from, mut hash) = saved.filter(|(offset, _)| *offset <= session.size()).unwrap_or_else(unknown);
     if from < session.size() {
@@ -135,7 +132,7 @@ async fn append<O: Objects>(
         }
     };
     let offset = session.size();
-    session.save(&hash::encode(&ALWAYS, offset, &hash)).await.map_err(stopped)?;
+    session.save(&hash::encode(&hash::ALWAYS, offset, &hash)).await.map_err(stopped)?;
     match whole {
         true => Ok(offset),
         false => Err(UploadError::Interrupted(offset)),
@@ -208,7 +205,7 @@ impl<O: Objects> Guest for Store<O> {
             // What is not said is SHA-256.
             if let Some(algorithm) = expected.filter(|algorithm| *algorithm != Algorithm::Sha256)
                 && let Ok(session) = objects.session(&directory).await
-                && session.save(&hash::encode(&ALWAYS, 0, &Hash::new(algorithm))).await.is_err()
+                && session.save(&hash::encode(&hash::ALWAYS, 0, &Hash::new(algorithm))).await.is_err()
             {
                 guest_log::log!("{directory}: its bytes will be read a second time to be hashed");
             }

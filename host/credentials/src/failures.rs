@@ -64,15 +64,22 @@ impl Failures {
         (count.wrong >= limit && over < window).then(|| TooMany { wait: window - over, closed })
     }
 
-    /// Counts another one, or that it was refused because there were too many: then, how long to wait.
+    /// Counts that another one is refused, if there were too many: then, how long to wait.
+    pub fn refuse(&mut self, who: &Mark, now: Instant) -> Option<Duration> {
+        let TooMany { wait, .. } = self.too_many(who, now)?;
+        let count = self.count(who)?;
+        count.refused = count.refused.saturating_add(1);
+        Some(wait)
+    }
+
+    /// Counts another one, unless it is [refused](Failures::refuse).
     pub fn add(&mut self, who: &Mark, now: Instant) -> Result<(), Duration> {
-        let (too_many, window) = (self.too_many(who, now), self.window);
-        match (self.count(who), too_many) {
-            (Some(count), Some(TooMany { wait, .. })) => {
-                count.refused = count.refused.saturating_add(1);
-                return Err(wait);
-            }
-            (Some(count), None) if now.saturating_duration_since(count.first) < window => count.wrong += 1,
+        if let Some(wait) = self.refuse(who, now) {
+            return Err(wait);
+        }
+        let window = self.window;
+        match self.count(who) {
+            Some(count) if now.saturating_duration_since(count.first) < window => count.wrong += 1,
             _ => self.insert(*who, Count { wrong: 1, refused: 0, first: now }),
         }
         Ok(())

@@ -245,9 +245,8 @@ impl Inner {
                 return Some(Ok(Some(right.identity.clone())));
             }
         }
-        let (failing, mut failures) = (self.failing(user, from), lock(&self.failures));
-        failures.too_many(&failing, now)?;
-        failures.add(&failing, now).err().map(|wait| Err(Unanswered::TooMany(wait)))
+        let wait = lock(&self.failures).refuse(&self.failing(user, from), now)?;
+        Some(Err(Unanswered::TooMany(wait)))
     }
 
     /// Under what the failures of a user from an address are counted: as long as a name may be, as short is this.

@@ -37,10 +37,7 @@ pub fn head(head: &request::Parts, largest: usize) -> Option<Answer> {
     if size(head) > largest {
         return Some(own(error::head_too_large(largest), &[]));
     }
-    let message = host(head)?;
-    // No code is meant for it: the status is that of a name which is none.
-    let error = ErrorResponse::new(Code::Unsupported).status(Code::NameInvalid.status());
-    Some(own(error.message(message), &[]))
+    Some(own(error::no_host(host(head)?), &[]))
 }
 
 /// The bytes of a head, as far as the client chose them.

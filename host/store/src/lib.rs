@@ -145,13 +145,18 @@ impl Store {
     }
 }
 
+/// Which of the locks is the repository's, with others.
+fn share(repository: &names::RepositoryName) -> usize {
+    cache::spread(repository.as_str()) % WRITER_LOCKS
+}
+
 impl Inner {
     fn writer(&self, repository: &names::RepositoryName) -> &RwLock<()> {
-        &self.writers[cache::spread(repository.as_str()) % WRITER_LOCKS]
+        &self.writers[share(repository)]
     }
 
     fn puts(&self, repository: &names::RepositoryName) -> &AtomicUsize {
-        &self.puts[cache::spread(repository.as_str()) % WRITER_LOCKS]
+        &self.puts[share(repository)]
     }
 }
 

@@ -14,10 +14,10 @@ use crate::error::Error;
 use crate::{Inner, Store, now, waited};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{Referrer, artifact_type_of, referrer};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tree::{After, DescriptorPage, after, digest_of_name, indexed, referrer_entry};
+use tree::{After, DescriptorPage, Loose, after, digest_of_name, indexed, loose_in, referrer_entry};
 
 /// How many entries are written at a time, and how many names are read.
 const BATCH: usize = 256;
@@ -251,18 +251,14 @@ impl Inner {
             loop {
                 let directory = layout::referrers_of(repository, &query.subject, algorithm);
                 let names = waited(self.names(&directory, after.as_deref(), BATCH, |_| true, 0, Wait::May))?;
-                let more = names.as_ref().is_some_and(|names| names.more);
-                let mut hexes: BTreeSet<String> = names.into_iter().flat_map(|names| names.names).collect();
-                let last = if more { hexes.last().cloned() } else { None };
+                let (names, more) = names.map(|names| (names.names, names.more)).unwrap_or_default();
+                let last = names.last().filter(|_| more).cloned();
                 // Those that are not on disk, as far as this part of the list goes.
-                let others = loose.iter().filter(|(digest, subject)| {
-                    **subject == query.subject
-                        && digest.algorithm() == algorithm
-                        && after.as_deref().is_none_or(|after| digest.hex() > after)
-                        && last.as_deref().is_none_or(|last| digest.hex() <= last)
-                });
-                hexes.extend(others.map(|(digest, _)| digest.hex().to_owned()));
-                for digest in hexes.iter().filter_map(|hex| digest_of_name(algorithm, hex)) {
+                let others = loose_in(loose, &query.subject, algorithm, after.as_deref(), last.as_deref());
+                let mut digests: BTreeSet<Digest> =
+                    names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect();
+                digests.extend(others.cloned());
+                for digest in digests {
                     let descriptor = match loose.contains_key(&digest) {
                         true => self.referrer(repository, &digest)?.flatten().map(|found| found.descriptor),
                         false => self.descriptor(repository, &query.subject, &digest)?,
@@ -309,9 +305,6 @@ impl Inner {
         Ok(small.and_then(|small| String::from_utf8(small.bytes.into()).ok()))
     }
 }
-
-/// What is not in the index, by digest, with its subject.
-type Loose = BTreeMap<Digest, Digest>;
 
 /// What was found, on its way into the index.
 struct Found<'a> {
