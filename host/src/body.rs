@@ -6,9 +6,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use store::ContentBody;
+use std::{io, vec};
+use store::{Content, ContentBody};
 use tokio::time::{Instant, Sleep};
 
 /// Why a request's body ended before its end.
@@ -125,8 +126,78 @@ pub enum AnswerBody {
     Small(Bytes),
     /// Part of a blob, read by the host.
     Content(Box<ContentBody>),
+    /// Several parts of a blob, with what is between them.
+    Parts(Box<Parts>),
     /// What a component made through wasi:http alone.
     Foreign(UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>),
+}
+
+/// Bytes of the component's and parts of a blob in turn.
+pub struct Parts {
+    content: Content,
+    rest: vec::IntoIter<Part>,
+    now: Option<ContentBody>,
+    end: Bytes,
+    left: u64,
+}
+
+/// What comes before some bytes of a blob, and which those are.
+pub struct Part {
+    /// What comes before.
+    pub head: Bytes,
+    /// Where its bytes begin in the blob.
+    pub offset: u64,
+    /// How many they are.
+    pub length: u64,
+}
+
+impl Parts {
+    /// A body of these parts, which lie within the blob, and of `end` after the last.
+    pub fn new(content: Content, parts: Vec<Part>, end: Bytes) -> Parts {
+        let each = parts.iter().map(|part| part.head.len() as u64 + part.length);
+        let left = each.sum::<u64>() + end.len() as u64;
+        Parts { content, rest: parts.into_iter(), now: None, end, left }
+    }
+}
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let me = &mut *self;
+        let frame = loop {
+            if let Some(body) = me.now.as_mut().filter(|body| !body.is_end_stream()) {
+                break ready!(Pin::new(body).poll_frame(cx));
+            }
+            let bytes = match me.rest.next() {
+                Some(Part { head, offset, length }) => {
+                    me.now = Some(me.content.body(offset, length));
+                    head
+                }
+                None if me.end.is_empty() => break None,
+                None => std::mem::take(&mut me.end),
+            };
+            if !bytes.is_empty() {
+                break Some(Ok(Frame::data(bytes)));
+            }
+        };
+        if let Some(Ok(frame)) = &frame {
+            me.left -= frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
 }
 
 /// Why an answer broke off.
@@ -134,7 +205,7 @@ pub enum AnswerBody {
 pub enum AnswerError {
     /// A blob could not be read to its end.
     #[error("reading a blob failed: {0}")]
-    Content(#[from] std::io::Error),
+    Content(#[from] io::Error),
     /// The component that made the body failed.
     #[error("the component's body failed: {0:?}")]
     Foreign(wasmtime_wasi_http::Error),
@@ -152,6 +223,7 @@ impl Body for AnswerBody {
             AnswerBody::Small(bytes) if bytes.is_empty() => Poll::Ready(None),
             AnswerBody::Small(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             AnswerBody::Content(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Content),
+            AnswerBody::Parts(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Content),
             AnswerBody::Foreign(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Foreign),
         }
     }
@@ -160,6 +232,7 @@ impl Body for AnswerBody {
         match self {
             AnswerBody::Small(bytes) => bytes.is_empty(),
             AnswerBody::Content(body) => body.is_end_stream(),
+            AnswerBody::Parts(body) => body.is_end_stream(),
             AnswerBody::Foreign(body) => body.is_end_stream(),
         }
     }
@@ -168,6 +241,7 @@ impl Body for AnswerBody {
         match self {
             AnswerBody::Small(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Content(body) => body.size_hint(),
+            AnswerBody::Parts(body) => body.size_hint(),
             AnswerBody::Foreign(body) => body.size_hint(),
         }
     }

@@ -9,6 +9,7 @@ pub mod conditional;
 pub mod error;
 pub mod location;
 pub mod manifest;
+pub mod multipart;
 pub mod paging;
 mod percent;
 pub mod query;

@@ -2,28 +2,40 @@
 
 use crate::error::{Code, ErrorResponse};
 
-/// What a `Range` header asks for of some bytes.
+/// Some bytes of a blob: from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Offset of the first byte.
+    pub first: u64,
+    /// Offset of the last byte, not before the first and less than the size.
+    pub last: u64,
+}
+
+impl Part {
+    /// How many bytes those are; at least one.
+    pub fn length(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+/// What a `Range` header asks for of some bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requested {
     /// All of them: 200.
     Whole,
-    /// Those from `first` to `last`, both included: 206.
-    Part {
-        /// Offset of the first byte.
-        first: u64,
-        /// Offset of the last byte, less than the size.
-        last: u64,
-    },
+    /// Some of them: 206.
+    Part(Part),
+    /// Several parts, in the order in which they were asked for: 206 as [`crate::multipart`].
+    Parts(Vec<Part>),
     /// None that exist: 416.
     Unsatisfiable,
 }
 
 /// What `header` asks for of `size` bytes (RFC 9110 section 14.2).
 ///
-/// One range is answered, and so are several that come to one: those that lie outside of the bytes are dropped, and those
-/// that overlap or adjoin are joined. Where several are left, for another unit than bytes, and for what cannot be read
-/// there is the whole, as the RFC allows and demands; a range that ends before it begins lies outside, as it allows too
-/// (and the published suite asks).
+/// Ranges that lie outside of the bytes are dropped; others are neither joined nor put in order, for clients count the
+/// parts. For another unit than bytes, and for what cannot be read there is the whole, as the RFC allows and demands; a range
+/// that ends before it begins lies outside, as it allows too (and the published suite asks).
 pub fn parse_range(header: &str, size: u64) -> Requested {
     let Some((unit, set)) = header.split_once('=') else { return Requested::Whole };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
@@ -35,28 +47,22 @@ pub fn parse_range(header: &str, size: u64) -> Requested {
     for spec in set.split(',').map(str::trim).filter(|spec| !spec.is_empty()) {
         any = true;
         match one_range(spec, size) {
-            Requested::Whole => return Requested::Whole,
-            Requested::Part { first, last } => parts.push((first, last)),
+            Requested::Part(part) => parts.push(part),
             Requested::Unsatisfiable => {}
+            _ => return Requested::Whole,
         }
     }
-    parts.sort_unstable();
-    let mut parts = parts.into_iter();
-    let Some((first, mut end)) = parts.next() else {
-        return if any { Requested::Unsatisfiable } else { Requested::Whole };
-    };
-    for (first, last) in parts {
-        // An end is less than the size, so that one more fits.
-        if first > end + 1 {
-            return Requested::Whole;
-        }
-        end = end.max(last);
+    match *parts {
+        [] if any => Requested::Unsatisfiable,
+        [] => Requested::Whole,
+        [part] => Requested::Part(part),
+        _ => Requested::Parts(parts),
     }
-    Requested::Part { first, last: end }
 }
 
 /// What one range of a list asks for; the whole for what is none.
 fn one_range(spec: &str, size: u64) -> Requested {
+    let part = |first, last| Requested::Part(Part { first, last });
     let Some((first, last)) = spec.split_once('-') else { return Requested::Whole };
     match (first.is_empty(), last.is_empty()) {
         (true, true) => Requested::Whole,
@@ -65,12 +71,12 @@ fn one_range(spec: &str, size: u64) -> Requested {
             Some(0) => Requested::Unsatisfiable,
             // A suffix of nothing is satisfiable, yet no first and last byte can say it.
             Some(_) if size == 0 => Requested::Whole,
-            Some(length) => Requested::Part { first: size.saturating_sub(length), last: size - 1 },
+            Some(length) => part(size.saturating_sub(length), size - 1),
         },
         (false, open) => match (saturating(first), if open { Some(u64::MAX) } else { saturating(last) }) {
             (Some(first), Some(last)) if first > last => Requested::Unsatisfiable,
             (Some(first), Some(_)) if first >= size => Requested::Unsatisfiable,
-            (Some(first), Some(last)) => Requested::Part { first, last: last.min(size - 1) },
+            (Some(first), Some(last)) => part(first, last.min(size - 1)),
             _ => Requested::Whole,
         },
     }
@@ -156,7 +162,7 @@ mod tests {
             ("bytes=-99999999999999999999999999", 0, 9),
             ("BYTES= 2-3 ", 2, 3),
         ] {
-            assert_eq!(parse_range(header, 10), Requested::Part { first, last }, "{header}");
+            assert_eq!(parse_range(header, 10), Requested::Part(Part { first, last }), "{header}");
         }
     }
 
@@ -171,8 +177,6 @@ mod tests {
             "bytes=a-b",
             "bytes=1-b",
             "bytes=-x",
-            "bytes=0-1,3-4",
-            "bytes=-1,0-0",
             "bytes=0-1,x",
             "bytes=,",
             "items=0-1",
@@ -189,22 +193,24 @@ mod tests {
     }
 
     #[test]
-    fn several_ranges_that_come_to_one_are_answered_as_one() {
+    fn of_several_ranges_those_that_are_there_are_answered_as_they_were_asked_for() {
         for (header, first, last) in [
             ("bytes=0-1,", 0, 1),
             ("bytes=, ,0-1 ,", 0, 1),
             ("bytes=0-4,100-200", 0, 4),
             ("bytes=5-4,3-3,-0", 3, 3),
-            ("bytes=0-4,5-9", 0, 9),
-            ("bytes=6-7,0-2,2-6", 0, 7),
-            ("bytes=0-8,2-3", 0, 8),
-            ("bytes=-1,8-8", 8, 9),
         ] {
-            assert_eq!(parse_range(header, 10), Requested::Part { first, last }, "{header}");
+            assert_eq!(parse_range(header, 10), Requested::Part(Part { first, last }), "{header}");
         }
-        let ends = format!("bytes={}-,{0}-{0}", u64::MAX - 1);
-        let last = u64::MAX - 1;
-        assert_eq!(parse_range(&ends, u64::MAX), Requested::Part { first: last, last });
+        for (header, parts) in [
+            ("bytes=0-1,3-4", &[(0, 1), (3, 4)][..]),
+            ("bytes=-1,0-0", &[(9, 9), (0, 0)]),
+            ("bytes=0-4,5-9", &[(0, 4), (5, 9)]),
+            ("bytes=6-7, 20-30, 2-, 2-6", &[(6, 7), (2, 9), (2, 6)]),
+        ] {
+            let parts = parts.iter().map(|&(first, last)| Part { first, last }).collect();
+            assert_eq!(parse_range(header, 10), Requested::Parts(parts), "{header}");
+        }
         assert_eq!(parse_range("bytes=10-,20-30", 10), Requested::Unsatisfiable);
     }
 
@@ -217,7 +223,7 @@ mod tests {
         }
         assert_eq!(parse_range("bytes=0-", 0), Requested::Unsatisfiable);
         assert_eq!(parse_range("bytes=-5", 0), Requested::Whole);
-        let all = Requested::Part { first: 0, last: u64::MAX - 1 };
+        let all = Requested::Part(Part { first: 0, last: u64::MAX - 1 });
         assert_eq!(parse_range("bytes=0-", u64::MAX), all);
     }
 

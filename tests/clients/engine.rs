@@ -8,6 +8,8 @@ use tests::noise;
 /// podman or buildah with its own storage.
 pub struct Engine {
     name: &'static str,
+    /// Whether it takes of an image only what it lacks, for which its storage has to be the kernel's.
+    partial: bool,
     /// Its storage and its files.
     pub folder: Folder,
 }
@@ -15,20 +17,39 @@ pub struct Engine {
 impl Engine {
     /// `podman` or `buildah`.
     pub fn new(name: &'static str) -> Engine {
+        Engine::with(name, false)
+    }
+
+    /// podman that takes of an image only the files it lacks, where the image says which it has (`zstd:chunked`).
+    pub fn partial() -> Engine {
+        Engine::with("podman", true)
+    }
+
+    fn with(name: &'static str, partial: bool) -> Engine {
         let folder = Folder::new();
         fs::write(folder.join("policy.json"), r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
             .expect("a file can be written");
         fs::write(folder.join("registries.conf"), "unqualified-search-registries = []\n")
             .expect("a file can be written");
-        Engine { name, folder }
+        let root = folder.path().display();
+        let storage = format!(
+            "[storage]\ndriver = \"overlay\"\ngraphroot = \"{root}/root\"\nrunroot = \"{root}/run\"\n[storage.options]\n\
+             pull_options = {{enable_partial_images = \"true\", use_hard_links = \"false\", ostree_repos = \"\"}}\n"
+        );
+        fs::write(folder.join("storage.conf"), storage).expect("a file can be written");
+        Engine { name, partial, folder }
     }
 
     /// A command of it.
     pub fn command(&self) -> Command {
         let mut command = client(self.name, self.folder.path());
         command.env("CONTAINERS_REGISTRIES_CONF", self.folder.join("registries.conf"));
-        command.args(["--storage-driver", "vfs"]).arg("--root").arg(self.folder.join("root"));
-        command.arg("--runroot").arg(self.folder.join("run"));
+        if self.partial {
+            command.env("CONTAINERS_STORAGE_CONF", self.folder.join("storage.conf"));
+        } else {
+            command.args(["--storage-driver", "vfs"]).arg("--root").arg(self.folder.join("root"));
+            command.arg("--runroot").arg(self.folder.join("run"));
+        }
         if self.name == "podman" {
             command.args(["--cgroup-manager=cgroupfs", "--events-backend=none"]);
             command.arg("--tmpdir").arg(self.folder.join("tmp"));
@@ -50,12 +71,24 @@ impl Engine {
 
     #[track_caller]
     fn build_with(&self, options: &[&str], tag: &str, seed: u64) {
-        let context = self.folder.join(format!("context-{seed}"));
+        let files: Vec<_> = (0..2).map(|n| (n.to_string(), noise(seed * 10 + n, 300_000))).collect();
+        self.build_of(options, tag, &files, "FROM scratch\nCOPY 0 /0\nCOPY 1 /1\n");
+    }
+
+    /// Builds an image of these files as one layer.
+    #[track_caller]
+    pub fn build_layer(&self, tag: &str, files: &[(String, Vec<u8>)]) {
+        self.build_of(&[], tag, files, "FROM scratch\nCOPY . /files/\n");
+    }
+
+    #[track_caller]
+    fn build_of(&self, options: &[&str], tag: &str, files: &[(String, Vec<u8>)], dockerfile: &str) {
+        let context = self.folder.join(tag.replace(['/', ':'], "-"));
         fs::create_dir_all(&context).expect("a folder can be made");
-        for layer in 0..2 {
-            fs::write(context.join(format!("{layer}")), noise(seed * 10 + layer, 300_000)).expect("written");
+        for (name, bytes) in files {
+            fs::write(context.join(name), bytes).expect("written");
         }
-        fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY 0 /0\nCOPY 1 /1\n").expect("written");
+        fs::write(context.join("Dockerfile"), dockerfile).expect("written");
         let policy = self.folder.join("policy.json");
         let context = context.to_str().expect("a temporary folder is UTF-8");
         let policy = policy.to_str().expect("a temporary folder is UTF-8");

@@ -1,7 +1,7 @@
 //! podman, from Debian.
 use crate::engine::Engine;
 use crate::support::{assert_mounted, assert_nothing_uploaded, reference, requests_of};
-use tests::{DOCKER_INDEX, OCI_INDEX, Server};
+use tests::{DOCKER_INDEX, OCI_INDEX, Server, noise};
 
 #[test]
 fn podman_pulls_the_image_that_it_built_and_pushed() {
@@ -36,6 +36,31 @@ fn podman_mounts_from_one_repository_into_another() {
     let lines = requests_of(&server, || drop(podman.push(&[], &from, &into)));
     assert_mounted(&lines, 2);
     podman.pull_anew(&into);
+}
+
+#[test]
+fn podman_pulls_of_an_image_only_the_files_it_lacks() {
+    let (server, podman) = (Server::start(), Engine::partial());
+    let [first, second] = ["app:1", "app:2"].map(|name| reference(&server, name));
+    let mut files: Vec<_> = (0..200).map(|n| (n.to_string(), noise(n, 10_000))).collect();
+    podman.build_layer(&first, &files);
+    for n in [3, 77, 78, 150, 199] {
+        files[n].1 = noise(1000 + n as u64, 10_000);
+    }
+    podman.build_layer(&second, &files);
+    for name in [&first, &second] {
+        podman.push(&["--compression-format", "zstd:chunked"], name, name);
+    }
+    let id = podman.id(&second);
+    podman.pull_anew(&first);
+    let lines = requests_of(&server, || {
+        drop(podman.run(&["pull", "--quiet", "--tls-verify=false", &second]));
+    });
+    assert_eq!(podman.id(&second), id);
+    let parts: Vec<_> = lines.iter().filter(|line| line.status() == 206).collect();
+    assert!(!parts.is_empty(), "nothing was asked for in parts: {lines:?}");
+    let sent: f64 = lines.iter().filter_map(|line| line.number("bytes")).sum();
+    assert!(sent < 200_000.0, "of 2 MB, of which 50 kB had changed, {sent} came: {lines:?}");
 }
 
 #[test]

@@ -50,9 +50,7 @@ fn ranges_that_cannot_be_served_are_the_whole_or_416_and_never_other_bytes() {
     let many: Vec<_> = (0..2000).map(|n| format!("{0}-{0}", 2 * n)).collect();
     let many = format!("bytes={}", many.join(","));
     for ranges in [
-        &["bytes=0-1,3-4"][..],
-        &["bytes=0-1,x"],
-        &["bytes=5-6, 0-1, 5000-6000"],
+        &["bytes=0-1,x"][..],
         &[&many],
         &["pages=1-2"],
         &["bytes 0-1"],

@@ -58,33 +58,83 @@ fn a_range_that_begins_behind_the_end_is_416_and_tells_the_size() {
     }
 }
 
+/// The parts of a `multipart/byteranges`: what each says of its range, and its bytes.
+#[track_caller]
+fn parts(response: &Response) -> Vec<(String, Vec<u8>)> {
+    let media_type = response.required("Content-Type");
+    let boundary = media_type.strip_prefix("multipart/byteranges; boundary=").expect("several parts");
+    assert!((1..=70).contains(&boundary.len()), "{boundary}");
+    let (mut rest, mut parts) = (&response.body[..], Vec::new());
+    loop {
+        let line = format!("{}--{boundary}", if parts.is_empty() { "" } else { "\r\n" });
+        rest = rest.strip_prefix(line.as_bytes()).expect("a part begins with the boundary");
+        if rest == b"--\r\n" {
+            return parts;
+        }
+        let end = rest.windows(4).position(|four| four == b"\r\n\r\n").expect("a part has a head");
+        let head = str::from_utf8(&rest[..end]).expect("the head is text");
+        let head = head.strip_prefix("\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ");
+        let said = head.expect("type and range").to_owned();
+        let (range, _) = said.split_once('/').expect("a range of a size");
+        let (first, last) = range.split_once('-').expect("a range");
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        let (bytes, after) = rest[end + 4..].split_at(number(last) - number(first) + 1);
+        parts.push((said, bytes.to_vec()));
+        rest = after;
+    }
+}
+
 #[test]
-fn several_ranges_that_come_to_one_are_206_with_that_one() {
-    let (server, digest, bytes) = with_blob(1000);
-    for (range, first, last) in [
-        ("bytes=0-4,", 0, 4),
-        ("bytes=0-4,1000-2000", 0, 4),
-        ("bytes=2000-,0-4, 3000-3001", 0, 4),
-        ("bytes=0-4,5-9", 0, 9),
-        ("bytes=500-, 100-600", 100, 999),
-        ("bytes=-10,0-989", 0, 999),
-        (&format!("bytes={}", ["0-0"; 2000].join(",")), 0, 0),
+fn several_ranges_are_parts_of_one_answer_in_the_order_that_was_asked_for() {
+    let (server, digest, bytes) = with_blob(300_000);
+    for (header, ranges) in [
+        ("bytes=0-4,6-9", &[(0, 4), (6, 9)][..]),
+        ("bytes=-1, 0-0", &[(299_999, 299_999), (0, 0)]),
+        ("bytes=0-4,5-9", &[(0, 4), (5, 9)]),
+        ("bytes=100-200099,300000-,150-160,", &[(100, 200_099), (150, 160)]),
     ] {
-        let response = ask(&server, &digest, &[("Range", range)]).expect(206);
-        assert_eq!(response.body, bytes[first..=last], "{range}");
-        assert_eq!(response.required("Content-Range"), format!("bytes {first}-{last}/1000"), "{range}");
+        let response = ask(&server, &digest, &[("Range", header)]).expect(206);
+        let expected = ranges.iter().map(|&(first, last): &(usize, usize)| {
+            (format!("{first}-{last}/300000"), bytes[first..=last].to_vec())
+        });
+        assert!(parts(&response) == expected.collect::<Vec<_>>(), "{header}: {response}");
+        assert_eq!(response.header("Content-Range"), None, "{header}");
+        assert_eq!(response.required("ETag"), format!("\"{digest}\""), "{header}");
     }
-    for range in ["bytes=0-4,6-9", "bytes=0-0,-1", "bytes=0-4,x"] {
-        assert_eq!(ask(&server, &digest, &[("Range", range)]).expect(200).body, bytes, "{range}");
-    }
-    let response = ask(&server, &digest, &[("Range", "bytes=1000-,2000-3000")]);
+    let alone = ask(&server, &digest, &[("Range", "bytes=300000-,0-4")]).expect(206);
+    assert_eq!((alone.required("Content-Range"), &*alone.body), ("bytes 0-4/300000", &bytes[..5]));
+    let response = ask(&server, &digest, &[("Range", "bytes=300000-,400000-500000")]);
     assert_error(&response, 416, "RANGE_INVALID");
+}
+
+#[test]
+fn a_thousand_ranges_are_as_many_parts() {
+    let (server, digest, bytes) = with_blob(3_000_000);
+    let ranges: Vec<_> = (0..1024).map(|n| (n * 2900, n * 2900 + n)).collect();
+    let header: Vec<_> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+    let response = ask(&server, &digest, &[("Range", &format!("bytes={}", header.join(",")))]).expect(206);
+    let parts = parts(&response);
+    assert_eq!(parts.len(), ranges.len());
+    for ((said, part), (first, last)) in parts.iter().zip(ranges) {
+        assert_eq!(*said, format!("{first}-{last}/3000000"));
+        assert!(*part == bytes[first..=last], "{said}: other bytes");
+    }
+}
+
+#[test]
+fn ranges_that_are_no_less_than_the_whole_are_the_whole() {
+    let (server, digest, bytes) = with_blob(1000);
+    let thousands = format!("bytes={}", ["0-0"; 2000].join(","));
+    for range in ["bytes=0-4,5-999", "bytes=0-499,500-999", "bytes=0-998,0-998", &thousands] {
+        let response = ask(&server, &digest, &[("Range", range)]).expect(200);
+        assert!(response.body == bytes, "{response}");
+    }
 }
 
 #[test]
 fn a_range_that_is_not_understood_is_ignored() {
     let (server, digest, bytes) = with_blob(1000);
-    for range in ["bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "bytes=--1"] {
+    for range in ["bytes=0-4,x", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "bytes=--1"] {
         let response = ask(&server, &digest, &[("Range", range)]).expect(200);
         assert_eq!(response.body, bytes, "{range}");
         assert_eq!(response.header("Content-Range"), None, "{range}");

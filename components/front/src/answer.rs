@@ -4,11 +4,13 @@ use crate::bindings::pierhead::host::http::{self, Note};
 use crate::bindings::pierhead::storage::types::Content;
 use crate::bindings::wasi::http::types::Response;
 use crate::failure::Refused;
+use protocol::multipart::Multipart;
 use protocol::route::Route;
 
 enum Body {
     Bytes(Vec<u8>),
     Content { content: Content, offset: u64, length: u64 },
+    Parts { content: Content, parts: Multipart },
 }
 
 /// Status, headers and body.
@@ -63,6 +65,12 @@ impl Answer {
         self
     }
 
+    /// Several parts of a blob as the body.
+    pub fn parts(mut self, content: Content, parts: Multipart) -> Answer {
+        self.body = Body::Parts { content, parts };
+        self
+    }
+
     /// Says who asked, for the log.
     pub fn asked_by(mut self, user: Option<String>) -> Answer {
         self.user = user;
@@ -73,7 +81,8 @@ impl Answer {
     pub async fn send(mut self, route: Option<&Route>) -> Response {
         loop {
             let (answer, body) = self.split(route);
-            match body {
+            let user = answer.note.user.clone();
+            let made = match body {
                 Body::Bytes(bytes) => {
                     return match http::respond_now(&answer, &bytes) {
                         Some(response) => response,
@@ -81,16 +90,24 @@ impl Answer {
                     };
                 }
                 Body::Content { content, offset, length } => {
-                    if let Some(response) = http::respond_with_content_now(&answer, &content, offset, length)
-                    {
-                        return response;
-                    }
-                    let user = answer.note.user.clone();
-                    match http::respond_with_content(answer, content, offset, length).await {
-                        Ok(response) => return response,
-                        Err(error) => self = Refused::from(error).asked_by(user).answer(),
+                    match http::respond_with_content_now(&answer, &content, offset, length) {
+                        Some(response) => return response,
+                        None => http::respond_with_content(answer, content, offset, length).await,
                     }
                 }
+                Body::Parts { content, parts } => {
+                    let end = parts.end.into_bytes();
+                    let parts = parts.parts.into_iter().map(|(head, part)| http::Part {
+                        head: head.into_bytes(),
+                        offset: part.first,
+                        length: part.length(),
+                    });
+                    http::respond_with_parts(answer, content, parts.collect(), end).await
+                }
+            };
+            match made {
+                Ok(response) => return response,
+                Err(error) => self = Refused::from(error).asked_by(user).answer(),
             }
         }
     }

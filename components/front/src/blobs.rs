@@ -7,7 +7,11 @@ use crate::failure::Refused;
 use names::{Digest, RepositoryName};
 use protocol::conditional::{if_range, none_match};
 use protocol::error::{Code, ErrorResponse};
+use protocol::multipart::Multipart;
 use protocol::range::{Requested, content_range, parse_range, unsatisfied_range};
+
+/// What a blob is, as far as a registry knows.
+const OCTETS: &str = "application/octet-stream";
 
 /// GET, HEAD and DELETE of a blob.
 pub async fn answer(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
@@ -42,7 +46,7 @@ async fn head(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resu
         return Ok(about(304, digest));
     }
     Ok(about(200, digest)
-        .header("content-type", "application/octet-stream")
+        .header("content-type", OCTETS)
         .header("accept-ranges", "bytes")
         .header("content-length", size.to_string()))
 }
@@ -62,16 +66,19 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
         Some(range) => parse_range(range, size),
         None => Requested::Whole,
     };
-    let whole = |status| {
-        about(status, digest)
-            .header("content-type", "application/octet-stream")
-            .header("accept-ranges", "bytes")
+    let typed = |status, media_type: &str| {
+        about(status, digest).header("content-type", media_type).header("accept-ranges", "bytes")
     };
+    let whole = |status| typed(status, OCTETS);
     match requested {
         Requested::Whole => Ok(whole(200).content(content, 0, size)),
-        Requested::Part { first, last } => Ok(whole(206)
-            .header("content-range", content_range(first, last, size))
-            .content(content, first, last - first + 1)),
+        Requested::Part(part) => Ok(whole(206)
+            .header("content-range", content_range(part.first, part.last, size))
+            .content(content, part.first, part.length())),
+        Requested::Parts(parts) => Ok(match Multipart::new(digest, OCTETS, size, parts) {
+            Some(several) => typed(206, &several.content_type).parts(content, several),
+            None => whole(200).content(content, 0, size),
+        }),
         Requested::Unsatisfiable => {
             let message = format!("the blob has {size} bytes: the range asked for lies outside of them");
             let error = ErrorResponse::new(Code::RangeInvalid).message(message);

@@ -8,10 +8,12 @@ mod bindings {
     wit_bindgen::generate!({ world: "pierhead:registry/http-plain-component", path: "../../wit", generate_all });
 }
 
-use bindings::exports::pierhead::host::http::{Answer, Body, BodyError, Content, Error, Guest, RequestHead};
+use bindings::exports::pierhead::host::http::{
+    Answer, Body, BodyError, Content, Error, Guest, Part, RequestHead,
+};
 use bindings::wasi::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme, Trailers};
 use bindings::{wit_future, wit_stream};
-use wit_bindgen::{FutureReader, StreamReader, StreamResult};
+use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter};
 
 struct Http;
 bindings::export!(Http with_types_in bindings);
@@ -91,6 +93,22 @@ fn response(answer: &Answer, length: u64, body: Option<StreamReader<u8>>) -> Res
         panic!("an answer's status: {}", answer.status);
     }
     response
+}
+
+/// Hands `length` bytes on; whether they came and were taken.
+async fn pump(mut from: StreamReader<u8>, mut length: u64, to: &mut StreamWriter<u8>) -> bool {
+    let mut buffer = Vec::with_capacity(CHUNK);
+    loop {
+        let (result, read) = from.read(buffer).await;
+        length = length.saturating_sub(read.len() as u64);
+        buffer = to.write_all(read).await;
+        if !buffer.is_empty() {
+            return false;
+        }
+        if result == StreamResult::Dropped {
+            return length == 0;
+        }
+    }
 }
 
 impl Guest for Http {
@@ -187,6 +205,40 @@ impl Guest for Http {
     ) -> Result<Response, Error> {
         let bytes = content.read(offset, length).await?;
         Ok(response(&answer, length, Some(bytes)))
+    }
+
+    async fn respond_with_parts(
+        answer: Answer,
+        content: Content,
+        parts: Vec<Part>,
+        end: Vec<u8>,
+    ) -> Result<Response, Error> {
+        let length = parts.iter().map(|part| part.head.len() as u64 + part.length).sum::<u64>();
+        let length = length + end.len() as u64;
+        let (mut writer, reader) = wit_stream::new();
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else { return Ok(response(&answer, length, None)) };
+        // As long as nothing was sent, what goes wrong can be said.
+        let bytes = content.read(first.offset, first.length).await?;
+        guest_task::spawn(async move {
+            let mut next = Some((first, bytes));
+            while let Some((part, bytes)) = next {
+                let sent = writer.write_all(part.head).await.is_empty();
+                // A body that stays short is one that the host breaks off.
+                if !sent || !pump(bytes, part.length, &mut writer).await {
+                    return;
+                }
+                next = match parts.next() {
+                    Some(part) => match content.read(part.offset, part.length).await {
+                        Ok(bytes) => Some((part, bytes)),
+                        Err(_) => return,
+                    },
+                    None => None,
+                };
+            }
+            let _ = writer.write_all(end).await;
+        });
+        Ok(response(&answer, length, Some(reader)))
     }
 
     fn respond_with_content_now(_: Answer, _: &Content, _: u64, _: u64) -> Option<Response> {

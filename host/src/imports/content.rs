@@ -1,7 +1,9 @@
 //! `pierhead:storage/types.content`: an opened blob.
 
+use super::bindings::pierhead::host::http;
 use super::bindings::pierhead::storage::types;
 use super::stream::BodyStream;
+use crate::body::{Part, Parts};
 use crate::state::{Data, Host};
 use wasmtime::component::{Accessor, Resource, StreamReader};
 use wasmtime::{Result, ensure};
@@ -12,12 +14,28 @@ pub struct Content(pub store::Content);
 impl Content {
     /// Part of it as a body.
     pub fn part(&self, offset: u64, length: u64) -> Result<store::ContentBody> {
+        self.hold(offset, length)?;
+        Ok(self.0.body(offset, length))
+    }
+
+    /// Several parts of it as a body, and what comes before each and after the last.
+    pub fn parts(self, parts: Vec<http::Part>, end: Vec<u8>) -> Result<Parts> {
+        let part = |http::Part { head, offset, length }| {
+            self.hold(offset, length)?;
+            Ok(Part { head: head.into(), offset, length })
+        };
+        let parts = parts.into_iter().map(part).collect::<Result<_>>()?;
+        Ok(Parts::new(self.0, parts, end.into()))
+    }
+
+    /// Holds the component to the blob's bytes.
+    fn hold(&self, offset: u64, length: u64) -> Result<()> {
         let size = self.0.size();
         ensure!(
             offset.checked_add(length).is_some_and(|end| end <= size),
             "{length} bytes from {offset} on lie outside the blob, which has {size}"
         );
-        Ok(self.0.body(offset, length))
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `pierhead:host/http`: wasi:http's resources in fewer calls.
 
 use super::bindings::pierhead::host::http::{
-    Answer, BodyError, Host as HttpHost, HostWithStore as HttpHostWithStore, RequestHead,
+    Answer, BodyError, Host as HttpHost, HostWithStore as HttpHostWithStore, Part, RequestHead,
 };
 use super::bindings::pierhead::storage::types;
 use super::content::Content;
@@ -174,6 +174,20 @@ impl HttpHostWithStore<Data> for Host {
             let data = access.get();
             let part = data.table.delete(content)?.part(offset, length)?;
             Data::answer(data, answer, AnswerBody::Content(Box::new(part))).map(Ok)
+        })
+    }
+
+    async fn respond_with_parts(
+        accessor: &Accessor<Data, Host>,
+        answer: Answer,
+        content: Resource<Content>,
+        parts: Vec<Part>,
+        end: Vec<u8>,
+    ) -> Result<Result<Resource<Response>, types::Error>> {
+        accessor.with(|mut access| {
+            let data = access.get();
+            let parts = data.table.delete(content)?.parts(parts, end)?;
+            Data::answer(data, answer, AnswerBody::Parts(Box::new(parts))).map(Ok)
         })
     }
 

@@ -1,8 +1,13 @@
 //! Ranges of downloads and of chunks.
 
+use protocol::multipart::Multipart;
 use protocol::range::{
-    ChunkRange, Requested, content_range, parse_chunk_range, parse_range, received_range, unsatisfied_range,
+    ChunkRange, Part, Requested, content_range, parse_chunk_range, parse_range, received_range,
+    unsatisfied_range,
 };
+
+/// Of which blob the parts are.
+const BLOB: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The number in the first bytes of an input, and the rest.
 fn number(input: &[u8]) -> (u64, &[u8]) {
@@ -17,21 +22,37 @@ pub(crate) fn of_a_download(input: &[u8]) {
     let (size, header) = number(input);
     let header = crate::text(header);
     let requested = parse_range(&header, size);
-    if let Requested::Part { first, last } = requested {
+    let parts: &[Part] = match &requested {
+        Requested::Part(part) => std::slice::from_ref(part),
+        Requested::Parts(parts) => parts,
+        Requested::Whole | Requested::Unsatisfiable => &[],
+    };
+    for &Part { first, last } in parts {
         assert!(first <= last && last < size, "{header:?} of {size} bytes is {first} to {last}");
         assert!(crate::fits_a_header(&content_range(first, last, size)));
-        assert_eq!(parse_range(&format!("bytes={first}-{last}"), size), requested);
-        assert_eq!(parse_range(&format!("bytes={first}-"), last + 1), requested);
+        let alone = Requested::Part(Part { first, last });
+        assert_eq!(parse_range(&format!("bytes={first}-{last}"), size), alone);
+        assert_eq!(parse_range(&format!("bytes={first}-"), last + 1), alone);
         assert_eq!(
             parse_range(&format!("bytes=-{}", size - first), size),
             parse_range(&format!("bytes={first}-"), size)
         );
     }
+    if parts.len() > 1
+        && let Some(made) =
+            Multipart::new(&BLOB.parse().expect("a digest"), "text/plain", size, parts.to_vec())
+    {
+        let around =
+            made.parts.iter().map(|(head, _)| head.len() as u64).sum::<u64>() + made.end.len() as u64;
+        let within = parts.iter().map(|part| part.length()).sum::<u64>();
+        assert!(around + within < size, "{header:?}: {around} and {within} bytes of {size}");
+        assert!(crate::fits_a_header(&made.content_type));
+    }
     let (first, rest) = number(header.as_bytes());
     let (last, _) = number(rest);
     let expected = match (first, last) {
         _ if first > last || first >= size => Requested::Unsatisfiable,
-        _ => Requested::Part { first, last: last.min(size - 1) },
+        _ => Requested::Part(Part { first, last: last.min(size - 1) }),
     };
     assert_eq!(parse_range(&format!("bytes={first}-{last}"), size), expected);
     assert!(crate::fits_a_header(&unsatisfied_range(size)));

@@ -62,6 +62,7 @@ pub const EXCEPTIONS: &[Exception] = &[
             "clients::docker::docker_mounts_from_one_repository_into_another",
             "clients::podman::podman_uploads_nothing_twice",
             "clients::podman::podman_mounts_from_one_repository_into_another",
+            "clients::podman::podman_pulls_of_an_image_only_the_files_it_lacks",
             "clients::buildah::buildah_uploads_nothing_twice",
             "clients::buildah::buildah_mounts_from_one_repository_into_another",
             "clients::regctl::regctl_uploads_nothing_twice",
