@@ -79,6 +79,12 @@ impl Place {
         &self.authority
     }
 
+    /// What is asked for with this path and query.
+    pub(crate) fn url(&self, target: &str) -> String {
+        let scheme = if self.secure { "https://" } else { "http://" };
+        [scheme, &*self.authority, target].concat()
+    }
+
     /// One of our keys as the bucket has it.
     pub(crate) fn key(&self, key: &str) -> String {
         [&*self.root, key].concat()

@@ -109,6 +109,14 @@ impl Request {
         self
     }
 
+    /// Path and query.
+    pub(crate) fn target(&self) -> String {
+        match self.query.is_empty() {
+            true => self.path.clone(),
+            false => [&*self.path, "?", &self.query].concat(),
+        }
+    }
+
     fn header(mut self, name: &'static str, value: String) -> Request {
         self.headers.push((name, value));
         self

@@ -41,6 +41,8 @@ pub struct Settings {
     pub copy_part_size: u64,
     /// How many of them at once. `storage.s3.multipartcopymaxconcurrency`.
     pub copies_at_once: usize,
+    /// Whether clients are sent to the bucket for what they download. `storage.redirect.disable: false`.
+    pub redirect: bool,
 }
 
 impl Settings {
@@ -97,6 +99,8 @@ impl Settings {
             copy_threshold: bytes("storage.s3.multipartcopythresholdsize", 32 << 20)?,
             copy_part_size: bytes("storage.s3.multipartcopychunksize", 32 << 20)?,
             copies_at_once: at_once.min(COPIES_AT_ONCE),
+            // Whoever says nothing may have a bucket that clients cannot reach.
+            redirect: !flag("storage.redirect.disable", true)?,
         })
     }
 }
@@ -126,6 +130,7 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.place.authority(), "s3.us-east-1.amazonaws.com");
         assert_eq!((settings.part_size, settings.copies_at_once), (10 << 20, 16));
+        assert!(!settings.redirect && read(&[("storage.redirect.disable", "false")]).unwrap().redirect);
         for name in ["bucket", "region", "accesskey", "secretkey"] {
             let name: &'static str = format!("storage.s3.{name}").leak();
             assert_eq!(read(&[(name, "")]).unwrap_err().to_string(), format!("{name} is not set"));
@@ -140,6 +145,7 @@ mod tests {
             ("storage.s3.multipartcopychunksize", "5368709121"),
             ("storage.s3.multipartcopymaxconcurrency", "0"),
             ("storage.s3.secure", "yes"),
+            ("storage.redirect.disable", "no"),
             ("storage.s3.forcepathstyle", "1"),
             ("storage.s3.region", "us east"),
             ("storage.s3.secretkey", "se\ncret"),

@@ -1,10 +1,10 @@
-use crate::place::Place;
+use crate::place::{Place, in_query};
 use crate::request::{Method, Payload, Request};
 use crate::settings::BadSetting;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningError, SigningSettings,
-    UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningError,
+    SigningInstructions, SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use std::fmt;
@@ -65,11 +65,51 @@ impl Keys {
     /// # Errors
     /// A header's value that cannot be sent. Its text has no secret.
     pub fn sign(&self, place: &Place, request: &Request, seconds: u64) -> Result<Signed, SigningError> {
-        let mut settings = SigningSettings::default();
-        // S3 takes a path as it is.
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        let mut settings = as_s3_has_it();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        let body = match &request.payload {
+            Payload::Empty => SignableBody::Bytes(&[]),
+            Payload::Unsigned => SignableBody::UnsignedPayload,
+            Payload::Sha256(hash) => SignableBody::Precomputed(hash.clone()),
+        };
+        let instructions = self.instructions(place, request, body, settings, seconds)?;
+        let own =
+            request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
+        let added = instructions.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        Ok(Signed { method: request.method, target: request.target(), headers: own.chain(added).collect() })
+    }
+
+    /// A URL with which anyone can send a request that has no headers of its own, from `seconds` since 1970 on and for
+    /// `good_for` (AWS Signature Version 4, in the query).
+    ///
+    /// # Errors
+    /// As with [`Keys::sign`].
+    pub fn url(
+        &self,
+        place: &Place,
+        request: &Request,
+        seconds: u64,
+        good_for: Duration,
+    ) -> Result<String, SigningError> {
+        let mut settings = as_s3_has_it();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(good_for);
+        let body = SignableBody::UnsignedPayload;
+        let instructions = self.instructions(place, request, body, settings, seconds)?;
+        let said = (!request.query.is_empty()).then(|| request.query.clone());
+        let added = instructions.params().iter().map(|(name, value)| [*name, "=", &in_query(value)].concat());
+        let query: Vec<String> = said.into_iter().chain(added).collect();
+        Ok([&*place.url(&request.path), "?", &query.join("&")].concat())
+    }
+
+    fn instructions(
+        &self,
+        place: &Place,
+        request: &Request,
+        body: SignableBody<'_>,
+        settings: SigningSettings,
+        seconds: u64,
+    ) -> Result<SigningInstructions, SigningError> {
         let identity = self.identity.clone().into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
@@ -80,25 +120,19 @@ impl Keys {
             .build()
             .expect("all of them are given")
             .into();
-        let target = match request.query.is_empty() {
-            true => request.path.clone(),
-            false => [&*request.path, "?", &request.query].concat(),
-        };
-        let scheme = if place.secure() { "https://" } else { "http://" };
-        let url = [scheme, place.authority(), &target].concat();
-        let body = match &request.payload {
-            Payload::Empty => SignableBody::Bytes(&[]),
-            Payload::Unsigned => SignableBody::UnsignedPayload,
-            Payload::Sha256(hash) => SignableBody::Precomputed(hash.clone()),
-        };
         let given = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let signable = SignableRequest::new(request.method.as_str(), url, given, body)?;
-        let (instructions, _) = sign(signable, &parameters)?.into_parts();
-        let own =
-            request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
-        let added = instructions.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        Ok(Signed { method: request.method, target, headers: own.chain(added).collect() })
+        let signable =
+            SignableRequest::new(request.method.as_str(), place.url(&request.target()), given, body)?;
+        Ok(sign(signable, &parameters)?.into_parts().0)
     }
+}
+
+/// S3 takes a path as it is.
+fn as_s3_has_it() -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings
 }
 
 #[cfg(test)]
@@ -141,6 +175,26 @@ mod tests {
         let signed = keys.sign(&place, &request, THEN).unwrap();
         assert_eq!(signed.target, "/test.txt");
         assert_eq!(signature(&signed), "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+    }
+
+    /// The example of "Authenticating Requests: Using Query Parameters".
+    #[test]
+    fn a_url_is_signed_as_in_the_documentation() {
+        let Settings { place, keys, .. } = example("");
+        let day = Duration::from_secs(86_400);
+        let url = keys.url(&place, &Request::get(&place, "test.txt"), THEN, day).unwrap();
+        let (path, query) = url.split_once('?').unwrap();
+        assert_eq!(path, "https://examplebucket.s3.amazonaws.com/test.txt");
+        for said in [
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request",
+            "X-Amz-Date=20130524T000000Z",
+            "X-Amz-Expires=86400",
+            "X-Amz-SignedHeaders=host",
+            "X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+        ] {
+            assert!(query.split('&').any(|pair| pair == said), "{said} is not in {query}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod faulty_bucket;
 mod grants;
 mod passwords;
 mod read_only;
+mod redirect;
 mod shared_tree;
 mod support;
 mod uploads;

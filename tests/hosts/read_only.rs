@@ -1,6 +1,6 @@
 //! For `wasmtime serve` with a bucket: the artefact that has nothing to write with.
 use crate::support::requests;
-use tests::{Bucket, Host, Image, Request, Server, assert_error};
+use tests::{Bucket, Host, Image, Request, Server, assert_error, sha256};
 
 #[test]
 fn the_read_only_artefact_serves_what_is_there_and_every_write_is_405() {
@@ -27,4 +27,11 @@ fn the_read_only_artefact_serves_what_is_there_and_every_write_is_405() {
         assert_error(&server.request(&request), 405, "UNSUPPORTED");
     }
     assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, image.manifest);
+
+    let redirecting = Server::with(|setup| {
+        let setup = setup.on(Host::WasmtimeS3).bucket(&bucket).artefact("pierhead-s3-readonly.wasm");
+        setup.env("REGISTRY_STORAGE_REDIRECT_DISABLE", "false")
+    });
+    let sent = redirecting.get(&format!("/v2/a/blobs/{}", sha256(&image.config))).expect(307);
+    assert!(sent.required("Location").starts_with(&bucket.endpoint()), "{sent}");
 }

@@ -59,6 +59,10 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
     if known(asked, digest) {
         return Ok(about(304, digest));
     }
+    if let Some(url) = content.elsewhere() {
+        // Its parts are had there too: a client asks for the same range again (RFC 9110, 15.4).
+        return Ok(Answer::new(307).header("docker-content-digest", digest.as_str()).header("location", url));
+    }
     let size = content.size();
     let head = asked.head;
     let fresh = head.if_range.as_deref().is_none_or(|header| if_range(header, digest.as_str()));

@@ -22,6 +22,10 @@ impl Object for Found {
         self.size
     }
 
+    fn elsewhere(&self) -> Option<String> {
+        self.bucket.url(&self.key)
+    }
+
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
         self.bucket.stream(&self.key, offset, length).await
     }

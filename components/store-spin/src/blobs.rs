@@ -22,6 +22,10 @@ impl GuestContent for Blob {
         self.size
     }
 
+    fn elsewhere(&self) -> Option<String> {
+        None
+    }
+
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
         let end = offset.checked_add(length).filter(|end| *end <= self.size);
         let end = end.unwrap_or_else(|| panic!("{length} bytes from {offset} on of {}", self.size));

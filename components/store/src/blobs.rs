@@ -79,6 +79,10 @@ impl<B: Object> GuestContent for Opened<B> {
         self.0.size()
     }
 
+    fn elsewhere(&self) -> Option<String> {
+        self.0.elsewhere()
+    }
+
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, types::Error> {
         let within = offset.checked_add(length).is_some_and(|end| end <= self.0.size());
         assert!(within, "{length} bytes from {offset} on lie outside the blob");

@@ -90,6 +90,11 @@ pub trait Object: 'static {
     /// How many bytes it has.
     fn size(&self) -> u64;
 
+    /// A URL at which clients get it without us, where there is one.
+    fn elsewhere(&self) -> Option<String> {
+        None
+    }
+
     /// `length` bytes from `offset` on.
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error>;
 }

@@ -46,6 +46,10 @@ impl types::HostContent for &mut Data {
         Ok(self.table.get(&content)?.0.size())
     }
 
+    fn elsewhere(&mut self, _: Resource<Content>) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn drop(&mut self, content: Resource<Content>) -> Result<()> {
         self.table.delete(content)?;
         Ok(())

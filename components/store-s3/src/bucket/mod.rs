@@ -9,7 +9,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use guest_store::{Error, Kind, Listing};
 use names::Algorithm;
 use s3::{Condition, From, Gathering, Payload, Request, Settings};
+use std::time::Duration;
 use tree::hash::{Hash, digest_of};
+use tries::now;
 use wit_bindgen::{StreamReader, StreamResult};
 
 pub use multipart::Multipart;
@@ -20,6 +22,8 @@ const MAX_PAGE: usize = 1000;
 const MAX_LIST: usize = 4 << 20;
 /// How many bytes are taken at a time where an object is hashed.
 const CHUNK: usize = 256 << 10;
+/// For how long a URL can be used to begin a download; distribution has the same.
+const GOOD_FOR: Duration = Duration::from_secs(20 * 60);
 /// How many objects are removed at once.
 const REMOVALS: usize = 16;
 
@@ -143,6 +147,16 @@ impl Bucket {
         }
         let request = Request::get_range(&self.settings.place, key, offset, length);
         self.streamed(&request, length).await.map_err(|fault| fault.unexpected("read", key))
+    }
+
+    /// A URL with which whoever knows it can read an object from the bucket for a while, where clients are to be sent
+    /// there (`storage.redirect.disable: false`).
+    pub fn url(&self, key: &str) -> Option<String> {
+        let Settings { place, keys, redirect, .. } = &self.settings;
+        redirect.then(|| {
+            let url = keys.url(place, &Request::get(place, key), now(), GOOD_FOR);
+            url.unwrap_or_else(|error| panic!("no URL for {key}: {error}"))
+        })
     }
 
     /// The same of an object with this entity tag; one byte at least.

@@ -65,6 +65,11 @@ impl Failure {
     }
 }
 
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    u64::try_from(system_clock::now().seconds).unwrap_or(0)
+}
+
 impl Bucket {
     /// Sends a request until it is answered with success.
     pub async fn ask(&self, request: &Request, body: &[u8]) -> Result<Answer, Fault> {
@@ -102,8 +107,7 @@ impl Bucket {
     }
 
     async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {
-        let seconds = u64::try_from(system_clock::now().seconds).unwrap_or(0);
-        let signed = self.settings.keys.sign(&self.settings.place, request, seconds);
+        let signed = self.settings.keys.sign(&self.settings.place, request, now());
         let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         let answer = exchange(&self.settings.place, signed, body, request.patience).await;
         let answer = answer.map_err(|error| Failure::host(self, &error))?;
