@@ -47,9 +47,14 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Reference) ->
     let answer = Answer::new(if unchanged { 304 } else { 200 })
         .header("etag", format!("\"{}\"", found.digest))
         .header("docker-content-digest", found.digest);
-    Ok(match unchanged {
-        true => answer,
-        false => answer.header("content-type", found.media_type).bytes(found.bytes),
+    if unchanged {
+        return Ok(answer);
+    }
+    let size = found.content.size();
+    let answer = answer.header("content-type", found.media_type);
+    Ok(match asked.head.method.as_str() {
+        "HEAD" => answer.header("content-length", size.to_string()),
+        _ => answer.content(found.content, 0, size),
     })
 }
 

@@ -203,6 +203,11 @@ impl Guest for Http {
         offset: u64,
         length: u64,
     ) -> Result<Response, Error> {
+        if let Some(mut bytes) = content.bytes() {
+            bytes.truncate((offset + length) as usize);
+            bytes.drain(..offset as usize);
+            return Ok(Http::respond(answer, bytes).await);
+        }
         let bytes = content.read(offset, length).await?;
         Ok(response(&answer, length, Some(bytes)))
     }

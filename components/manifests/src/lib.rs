@@ -18,7 +18,7 @@ use bindings::pierhead::storage::{catalog, manifests};
 use failure::{missing, refused, registry};
 use names::{Algorithm, Digest, Reference};
 use protocol::error::{Code, ErrorResponse};
-use protocol::manifest::{self as document, media_type_of};
+use protocol::manifest as document;
 use sha2::{Digest as _, Sha256, Sha512};
 
 struct Manifests;
@@ -34,12 +34,9 @@ fn reference(text: String) -> manifests::Reference {
 
 fn found(answer: Result<Option<manifests::Manifest>, Error>) -> Result<Manifest, Failure> {
     let stored = answer.map_err(Failure::Storage)?.ok_or_else(|| refused(Code::ManifestUnknown))?;
-    let media_type = match stored.media_type {
-        Some(kept) => kept,
-        // Whatever lies in an old tree and says nothing of itself is served as what most are.
-        None => media_type_of(&stored.bytes).map_or_else(|| document::OCI_MANIFEST.into(), Into::into),
-    };
-    Ok(Manifest { digest: stored.digest, media_type, bytes: stored.bytes })
+    // Whatever lies in an old tree and says nothing of itself is served as what most are.
+    let media_type = stored.media_type.unwrap_or_else(|| document::OCI_MANIFEST.into());
+    Ok(Manifest { digest: stored.digest, media_type, content: stored.content })
 }
 
 fn page(answer: Result<Option<catalog::Page>, Error>) -> Result<Page, Failure> {

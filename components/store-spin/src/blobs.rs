@@ -2,34 +2,65 @@
 
 use crate::bindings::exports::pierhead::storage::types::{self, Content, Error, GuestContent};
 use crate::bindings::exports::pierhead::storage::{blob_writer, blobs};
+use crate::bindings::wit_stream;
 use crate::database::{Database, text};
 use crate::{Store, canonical, content, path};
 use names::Digest;
 use wit_bindgen::StreamReader;
 
-/// A blob, opened. Its bytes are in the database for as long as anybody holds it.
+/// A blob or a manifest, opened.
+pub enum Opened {
+    /// Rows, which are in the database for as long as anybody holds the blob.
+    Rows(Blob),
+    /// Bytes that were read.
+    Bytes(Vec<u8>),
+}
+
+/// Where a blob's bytes are, and how many.
 pub struct Blob {
     content: u64,
     size: u64,
 }
 
 impl types::Guest for Store {
-    type Content = Blob;
+    type Content = Opened;
 }
 
-impl GuestContent for Blob {
+impl GuestContent for Opened {
     fn size(&self) -> u64 {
-        self.size
+        match self {
+            Opened::Rows(blob) => blob.size,
+            Opened::Bytes(bytes) => bytes.len() as u64,
+        }
     }
 
     fn elsewhere(&self) -> Option<String> {
         None
     }
 
+    fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Opened::Rows(_) => None,
+            Opened::Bytes(bytes) => Some(bytes.clone()),
+        }
+    }
+
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
-        let end = offset.checked_add(length).filter(|end| *end <= self.size);
-        let end = end.unwrap_or_else(|| panic!("{length} bytes from {offset} on of {}", self.size));
-        content::stream(self.content, offset..end).await
+        let size = self.size();
+        let end = offset.checked_add(length).filter(|end| *end <= size);
+        let end = end.unwrap_or_else(|| panic!("{length} bytes from {offset} on of {size}"));
+        match self {
+            Opened::Rows(blob) => content::stream(blob.content, offset..end).await,
+            Opened::Bytes(bytes) => {
+                let part = bytes[offset as usize..end as usize].to_vec();
+                let (mut writer, reader) = wit_stream::new();
+                guest_task::spawn(async move {
+                    // Whoever wants no more of it leaves some.
+                    let _ = writer.write_all(part).await;
+                });
+                Ok(reader)
+            }
+        }
     }
 }
 
@@ -50,7 +81,7 @@ impl blobs::Guest for Store {
     }
 
     async fn open(repository: String, digest: String) -> Result<Option<Content>, Error> {
-        Ok(find(&repository, &digest).await?.map(Content::new))
+        Ok(find(&repository, &digest).await?.map(|blob| Content::new(Opened::Rows(blob))))
     }
 
     fn open_now(_: String, _: String) -> Option<Result<Option<Content>, Error>> {

@@ -2,12 +2,13 @@
 
 use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing, NewManifest, PutError};
 use crate::bindings::exports::pierhead::storage::manifests::{self, Manifest, Reference};
-use crate::bindings::exports::pierhead::storage::types::Error;
+use crate::bindings::exports::pierhead::storage::types::{Content, Error};
+use crate::blobs::Opened;
 use crate::database::{Database, Transaction, Value, list, optional, text};
 use crate::path::Path;
 use crate::{Store, canonical, path};
 use names::{Digest, Tag};
-use protocol::manifest::{artifact_type_of, referrer};
+use protocol::manifest::{artifact_type_of, media_type_of, referrer};
 use tree::hash::digest_of;
 
 impl manifests::Guest for Store {
@@ -26,18 +27,14 @@ impl manifests::Guest for Store {
         else {
             return Ok(None);
         };
-        let found = Manifest { digest: row.text()?, media_type: row.optional_text()?, bytes: row.bytes()? };
-        let actual = found.digest.parse::<Digest>().map(|digest| digest_of(digest.algorithm(), &found.bytes));
-        match actual {
-            Ok(actual) if actual.as_str() == found.digest => Ok(Some(found)),
-            _ => {
-                guest_log::log!(
-                    "the database \"default\": the bytes of manifest {} have another digest",
-                    found.digest
-                );
-                Err(Error::Failed)
-            }
+        let (digest, kept, bytes) = (row.text()?, row.optional_text()?, row.bytes()?);
+        let actual = digest.parse::<Digest>().map(|digest| digest_of(digest.algorithm(), &bytes));
+        if !actual.is_ok_and(|actual| actual.as_str() == digest) {
+            guest_log::log!("the database \"default\": the bytes of manifest {digest} have another digest");
+            return Err(Error::Failed);
         }
+        let media_type = kept.or_else(|| media_type_of(&bytes).map(Into::into));
+        Ok(Some(Manifest { digest, media_type, content: Content::new(Opened::Bytes(bytes)) }))
     }
 
     fn get_now(_: String, _: Reference) -> Option<Result<Option<Manifest>, Error>> {

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::pierhead::storage::types::{self, Content, GuestContent};
 use crate::bindings::exports::pierhead::storage::{blob_writer, blobs};
+use crate::bindings::wit_stream;
 use crate::{Answer, Error, Object, Objects, Store, digest, repository};
 use futures_util::future::join;
 use names::{Digest, RepositoryName};
@@ -71,22 +72,51 @@ impl<O: Objects> types::Guest for Store<O> {
     type Content = Opened<O::Object>;
 }
 
-/// An opened blob.
-pub struct Opened<B>(B);
+/// An opened blob or manifest.
+pub enum Opened<B> {
+    /// An object that was not read yet.
+    Object(B),
+    /// Bytes that were read.
+    Bytes(Vec<u8>),
+}
 
 impl<B: Object> GuestContent for Opened<B> {
     fn size(&self) -> u64 {
-        self.0.size()
+        match self {
+            Opened::Object(object) => object.size(),
+            Opened::Bytes(bytes) => bytes.len() as u64,
+        }
     }
 
     fn elsewhere(&self) -> Option<String> {
-        self.0.elsewhere()
+        match self {
+            Opened::Object(object) => object.elsewhere(),
+            Opened::Bytes(_) => None,
+        }
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Opened::Object(_) => None,
+            Opened::Bytes(bytes) => Some(bytes.clone()),
+        }
     }
 
     async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, types::Error> {
-        let within = offset.checked_add(length).is_some_and(|end| end <= self.0.size());
-        assert!(within, "{length} bytes from {offset} on lie outside the blob");
-        self.0.read(offset, length).await.told()
+        let end = offset.checked_add(length).filter(|end| *end <= self.size());
+        let end = end.unwrap_or_else(|| panic!("{length} bytes from {offset} on lie outside the blob"));
+        match self {
+            Opened::Object(object) => object.read(offset, length).await.told(),
+            Opened::Bytes(bytes) => {
+                let part = bytes[offset as usize..end as usize].to_vec();
+                let (mut writer, reader) = wit_stream::new();
+                guest_task::spawn(async move {
+                    // Whoever wants no more of it leaves some.
+                    let _ = writer.write_all(part).await;
+                });
+                Ok(reader)
+            }
+        }
     }
 }
 
@@ -110,7 +140,7 @@ impl<O: Objects> blobs::Guest for Store<O> {
                 None => Ok(None),
             }
         };
-        Ok(opened.await.told()?.map(|object| Content::new(Opened(object))))
+        Ok(opened.await.told()?.map(|object| Content::new(Opened::Object(object))))
     }
 
     fn open_now(_: String, _: String) -> Option<Result<Option<Content>, types::Error>> {

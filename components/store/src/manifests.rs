@@ -1,8 +1,9 @@
 //! `pierhead:storage/manifests` and `manifest-writer`.
 
 use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing, NewManifest, PutError};
-use crate::bindings::exports::pierhead::storage::{manifests, types};
-use crate::blobs::{data, held, link, stat};
+use crate::bindings::exports::pierhead::storage::manifests;
+use crate::bindings::exports::pierhead::storage::types::{self, Content};
+use crate::blobs::{Opened, data, held, link, stat};
 use crate::error::told;
 use crate::{
     AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers,
@@ -11,7 +12,7 @@ use crate::{
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use protocol::manifest::says_media_type;
+use protocol::manifest::{media_type_of, says_media_type};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use tree::hash::digest_of;
@@ -258,8 +259,8 @@ impl<O: Objects> manifests::Guest for Store<O> {
         let found = get::<O>(&repository(&name), reference(wanted)).await.told()?;
         Ok(found.map(|Manifest { digest, media_type, bytes }| manifests::Manifest {
             digest: digest.to_string(),
-            media_type,
-            bytes,
+            media_type: media_type.or_else(|| media_type_of(&bytes).map(Into::into)),
+            content: Content::new(Opened::<O::Object>::Bytes(bytes)),
         }))
     }
 

@@ -50,6 +50,11 @@ impl types::HostContent for &mut Data {
         Ok(None)
     }
 
+    fn bytes(&mut self, _: Resource<Content>) -> Result<Option<Vec<u8>>> {
+        // `respond-with-content` sends them from where they are.
+        Ok(None)
+    }
+
     fn drop(&mut self, content: Resource<Content>) -> Result<()> {
         self.table.delete(content)?;
         Ok(())

@@ -10,6 +10,7 @@ use super::content::Content;
 use super::stream::{StoredBody, unwrap};
 use crate::state::{Data, Host};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
+use protocol::manifest::media_type_of;
 use std::str::FromStr;
 use store::Store;
 use wasmtime::Result;
@@ -78,19 +79,18 @@ fn reference(reference: manifests::Reference) -> Result<Reference> {
     })
 }
 
-fn manifest(found: store::Manifest) -> manifests::Manifest {
-    manifests::Manifest {
-        digest: found.digest.to_string(),
-        media_type: found.media_type,
-        bytes: found.bytes.to_vec(),
-    }
-}
-
 fn page(found: store::Page) -> catalog::Page {
     catalog::Page { names: found.names, more: found.more }
 }
 
 impl Data {
+    fn manifest(&mut self, found: Option<store::Manifest>) -> Result<Option<manifests::Manifest>> {
+        let Some(store::Manifest { digest, media_type, bytes }) = found else { return Ok(None) };
+        let media_type = media_type.or_else(|| media_type_of(&bytes).map(Into::into));
+        let content = self.table.push(Content(bytes.into()))?;
+        Ok(Some(manifests::Manifest { digest: digest.to_string(), media_type, content }))
+    }
+
     fn opened(&mut self, found: Option<store::Content>) -> Result<Option<Resource<Content>>> {
         Ok(match found {
             Some(content) => Some(self.table.push(Content(content))?),
@@ -154,9 +154,11 @@ impl manifests::Host for &mut Data {
         wanted: manifests::Reference,
     ) -> Result<Option<Result<Option<manifests::Manifest>, types::Error>>> {
         let answer = self.shared.store.manifest_now(&repository(&name)?, &reference(wanted)?);
-        Ok(answer.map(|answer| {
-            answer.map(|found| found.map(manifest)).map_err(|error| failed(error, self.request_id()))
-        }))
+        Ok(match answer {
+            Some(Ok(found)) => Some(Ok(self.manifest(found)?)),
+            Some(Err(error)) => Some(Err(failed(error, self.request_id()))),
+            None => None,
+        })
     }
 }
 
@@ -167,8 +169,10 @@ impl manifests::HostWithStore<Data> for Host {
         wanted: manifests::Reference,
     ) -> Result<Result<Option<manifests::Manifest>, types::Error>> {
         let ((store, id), name, wanted) = (store(accessor), repository(&name)?, reference(wanted)?);
-        let answer = blocking(move || store.manifest(&name, &wanted)).await?;
-        Ok(answer.map(|found| found.map(manifest)).map_err(|error| failed(error, id)))
+        match blocking(move || store.manifest(&name, &wanted)).await? {
+            Ok(found) => accessor.with(|mut access| access.get().manifest(found)).map(Ok),
+            Err(error) => Ok(Err(failed(error, id))),
+        }
     }
 }
 
