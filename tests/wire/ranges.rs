@@ -122,6 +122,17 @@ fn a_thousand_ranges_are_as_many_parts() {
 }
 
 #[test]
+fn more_ranges_than_the_limit_are_the_whole() {
+    let server = Server::with(|setup| setup.env("REGISTRY_LIMITS_RANGES", 3));
+    let bytes = noise(1, 10_000);
+    let digest = push_blob(&server, "a", &bytes);
+    let three = ask(&server, &digest, &[("Range", "bytes=0-0,2-2,4-4")]).expect(206);
+    assert_eq!(parts(&three).len(), 3);
+    let four = ask(&server, &digest, &[("Range", "bytes=0-0,2-2,4-4,6-6")]).expect(200);
+    assert!(four.body == bytes, "{four}");
+}
+
+#[test]
 fn ranges_that_are_no_less_than_the_whole_are_the_whole() {
     let (server, digest, bytes) = with_blob(1000);
     let thousands = format!("bytes={}", ["0-0"; 2000].join(","));

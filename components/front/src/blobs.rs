@@ -4,6 +4,7 @@ use crate::Asked;
 use crate::answer::Answer;
 use crate::bindings::pierhead::registry::blobs;
 use crate::failure::Refused;
+use crate::lists::setting;
 use names::{Digest, RepositoryName};
 use protocol::conditional::{if_range, none_match};
 use protocol::error::{Code, ErrorResponse};
@@ -79,10 +80,13 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
         Requested::Part(part) => Ok(whole(206)
             .header("content-range", content_range(part.first, part.last, size))
             .content(content, part.first, part.length())),
-        Requested::Parts(parts) => Ok(match Multipart::new(digest, OCTETS, size, parts) {
-            Some(several) => typed(206, &several.content_type).parts(content, several),
-            None => whole(200).content(content, 0, size),
-        }),
+        Requested::Parts(parts) => {
+            let within = parts.len() <= setting("limits.ranges", 1024);
+            Ok(match within.then(|| Multipart::new(digest, OCTETS, size, parts)).flatten() {
+                Some(several) => typed(206, &several.content_type).parts(content, several),
+                None => whole(200).content(content, 0, size),
+            })
+        }
         Requested::Unsatisfiable => {
             let message = format!("the blob has {size} bytes: the range asked for lies outside of them");
             let error = ErrorResponse::new(Code::RangeInvalid).message(message);

@@ -259,6 +259,12 @@ const SERVER: &[Key] = &[
         "the most tags that one push of a manifest may name in its query",
     ),
     key(
+        "limits.ranges",
+        Kind::Count { slot: |c| &mut c.limits.ranges, least: 1, most: 10_000 },
+        "1024",
+        "the most ranges of a blob that one request gets; one that asks for more gets the whole blob",
+    ),
+    key(
         "limits.chunkminlength",
         Kind::Size { slot: |c| &mut c.limits.chunkminlength, least: 0, most: 1024 * MIB },
         "0",

@@ -140,6 +140,8 @@ pub struct Limits {
     pub headercount: usize,
     /// `limits.tags`: the most tags that one push of a manifest may name in its query.
     pub tags: usize,
+    /// `limits.ranges`: the most ranges of a blob that one request gets; one that asks for more gets the whole blob.
+    pub ranges: usize,
     /// `limits.chunkminlength`: the least that clients are asked to send in a chunk, in bytes. Zero: nothing is asked.
     pub chunkminlength: usize,
     /// `limits.cache`: how much of the storage's content is remembered, in bytes.
@@ -264,6 +266,7 @@ impl Config {
             ("tags.maxtags", self.tags_maxtags.to_string()),
             ("referrers.maxentries", self.referrers_maxentries.to_string()),
             ("limits.tags", self.limits.tags.to_string()),
+            ("limits.ranges", self.limits.ranges.to_string()),
             ("limits.chunkminlength", self.limits.chunkminlength.to_string()),
             ("http.relativeurls", self.http.relativeurls.to_string()),
             ("storage.maintenance.readonly.enabled", self.storage.readonly.to_string()),
@@ -320,6 +323,7 @@ impl Config {
                 headers: 0,
                 headercount: 0,
                 tags: 0,
+                ranges: 0,
                 chunkminlength: 0,
                 cache: 0,
                 memory: 0,

@@ -95,7 +95,7 @@ fn nothing_given_is_a_server_on_the_loopback_with_the_documented_defaults() {
     assert_eq!((purging.age.as_secs(), purging.interval.as_secs()), (168 * 3600, 24 * 3600));
     assert!(config.validation.blobs_required);
     assert_eq!(config.validation.platforms, Platforms::All);
-    assert_eq!((config.limits.tags, config.limits.chunkminlength), (100, 0));
+    assert_eq!((config.limits.tags, config.limits.ranges, config.limits.chunkminlength), (100, 1024, 0));
     assert_eq!((config.limits.requests, config.limits.connections), (1024, 10000));
     assert_eq!(config.limits.headertimeout, Duration::from_secs(60));
     assert_eq!(config.limits.idletimeout, Duration::from_secs(60));
@@ -176,7 +176,7 @@ fn no_name_stands_in_the_table_twice_and_none_has_an_underscore() {
 #[test]
 fn components_may_ask_for_settings_and_what_is_not_set_is_not_there() {
     let settings = load_environment(&[]).unwrap().settings();
-    assert_eq!(settings.len(), 11);
+    assert_eq!(settings.len(), 12);
     assert_eq!(settings["storage.delete.enabled"], "false");
     assert_eq!(settings["catalog.maxentries"], "1000");
     assert_eq!(settings["tags.maxtags"], "1000");
