@@ -81,8 +81,7 @@ impl Answer {
     pub async fn send(mut self, route: Option<&Route>) -> Response {
         loop {
             let (answer, body) = self.split(route);
-            let user = answer.note.user.clone();
-            let made = match body {
+            let (user, made) = match body {
                 Body::Bytes(bytes) => {
                     return match http::respond_now(&answer, &bytes) {
                         Some(response) => response,
@@ -92,7 +91,10 @@ impl Answer {
                 Body::Content { content, offset, length } => {
                     match http::respond_with_content_now(&answer, &content, offset, length) {
                         Some(response) => return response,
-                        None => http::respond_with_content(answer, content, offset, length).await,
+                        None => (
+                            answer.note.user.clone(),
+                            http::respond_with_content(answer, content, offset, length).await,
+                        ),
                     }
                 }
                 Body::Parts { content, parts } => {
@@ -102,7 +104,8 @@ impl Answer {
                         offset: part.first,
                         length: part.length(),
                     });
-                    http::respond_with_parts(answer, content, parts.collect(), end).await
+                    let user = answer.note.user.clone();
+                    (user, http::respond_with_parts(answer, content, parts.collect(), end).await)
                 }
             };
             match made {

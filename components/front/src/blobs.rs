@@ -34,6 +34,11 @@ fn about(status: u16, digest: &Digest) -> Answer {
         .header("cache-control", "max-age=31536000")
 }
 
+/// What an answer with bytes says as well.
+fn typed(status: u16, digest: &Digest, media_type: &str) -> Answer {
+    about(status, digest).header("content-type", media_type).header("accept-ranges", "bytes")
+}
+
 fn known(asked: &Asked<'_>, digest: &Digest) -> bool {
     asked.head.if_none_match.as_deref().is_some_and(|header| !none_match(header, digest.as_str()))
 }
@@ -46,10 +51,7 @@ async fn head(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resu
     if known(asked, digest) {
         return Ok(about(304, digest));
     }
-    Ok(about(200, digest)
-        .header("content-type", OCTETS)
-        .header("accept-ranges", "bytes")
-        .header("content-length", size.to_string()))
+    Ok(typed(200, digest, OCTETS).header("content-length", size.to_string()))
 }
 
 async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
@@ -71,10 +73,7 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
         Some(range) => parse_range(range, size),
         None => Requested::Whole,
     };
-    let typed = |status, media_type: &str| {
-        about(status, digest).header("content-type", media_type).header("accept-ranges", "bytes")
-    };
-    let whole = |status| typed(status, OCTETS);
+    let whole = |status| typed(status, digest, OCTETS);
     match requested {
         Requested::Whole => Ok(whole(200).content(content, 0, size)),
         Requested::Part(part) => Ok(whole(206)
@@ -83,7 +82,7 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
         Requested::Parts(parts) => {
             let within = parts.len() <= setting("limits.ranges", 1024);
             Ok(match within.then(|| Multipart::new(digest, OCTETS, size, parts)).flatten() {
-                Some(several) => typed(206, &several.content_type).parts(content, several),
+                Some(several) => typed(206, digest, &several.content_type).parts(content, several),
                 None => whole(200).content(content, 0, size),
             })
         }

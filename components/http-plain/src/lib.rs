@@ -185,11 +185,8 @@ impl Guest for Http {
         if body.is_empty() {
             return response(&answer, length, None);
         }
-        let (mut writer, reader) = wit_stream::new();
-        guest_task::spawn(async move {
-            // A client that goes away leaves some of it.
-            let _ = writer.write_all(body).await;
-        });
+        let (writer, reader) = wit_stream::new();
+        guest_task::write(writer, body);
         response(&answer, length, Some(reader))
     }
 

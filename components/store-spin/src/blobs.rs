@@ -53,11 +53,8 @@ impl GuestContent for Opened {
             Opened::Rows(blob) => content::stream(blob.content, offset..end).await,
             Opened::Bytes(bytes) => {
                 let part = bytes[offset as usize..end as usize].to_vec();
-                let (mut writer, reader) = wit_stream::new();
-                guest_task::spawn(async move {
-                    // Whoever wants no more of it leaves some.
-                    let _ = writer.write_all(part).await;
-                });
+                let (writer, reader) = wit_stream::new();
+                guest_task::write(writer, part);
                 Ok(reader)
             }
         }

@@ -109,11 +109,8 @@ impl<B: Object> GuestContent for Opened<B> {
             Opened::Object(object) => object.read(offset, length).await.told(),
             Opened::Bytes(bytes) => {
                 let part = bytes[offset as usize..end as usize].to_vec();
-                let (mut writer, reader) = wit_stream::new();
-                guest_task::spawn(async move {
-                    // Whoever wants no more of it leaves some.
-                    let _ = writer.write_all(part).await;
-                });
+                let (writer, reader) = wit_stream::new();
+                guest_task::write(writer, part);
                 Ok(reader)
             }
         }

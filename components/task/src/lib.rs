@@ -12,6 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use wit_bindgen::StreamWriter;
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -36,6 +37,11 @@ pub fn spawn(work: impl Future<Output = ()> + 'static) {
     let slot = Slot { work: Some(Box::pin(work)), is_woken: false };
     SLOTS.with_borrow_mut(|slots| slots.insert(number, slot));
     go_on(number);
+}
+
+/// Writes bytes to a stream, as fast as whoever has its other end takes them. Who goes away leaves some.
+pub fn write(mut to: StreamWriter<u8>, bytes: Vec<u8>) {
+    spawn(async move { drop(to.write_all(bytes).await) });
 }
 
 /// The work of a slot, which whoever delivers an event to it has polled at once.
