@@ -14,6 +14,11 @@ from block import Block
 MANIFEST = "/v2/bench/app/manifests/latest"
 
 
+def given(settings):
+    """A component's environment on a host's command line."""
+    return [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+
+
 class Wasmtime(servers.Server):
     """wasmtime serve, with code compiled before it starts."""
 
@@ -31,9 +36,8 @@ class Wasmtime(servers.Server):
         compiled = os.path.join(self.work, "component.cwasm")
         if not os.path.exists(compiled):
             load.run([self.program, "compile", "-o", compiled, self.artefact])
-        given = [word for name, value in self.settings().items() for word in ("--env", f"{name}={value}")]
         return [self.program, "serve", "-S", "cli", "-O", self.pool, "--allow-precompiled",
-                "--dir", f"{self.data}::/data", *given, "--addr", f"127.0.0.1:{self.port}", *self.options, compiled]
+                "--dir", f"{self.data}::/data", *given(self.settings()), "--addr", f"127.0.0.1:{self.port}", *self.options, compiled]
 
     def settings(self):
         return {}
@@ -72,10 +76,10 @@ class Versitygw(servers.Server):
         return servers.module_version(self.program)
 
 
-class WasmtimeS3(Wasmtime):
-    """Its bucket is a folder that versitygw shows."""
+class InBucket:
+    """A server whose data lies in a folder that versitygw shows as a bucket."""
 
-    name, artefact = "wasmtime s3", "target/artefacts/pierhead-s3.wasm"
+    artefact = "target/artefacts/pierhead-s3.wasm"
 
     def start(self):
         self.gateway = Versitygw(Versitygw.find(), os.path.join(self.work, "gateway"))
@@ -93,10 +97,14 @@ class WasmtimeS3(Wasmtime):
         return {f"REGISTRY_STORAGE_S3_{name.upper()}": value for name, value in gateway.items()}
 
 
+class WasmtimeS3(InBucket, Wasmtime):
+    name = "wasmtime s3"
+
+
 class Spin(servers.Server):
     """spin up, with a database of its own."""
 
-    artefact = ""
+    artefact, access = "", 'sqlite_databases = ["default"]'
     # As docs/hosts.md says.
     variables = {"SPIN_MAX_INSTANCE_COUNT": "10000"}
 
@@ -116,10 +124,13 @@ route = "/..."
 component = "bench"
 [component.bench]
 source = "{os.path.abspath(self.artefact)}"
-sqlite_databases = ["default"]
+{self.access}
 """)
         return [self.program, "up", "--from", path, "--listen", f"127.0.0.1:{self.port}", "--quiet",
-                "--state-dir", self.data]
+                "--state-dir", self.data, *given(self.settings())]
+
+    def settings(self):
+        return {}
 
     @property
     def pid(self):
@@ -137,6 +148,14 @@ class SpinSqlite(Spin):
     name, artefact = "spin sqlite", "target/artefacts/pierhead-spin.wasm"
 
 
+class SpinS3(InBucket, Spin):
+    name = "spin s3"
+
+    @property
+    def access(self):
+        return f'allowed_outbound_hosts = ["{self.gateway.url}"]'
+
+
 class SpinBare(Spin):
     """A component that answers a constant, and keeps a file in rows."""
 
@@ -144,7 +163,7 @@ class SpinBare(Spin):
     registry = False
 
 
-KINDS = (WasmtimeFs, WasmtimeS3, WasmtimeBare, Versitygw, SpinSqlite, SpinBare)
+KINDS = (WasmtimeFs, WasmtimeS3, WasmtimeBare, Versitygw, SpinSqlite, SpinS3, SpinBare)
 
 
 class HostsManifest(Block):

@@ -81,9 +81,9 @@ FIGURES = (
     Figure("Spin, SQLite, GET 512 MiB, GB/s", "hosts-download", "GB/s", 0.7, ("spin bare",), ours="spin sqlite"),
     Figure("Spin, SQLite, PUT 512 MiB, s", "hosts-upload", "POST+PUT s", 1 / 0.7, ("spin bare",), ours="spin sqlite", lower=True),
     Figure("Spin, SQLite, PUT 512 MiB, chunked, s", "hosts-upload", "s", 1 / 0.7, ("spin bare",), ours="spin sqlite", lower=True),
-    Figure("wasmtime serve, store-s3, GET 512 MiB, GB/s", "hosts-download", "GB/s", 0.8, ("versitygw",), ours="wasmtime s3"),
-    Figure("wasmtime serve, store-s3, GET 512 MiB, CPU-s/GB", "hosts-download", "CPU-s/GB", 0.45, lower=True,
-           ours="wasmtime s3"),
+    *(Figure(f"{host}, store-s3, GET 512 MiB, {key}", "hosts-download", key, bound, peers, lower=not peers, ours=ours)
+      for host, ours in (("wasmtime serve", "wasmtime s3"), ("Spin", "spin s3"))
+      for key, bound, peers in (("GB/s", 0.8, ("versitygw",)), ("CPU-s/GB", 0.45, ()))),
     Figure("wasmtime serve, store-fs, start, ms", "hosts-start", "ms", None, ours="wasmtime fs"),
     Figure("wasmtime serve, store-s3, start, ms", "hosts-start", "ms", None, ours="wasmtime s3"),
 )
