@@ -78,10 +78,8 @@ impl Body for ContentBody {
             Source::Object(object) => {
                 match ready!(poll_chunk(object, &mut me.waiting, me.at, me.end - me.at, context)) {
                     Ok(chunk) => Bytes::from_owner(chunk),
-                    Err(error) => {
-                        me.at = me.end;
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                    // What is missing stays missing: this is no end.
+                    Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             }
         };
@@ -151,7 +149,8 @@ thread_local! {
     static KEPT: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer that goes back to the thread that drops it: a fresh one costs a page fault for every 4 KiB.
+/// A buffer, never more than twice as large as what it is for: a connection may hold thousands that its client does not
+/// read. A large one goes back to the thread that drops it: a fresh one costs a page fault for every 4 KiB.
 struct Chunk {
     buffer: Box<[u8]>,
     wanted: usize,
@@ -161,8 +160,12 @@ struct Chunk {
 impl Chunk {
     fn take(wanted: u64) -> Chunk {
         let wanted = usize::try_from(wanted).unwrap_or(CHUNK).min(CHUNK);
-        let kept = KEPT.with(|kept| kept.borrow_mut().pop());
-        Chunk { buffer: kept.unwrap_or_else(|| vec![0; CHUNK].into()), wanted, filled: 0 }
+        let kept = (wanted > CHUNK / 2).then(|| KEPT.with(|kept| kept.borrow_mut().pop()));
+        let buffer = match kept {
+            Some(kept) => kept.unwrap_or_else(|| vec![0; CHUNK].into()),
+            None => vec![0; wanted].into(),
+        };
+        Chunk { buffer, wanted, filled: 0 }
     }
 
     fn room(&mut self) -> &mut [u8] {
@@ -182,9 +185,24 @@ impl Drop for Chunk {
         // Fails while the thread ends, and then the buffer just goes.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
-            if kept.len() < KEPT_CHUNKS {
+            if buffer.len() == CHUNK && kept.len() < KEPT_CHUNKS {
                 kept.push(buffer);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_never_more_than_twice_as_large_as_what_it_is_for() {
+        for _ in 0..2 {
+            for wanted in [1, 1000, CHUNK / 2, CHUNK / 2 + 1, CHUNK, CHUNK + 1] {
+                let size = Chunk::take(wanted as u64).buffer.len();
+                assert!(size >= wanted.min(CHUNK) && size <= 2 * wanted, "{size} bytes for {wanted}");
+            }
+        }
     }
 }
