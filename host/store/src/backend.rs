@@ -152,6 +152,15 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn commit(&self, units: &[Unit], durable: bool) -> Result<(), Error>;
     /// Removes a directory with all that is in it, at once and to survive a crash; `false` when there is none.
     fn remove(&self, directory: &str) -> Result<bool, Error>;
+    /// [`remove`](Backend::remove), if what its file `deciding` says, by which readers go, is what `goes`. It is asked when
+    /// nobody can change that any more; what another process writes there from then on stays. `false` when nothing was
+    /// removed.
+    fn remove_if(
+        &self,
+        directory: &str,
+        deciding: &str,
+        goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error>;
     /// Makes an upload without bytes in a new directory, which need not survive a crash.
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error>;
     /// Removes an upload, with the bytes it still has.

@@ -6,6 +6,7 @@
 mod commit;
 mod draft;
 mod marks;
+mod removal;
 mod staging;
 mod stamp;
 mod tree;
@@ -27,6 +28,9 @@ use std::time::SystemTime;
 
 /// How often an open is tried again that the kernel gave up because names were moved meanwhile.
 const OPEN_ATTEMPTS: usize = 100;
+
+/// How often something starts over because another process makes or removes the same directories meanwhile.
+const ATTEMPTS: usize = 16;
 
 const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root; \
     mount what it leads to in its place, as with mount --bind";
@@ -216,7 +220,16 @@ impl Backend for Files {
     }
 
     fn remove(&self, directory: &str) -> Result<bool, Error> {
-        commit::remove(self, directory)
+        removal::remove(self, directory)
+    }
+
+    fn remove_if(
+        &self,
+        directory: &str,
+        deciding: &str,
+        goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        removal::remove_if(self, directory, deciding, goes)
     }
 
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error> {

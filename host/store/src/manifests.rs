@@ -3,12 +3,16 @@ use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
+use rustix::io::Errno;
 use std::sync::atomic::Ordering;
 use tree::hash::digest_of;
-use tree::{PutManifest, looks_like_a_manifest};
+use tree::{PutManifest, digest_in_link, looks_like_a_manifest, referrer_entry};
 
 /// Manifests up to this many bytes are hashed where the request is: it takes some tens of microseconds.
 const HASHED_AT_ONCE: u64 = 64 << 10;
+
+/// How often a manifest is stored anew that another process deletes meanwhile.
+const ATTEMPTS: usize = 10;
 
 /// A manifest as it was stored.
 #[derive(Clone, Debug)]
@@ -54,8 +58,9 @@ impl Store {
         let inner = &self.inner;
         let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
         inner.check(repository, &manifest)?;
+        let digest = manifest.digest.clone();
         let units: Vec<Unit> = manifest.units(repository).into_iter().map(Unit::from).collect();
-        let stored = inner.backend.commit(&units, true);
+        let stored = inner.store_units(&units, digest.as_str());
         inner.puts(repository).fetch_add(1, Ordering::Release);
         Ok(stored?)
     }
@@ -70,23 +75,22 @@ impl Store {
             return Ok(false);
         }
         // Tags first: a tag without its manifest is worse than a manifest without its tag.
-        let tags = inner.backend.list(&layout::tags(repository), None, usize::MAX)?;
-        for tag in tags.into_iter().flat_map(|tags| tags.names).flat_map(|name| name.parse::<Tag>()) {
-            let directory = layout::tag(repository, &tag);
-            let link =
-                waited(inner.link(&layout::in_directory(&directory, layout::CURRENT_LINK), Wait::May))?;
-            if link.is_some_and(|link| link.digest == *digest) {
-                inner.backend.remove(&directory)?;
-            }
-        }
+        inner.remove_tags_of(repository, digest, &mut || Ok(true))?;
         if !is_revision {
             // Linked where a very old tree has its manifests, which are about no other.
             return inner.backend.remove(&layout::layer(repository, digest));
         }
         let referrer = inner.referrer(repository, digest)?.flatten();
         let removed = inner.backend.remove(&layout::revision(repository, digest))?;
+        // Another process may have put it meanwhile: its tags go too, if it saw the manifest before that was removed, and
+        // else the manifest is there again.
+        let back = || Ok(waited(inner.revision(repository, digest, Wait::May))?.is_some());
+        inner.remove_tags_of(repository, digest, &mut || back().map(|back| !back))?;
         if let Some(referrer) = referrer {
             inner.forget_referrer(repository, digest, &referrer)?;
+            if back()? {
+                inner.backend.commit(&[referrer_entry(repository, digest, referrer).into()], true)?;
+            }
         }
         Ok(removed)
     }
@@ -100,6 +104,54 @@ impl Store {
 }
 
 impl Inner {
+    /// Makes units visible, anew where another process removes some of it meanwhile: then all of it is as if it had come
+    /// afterwards. Within this process nobody does.
+    fn store_units(&self, units: &[Unit], digest: &str) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            self.backend.commit(units, true)?;
+            if self.are_there(units)? {
+                return Ok(());
+            }
+        }
+        Err(Error::new(
+            "store the manifest, which someone else deletes again and again,",
+            digest,
+            Errno::AGAIN,
+        ))
+    }
+
+    fn are_there(&self, units: &[Unit]) -> Result<bool, Error> {
+        let keys = units
+            .iter()
+            .flat_map(|unit| unit.files.iter().map(|(name, _)| layout::in_directory(&unit.directory, name)));
+        for key in keys {
+            if waited(self.backend.stat(&key, None, Wait::May))?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes the tags that name a manifest, if `goes` says so of each.
+    fn remove_tags_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        goes: &mut dyn FnMut() -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let tags = self.backend.list(&layout::tags(repository), None, usize::MAX)?;
+        for tag in tags.into_iter().flat_map(|tags| tags.names).flat_map(|name| name.parse::<Tag>()) {
+            let directory = layout::tag(repository, &tag);
+            let link = waited(self.link(&layout::in_directory(&directory, layout::CURRENT_LINK), Wait::May))?;
+            if link.is_some_and(|link| link.digest == *digest) {
+                let names_it = |link: &[u8]| digest_in_link(link).as_ref() == Some(digest);
+                self.backend
+                    .remove_if(&directory, layout::CURRENT_LINK, &mut |link| Ok(names_it(link) && goes()?))?;
+            }
+        }
+        Ok(())
+    }
+
     fn manifest(
         &self,
         repository: &RepositoryName,

@@ -44,6 +44,15 @@ impl<B: Backend> Backend for ReadOnly<B> {
         refuse("remove", directory)
     }
 
+    fn remove_if(
+        &self,
+        directory: &str,
+        _: &str,
+        _: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        refuse("remove", directory)
+    }
+
     fn begin_draft(&self, directory: &str, _: &str) -> Result<(), Error> {
         refuse("make", directory)
     }

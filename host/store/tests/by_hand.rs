@@ -237,7 +237,7 @@ fn what_a_dead_process_left_in_the_staging_area_is_cleared_away() {
     let tree = Tree::new();
     let living = tree.open();
     run(push(&living, &repository("x"), "bytes"));
-    tree.write("_staging/dead/17/current/link", "half a tag");
+    tree.write("_staging/01234567-89ab-4def-8123-456789abcdef/17/current/link", "half a tag");
     let store = tree.open();
     run(push(&store, &repository("x"), "more bytes"));
     assert_eq!(tree.litter(), [] as [&str; 0]);

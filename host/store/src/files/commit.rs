@@ -5,7 +5,7 @@
 
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, draft, tree};
+use super::{ATTEMPTS, Files, draft, tree};
 use crate::backend::{Backend, Source, Stamp, Unit, Wait};
 use crate::error::Error;
 use bytes::Bytes;
@@ -19,9 +19,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Files are made for everyone to read, less what the process's mask takes away, as distribution makes them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
-
-/// How often a commit starts over because another one made the same directory meanwhile.
-const ATTEMPTS: usize = 16;
 
 /// What was changed longer ago is on disk, whoever wrote it: the kernel writes everything after half a minute, if it is
 /// not told otherwise.
@@ -292,31 +289,4 @@ impl Commit<'_, '_> {
             }
         }
     }
-}
-
-/// See [`Backend::remove`](crate::backend::Backend::remove).
-pub(super) fn remove(files: &Files, key: &str) -> Result<bool, Error> {
-    let (parent_key, name) = layout::split(key);
-    let failed = |error| Error::new("remove", key, error);
-    let c_name = CString::new(name).map_err(|error| Error::new("remove", key, error))?;
-    let Some(parent) = files.directory(parent_key)? else { return Ok(false) };
-    // A full disk may have no room for the staging directory. Removing makes room, so do it in place.
-    let staged = files.staging().ok().map(|staging| (staging, files.staging.name()));
-    let removed = match &staged {
-        Some((staging, to)) => match rustix::fs::renameat(&parent, name, &**staging, to.as_str()) {
-            Ok(()) => true,
-            Err(Errno::NOENT) => return Ok(false),
-            Err(_) => tree::remove_in(&parent, &c_name).map_err(failed)?,
-        },
-        None => tree::remove_in(&parent, &c_name).map_err(failed)?,
-    };
-    if removed && files.fsync {
-        rustix::fs::fsync(&parent).map_err(failed)?;
-    }
-    if let Some((staging, to)) = staged
-        && let Err(error) = tree::remove_in(&*staging, &CString::new(to).unwrap_or_default())
-    {
-        tracing::warn!(%error, key, "cannot clear away what was removed");
-    }
-    Ok(removed)
 }

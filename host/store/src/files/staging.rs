@@ -5,13 +5,14 @@ use super::marks::Marks;
 use super::{Files, tree};
 use crate::error::Error;
 use names::UploadId;
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// This process's staging directory, made when the first thing is written: a store that is only read from may be on
 /// a read-only file system. It is locked for as long as the process lives; what is not locked is someone's who died.
@@ -22,6 +23,10 @@ pub(super) struct Staging {
     /// Names of directories of ended uploads.
     spares: Mutex<Vec<String>>,
 }
+
+/// How long something of another host lies in the staging area before it is taken for left behind: no request takes so
+/// long to publish what it has prepared.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many directories of ended uploads are kept for the next ones.
 const MAX_SPARES: usize = 64;
@@ -72,11 +77,15 @@ impl Files {
 fn own(all: &OwnedFd) -> Result<OwnedFd, Errno> {
     loop {
         let name = random_id()?;
-        let fd = tree::make_in(all, name.as_str())?;
+        let fd = match tree::make_in(all, name.as_str()) {
+            Err(Errno::NOENT) => continue,
+            made => made?,
+        };
         // Some network file systems lock no directories. Then nobody else's lock succeeds either, and what a crash
         // leaves behind stays.
-        let _ = rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive);
-        if rustix::fs::fstat(&fd)?.st_nlink > 0 {
+        let locked = rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive);
+        // Whoever has locked it before us clears it away.
+        if locked != Err(Errno::WOULDBLOCK) && rustix::fs::fstat(&fd)?.st_nlink > 0 {
             return Ok(fd);
         }
     }
@@ -87,14 +96,24 @@ fn clear(all: &OwnedFd) {
     let Ok(entries) = rustix::fs::Dir::read_from(all) else { return };
     let names: Vec<CString> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
     for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(fd) = rustix::fs::openat(all, name, flags, Mode::empty()) else { continue };
-        if rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok()
+        if is_left_behind(all, name)
             && let Err(error) = tree::remove_in(all, name)
         {
             tracing::warn!(%error, ?name, "cannot clear away what an earlier process left in the staging area");
         }
     }
+}
+
+/// Whether nobody goes on with it: a directory of a process of ours that holds no lock on it, or anything else that has
+/// lain there for long. Other hosts prepare things here too, under other names, and cannot lock them.
+fn is_left_behind(all: &OwnedFd, name: &CString) -> bool {
+    if name.to_str().is_ok_and(|name| name.parse::<UploadId>().is_ok()) {
+        let Ok(fd) = tree::open_in(all, name.as_c_str()) else { return false };
+        return rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok();
+    }
+    let Ok(stat) = rustix::fs::statat(all, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+    let changed = Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
+    SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > LEFT_BEHIND)
 }
 
 /// A UUID nobody can guess.

@@ -1,9 +1,10 @@
 //! Directories: reading them in order, making them, removing them with all that is in them.
 
-use super::Files;
+use super::{ATTEMPTS, Files};
 use crate::error::Error;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use std::collections::BinaryHeap;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -87,15 +88,18 @@ impl Files {
     /// Opens a directory that is made, with all above it, where it is absent. `made` is told the directory in which
     /// each was made, before it is.
     pub(super) fn make_directory(&self, key: &str, made: &mut dyn FnMut(&str)) -> Result<OwnedFd, Error> {
-        if let Some(fd) = self.directory(key)? {
-            return Ok(fd);
-        }
-        let (parent_key, name) = layout::split(key);
-        let parent = self.make_directory(parent_key, made)?;
-        made(parent_key);
-        match rustix::fs::mkdirat(&parent, name, DIRECTORY_MODE) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(Error::new("make the directory", key, error)),
+        // Another process may remove it, or what is above it, as soon as it is made.
+        for _ in 0..ATTEMPTS {
+            if let Some(fd) = self.directory(key)? {
+                return Ok(fd);
+            }
+            let (parent_key, name) = layout::split(key);
+            let parent = self.make_directory(parent_key, made)?;
+            made(parent_key);
+            match rustix::fs::mkdirat(&parent, name, DIRECTORY_MODE) {
+                Ok(()) | Err(Errno::EXIST | Errno::NOENT) => {}
+                Err(error) => return Err(Error::new("make the directory", key, error)),
+            }
         }
         self.directory(key)?.ok_or_else(|| Error::new("open the directory just made", key, Errno::NOENT))
     }
@@ -111,7 +115,7 @@ pub(super) fn make_in(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens a directory in `parent`, not through a symbolic link.
-pub(super) fn open_in(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn open_in(parent: impl AsFd, name: impl Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(parent, name, flags, Mode::empty())
 }
