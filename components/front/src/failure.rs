@@ -32,6 +32,12 @@ impl Refused {
         self
     }
 
+    /// Names what was asked for, where nothing else is said.
+    pub fn about(mut self, route: &Route) -> Refused {
+        self.error = self.error.about(route);
+        self
+    }
+
     /// Says what else is served where a method is not (RFC 9110, 15.5.6): not there at all, or not enabled.
     pub fn allowing(self, route: &Route, method: &str) -> Refused {
         if self.error.status != ErrorResponse::new(Code::Unsupported).status {

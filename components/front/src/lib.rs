@@ -48,7 +48,7 @@ impl Guest for Front {
         let asked = Asked { head: &head, route: &route, query };
         let answer = match answer(&asked, request).await {
             Ok(answer) => answer,
-            Err(refused) => refused.allowing(&route, &head.method).answer(),
+            Err(refused) => refused.about(&route).allowing(&route, &head.method).answer(),
         };
         Ok(answer.send(Some(&route)).await)
     }

@@ -135,7 +135,7 @@ impl Files {
         found(opened, "open", key)
     }
 
-    async fn read_whole(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    pub async fn read_whole(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let Some(file) = self.reading(key).await? else { return Ok(None) };
         let (stream, ended) = file.read_via_stream(0);
         let bytes = collect(stream, limit).await;
@@ -332,18 +332,20 @@ impl Objects for Files {
     }
 
     async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error> {
-        // What lies there without it may be what someone is about to finish.
-        if self.size(&layout::in_directory(directory, deciding)).await?.is_none() {
-            return Ok(false);
-        }
-        // All of it is gone at once; what is left of it is in nobody's way.
-        let staged = self.staged().await?;
-        let removed = self.rename(directory, &staged).await?;
-        if removed {
-            self.sync_directory(layout::split(directory).0).await?;
-            self.clear(&staged).await?;
-        }
-        Ok(removed)
+        self.remove_whole(directory, deciding).await
+    }
+
+    async fn remove_if(
+        &self,
+        directory: &str,
+        deciding: &str,
+        goes: impl AsyncFn(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        self.remove_alone(directory, deciding, goes).await
+    }
+
+    async fn remove_rest(&self, directory: &str, deciding: &str) -> Result<(), Error> {
+        self.remove_beside(directory, deciding).await
     }
 
     async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {

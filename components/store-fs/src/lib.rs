@@ -12,6 +12,7 @@ mod claim;
 mod directory;
 mod files;
 mod object;
+mod removal;
 mod session;
 mod small;
 

@@ -1,13 +1,13 @@
 //! What a store needs, of a bucket.
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Fault};
 use crate::kept;
 use crate::session::Upload;
 use guest_store::bindings::pierhead::host::config;
 use guest_store::{Error, Kind, Listing, Object, Objects, SessionError};
 use s3::{Condition, Settings};
 use std::cell::OnceCell;
-use tree::Unit;
+use tree::{MAX_LINK, Unit};
 use wit_bindgen::StreamReader;
 
 /// An object in the bucket, looked at but not asked for yet.
@@ -89,6 +89,31 @@ impl Objects for Bucket {
         self.delete(&key).await?;
         self.remove_all_but(deciding, directory).await?;
         Ok(true)
+    }
+
+    async fn remove_if(
+        &self,
+        directory: &str,
+        deciding: &str,
+        goes: impl AsyncFn(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let key = layout::in_directory(directory, deciding);
+        let Some((bytes, etag)) = self.read_tagged(&key, MAX_LINK as usize).await? else { return Ok(false) };
+        if !goes(&bytes).await? {
+            return Ok(false);
+        }
+        match self.delete_the_one(&key, &etag).await {
+            // Absent: what was tried before had gone through.
+            Ok(()) | Err(Fault::Absent) => {}
+            Err(Fault::Changed) => return Ok(false),
+            Err(fault) => return Err(fault.unexpected("delete", &key)),
+        }
+        self.remove_all_but(deciding, directory).await?;
+        Ok(true)
+    }
+
+    async fn remove_rest(&self, directory: &str, deciding: &str) -> Result<(), Error> {
+        self.remove_all_but(deciding, directory).await
     }
 
     async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error> {

@@ -16,7 +16,10 @@ use protocol::manifest::{media_type_of, says_media_type};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use tree::hash::digest_of;
-use tree::{MAX_LINK, PutManifest, digest_of_name, looks_like_a_manifest, may_stand_for};
+use tree::{
+    MAX_LINK, PutManifest, digest_in_link, digest_of_name, looks_like_a_manifest, may_stand_for,
+    referrer_entry,
+};
 
 /// A manifest as it was stored.
 pub(crate) struct Manifest {
@@ -189,7 +192,7 @@ async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result
     if !blobs.is_empty() || !manifests.is_empty() {
         return Ok(Some(Missing { blobs, manifests }));
     }
-    let digest = manifest.digest.clone();
+    let (digest, tags) = (manifest.digest.clone(), manifest.tags.clone());
     let units = manifest.units(name);
     for _ in 0..ATTEMPTS {
         for unit in &units {
@@ -197,12 +200,27 @@ async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result
         }
         // Whoever deletes it meanwhile takes the tags first and the revision after them: then all of it is written anew, as
         // if it had come afterwards.
-        if revision(objects, name, &digest).await?.is_some() {
+        if is_whole(objects, name, &digest, &tags).await? {
             return Ok(None);
         }
     }
     let why = "someone else deletes it again and again";
     Err(Error::new(Kind::Unavailable, "store the manifest", digest.as_str(), why))
+}
+
+/// Whether a manifest and all of these tags are there, whatever they name meanwhile.
+async fn is_whole<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    digest: &Digest,
+    tags: &[Tag],
+) -> Result<bool, Error> {
+    let here = stream::iter(tags).map(async |tag| {
+        Ok::<_, Error>(link(objects, &layout::tag(name, tag), layout::CURRENT_LINK).await?.is_some())
+    });
+    let (revision, tags) =
+        join(revision(objects, name, digest), here.buffered(AT_ONCE).try_collect::<Vec<bool>>()).await;
+    Ok(revision?.is_some() && tags?.into_iter().all(|here| here))
 }
 
 /// The tags that name a manifest.
@@ -231,8 +249,10 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
         return Ok(false);
     }
     // Tags first: a tag without its manifest is worse than a manifest without its tag.
+    let names_it = |link: &[u8]| digest_in_link(link).as_ref() == Some(wanted);
     for tag in tags_of(objects, name, wanted).await? {
-        objects.remove(&layout::tag(name, &tag), layout::CURRENT_LINK).await?;
+        let directory = layout::tag(name, &tag);
+        objects.remove_if(&directory, layout::CURRENT_LINK, async |link| Ok(names_it(link))).await?;
     }
     if !is_revision {
         return objects.remove(&layout::layer(name, wanted), layout::LINK).await;
@@ -241,12 +261,16 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
     let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
     // Those that someone has written meanwhile, and who has seen that the manifest was there.
     for tag in tags_of(objects, name, wanted).await? {
-        if revision(objects, name, wanted).await?.is_none() {
-            objects.remove(&layout::tag(name, &tag), layout::CURRENT_LINK).await?;
-        }
+        let directory = layout::tag(name, &tag);
+        let goes = async |link: &[u8]| Ok(names_it(link) && revision(objects, name, wanted).await?.is_none());
+        objects.remove_if(&directory, layout::CURRENT_LINK, goes).await?;
     }
     if let Some(referrer) = referrer {
         referrers::forget(objects, name, wanted, &referrer).await?;
+        // Someone may have put it again before its entry went.
+        if revision(objects, name, wanted).await?.is_some() {
+            objects.write(&referrer_entry(name, wanted, referrer)).await?;
+        }
     }
     Ok(removed)
 }
@@ -296,6 +320,15 @@ impl<O: Objects> manifest_writer::Guest for Store<O> {
 
     async fn delete_tag(name: String, wanted: String) -> Result<bool, types::Error> {
         let directory = layout::tag(&repository(&name), &tag(&wanted));
-        async { O::configured()?.remove(&directory, layout::CURRENT_LINK).await }.await.told()
+        async {
+            let objects = O::configured()?;
+            let removed = objects.remove(&directory, layout::CURRENT_LINK).await?;
+            if !removed {
+                objects.remove_rest(&directory, layout::CURRENT_LINK).await?;
+            }
+            Ok(removed)
+        }
+        .await
+        .told()
     }
 }

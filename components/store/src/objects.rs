@@ -71,6 +71,18 @@ pub trait Objects: Sized + 'static {
     /// where that is not there.
     async fn remove(&self, directory: &str, deciding: &str) -> Result<bool, Error>;
 
+    /// The same, if what `deciding` says is what `goes`. What someone else writes there meanwhile stays, as far as the place
+    /// can see to that. `false` where nothing was removed.
+    async fn remove_if(
+        &self,
+        directory: &str,
+        deciding: &str,
+        goes: impl AsyncFn(&[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error>;
+
+    /// Removes what lies in a directory but `deciding`, by which readers go: what is left of one whose removal was cut short.
+    async fn remove_rest(&self, directory: &str, deciding: &str) -> Result<(), Error>;
+
     /// Begins an upload in a directory of its own, with no bytes; `started_at` is kept under
     /// [`layout::STARTED_AT`].
     async fn begin(&self, directory: &str, started_at: &str) -> Result<(), Error>;

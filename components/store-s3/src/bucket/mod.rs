@@ -139,6 +139,13 @@ impl Bucket {
         found(self.ask(&request, &[]).await, "delete", key).map(drop)
     }
 
+    /// Removes an object if it is the one with this entity tag. A bucket that knows no such condition removes it whatever
+    /// it is.
+    pub async fn delete_the_one(&self, key: &str, etag: &str) -> Result<(), Fault> {
+        let request = Request::delete(&self.settings.place, key).matching(etag);
+        self.ask(&request, &[]).await.map(drop)
+    }
+
     /// `length` bytes of an object from `offset` on, to be handed on. Once they flow nothing is tried again: whoever
     /// takes them counts.
     pub async fn stream(&self, key: &str, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
