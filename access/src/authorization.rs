@@ -49,6 +49,10 @@ fn basic(encoded: &str) -> Result<Authorization<'static>, &'static str> {
     let (user, password) = text
         .split_once(':')
         .ok_or("there is no colon between name and password in the Authorization header")?;
+    // podman and skopeo send this where nobody has logged in.
+    if text == ":" {
+        return Ok(Authorization::None);
+    }
     if user.is_empty() {
         return Err("there is no name in the Authorization header");
     }
@@ -89,6 +93,7 @@ mod tests {
         }
         assert_eq!(Authorization::parse(Some("Bearer a.b.c")), Authorization::Bearer("a.b.c"));
         assert_eq!(Authorization::parse(None), Authorization::None);
+        assert_eq!(Authorization::parse(Some("Basic Og==")), Authorization::None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every error that leaves the registry (specification, "Error Codes").
 
+use crate::route::Route;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -161,6 +162,21 @@ impl ErrorResponse {
         self
     }
 
+    /// The same with a detail that names what `route` asks for, where the error says no more than its code does: Go's clients
+    /// take one that has neither a message of its own nor a detail for something else than an error of a registry, and
+    /// docker does not say then which image was not found, or may not be pulled.
+    pub fn about(mut self, route: &Route) -> ErrorResponse {
+        if self.details.is_empty()
+            && self.message == self.code.message()
+            && let Some(name) = route.repository()
+        {
+            let reference = route.reference_text().map(|text| format!(",\"reference\":{}", json(text)));
+            let reference = reference.unwrap_or_default();
+            self.details.push(format!("{{\"name\":{}{reference}}}", json(name.as_str())));
+        }
+        self
+    }
+
     /// The body: `{"errors":[{"code":…,"message":…,"detail":…}]}`, `application/json`, with a newline at its
     /// end for people who use curl.
     pub fn to_json(&self) -> Vec<u8> {
@@ -249,6 +265,23 @@ mod tests {
                 {"code": "MANIFEST_BLOB_UNKNOWN", "message": message, "detail": {"digest": "b"}},
             ]})
         );
+    }
+
+    #[test]
+    fn an_error_that_says_no_more_than_its_code_names_what_was_asked_for() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        for (path, detail) in [
+            ("/v2/a/b/manifests/latest".to_owned(), json!({"name": "a/b", "reference": "latest"})),
+            (format!("/v2/a/blobs/{digest}"), json!({"name": "a", "reference": digest})),
+            ("/v2/a/tags/list".to_owned(), json!({"name": "a"})),
+            ("/v2/".to_owned(), Value::Null),
+        ] {
+            let route = Route::parse(&path).unwrap();
+            let error = ErrorResponse::new(Code::Denied).about(&route);
+            assert_eq!(body(&error)["errors"][0]["detail"], detail, "{path}");
+            let error = ErrorResponse::new(Code::Denied).message("why").about(&route);
+            assert_eq!(body(&error)["errors"][0]["detail"], Value::Null, "{path}");
+        }
     }
 
     #[test]

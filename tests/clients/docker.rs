@@ -1,6 +1,8 @@
 //! docker, with a daemon for each test.
 use crate::layout::Layout;
-use crate::support::{assert_mounted, assert_nothing_uploaded, client, reference, requests_of, run_with};
+use crate::support::{
+    assert_mounted, assert_nothing_uploaded, client, failing, reference, requests_of, run_with,
+};
 use tests::Server;
 pub use tests::docker::Docker;
 
@@ -62,4 +64,16 @@ fn docker_pulls_its_platform_out_of_an_index() {
         let got = docker.run(&["image", "inspect", "--format", "{{.Architecture}}", &name]);
         assert_eq!(got, architecture);
     }
+}
+
+#[test]
+fn docker_names_the_image_that_is_not_there() {
+    let (server, docker) = (Server::start(), Docker::start());
+    let (there, absent) = (reference(&server, "app:1"), reference(&server, "app:nothere"));
+    docker.build(&there, 1);
+    docker.run(&["push", &there]);
+    let said = failing(docker.command().args(["pull", &absent]));
+    assert!(said.contains(&format!("manifest for {absent} not found")), "{said}");
+    let said = failing(docker.command().args(["manifest", "inspect", "--insecure", &absent]));
+    assert!(said.contains("no such manifest"), "{said}");
 }
