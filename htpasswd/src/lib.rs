@@ -73,6 +73,11 @@ impl Users {
         (Users { entries, dummy: dummy(usual) }, problems)
     }
 
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// A user's entry.
     pub fn entry(&self, user: &str) -> Option<&Entry> {
         self.entries.get(user)

@@ -62,13 +62,17 @@ pub const DESCRIPTOR: &str = "descriptor";
 pub const INDEXED: &str = "revisions";
 /// Where things are prepared that shall appear whole. Ours; its contents may be removed while nobody writes.
 pub const STAGING: &str = "docker/registry/v2/_staging";
+/// Above everything.
+pub const ROOT: &str = "docker/registry/v2";
 /// The root of the repositories' own tree.
 pub const REPOSITORIES: &str = "docker/registry/v2/repositories";
+/// The root of all bytes.
+pub const BLOBS: &str = "docker/registry/v2/blobs";
 
 /// Where a blob's bytes lie, once for all repositories.
 pub fn blob(digest: &Digest) -> String {
     let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
-    ["docker/registry/v2/blobs/", algorithm, "/", &hex[..2], "/", hex].concat()
+    [BLOBS, "/", algorithm, "/", &hex[..2], "/", hex].concat()
 }
 
 /// Whose bytes lie under a key, where it is that of a blob's bytes.

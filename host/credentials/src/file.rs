@@ -133,6 +133,9 @@ fn parse(path: &Path, text: &[u8]) -> Users {
     for problem in problems {
         tracing::warn!("{}, {problem}", path.display());
     }
+    if users.is_empty() {
+        tracing::warn!("{} has no user in it: nobody can log in", path.display());
+    }
     users
 }
 

@@ -85,6 +85,12 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// There is something else of that name.
+    #[error("the storage's root directory {} is a file, or a link to what is not there; storage.filesystem.rootdirectory has to name a directory, or what can be made one", .root.display())]
+    NoDirectory {
+        /// The root asked for.
+        root: PathBuf,
+    },
     /// The root directory cannot be opened.
     #[error("cannot open the storage's root directory {}: {source}; storage.filesystem.rootdirectory has to name a directory that this user may read and enter", .root.display())]
     Open {

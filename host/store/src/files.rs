@@ -20,7 +20,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use stamp::{STAMP, Stamper};
-use std::io::IoSliceMut;
+use std::io::{ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +50,10 @@ pub(crate) struct Files {
 impl Files {
     /// Opens the tree beneath `root`, which is made where it is absent.
     pub fn open(root: &Path, fsync: bool) -> Result<Files, OpenError> {
-        std::fs::create_dir_all(root).map_err(|source| OpenError::Make { root: root.to_owned(), source })?;
+        std::fs::create_dir_all(root).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => OpenError::NoDirectory { root: root.to_owned() },
+            _ => OpenError::Make { root: root.to_owned(), source },
+        })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|error| OpenError::Open { root: root.to_owned(), source: error.into() })?;
@@ -63,6 +66,29 @@ impl Files {
             staging: staging::Staging::default(),
             unsynced: marks::Unsynced::default(),
         })
+    }
+
+    /// Tells whoever starts the server of a directory that this user may not write to, rather than the first who pushes.
+    pub fn warn_where_not_writable(&self, root: &Path) {
+        for below in ["", layout::ROOT, layout::REPOSITORIES, layout::BLOBS] {
+            let (path, whole) = match below {
+                "" => (".", root.to_owned()),
+                _ => (below, root.join(below)),
+            };
+            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            let (user, whole, root) = (rustix::process::geteuid().as_raw(), whole.display(), root.display());
+            match rustix::fs::accessat(&self.root, path, access, AtFlags::EACCESS) {
+                Err(Errno::ACCESS | Errno::PERM) => tracing::warn!(
+                    "pushes will fail: user {user} may not write to {whole}; give it to them (chown -R {user} {root}), or \
+                     set storage.maintenance.readonly.enabled"
+                ),
+                Err(Errno::ROFS) => {
+                    tracing::warn!("pushes will fail: {whole} is on a read-only file system");
+                }
+                _ => continue,
+            }
+            return;
+        }
     }
 
     /// Opens beneath the root; `None` when there is nothing of that name.

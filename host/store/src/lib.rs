@@ -124,6 +124,9 @@ impl Store {
     /// The root cannot be made, or cannot be opened. The text names it, and the remedy.
     pub fn open(options: Options) -> Result<Store, OpenError> {
         let files = files::Files::open(&options.root, options.fsync)?;
+        if !options.read_only {
+            files.warn_where_not_writable(&options.root);
+        }
         let inner = Inner {
             backend: if options.read_only { Box::new(ReadOnly(files)) } else { Box::new(files) },
             manifest_limit: options.manifest_limit,

@@ -1,0 +1,29 @@
+//! The directory that everything lies in, where it is not as it should be.
+#![allow(missing_docs)]
+
+mod common;
+use common::*;
+use std::fs;
+use std::os::unix::fs::symlink;
+use store::{Options, Store};
+
+#[test]
+fn what_is_no_directory_is_refused_by_name() {
+    let tree = Tree::new();
+    fs::write(tree.0.join("file"), "").unwrap();
+    symlink(tree.0.join("nowhere"), tree.0.join("link")).unwrap();
+    for name in ["file", "link"] {
+        let error = Store::open(Options::new(tree.0.join(name))).err().unwrap().to_string();
+        assert!(error.contains(name) && error.contains("is a file, or a link"), "{error}");
+    }
+}
+
+#[test]
+fn what_was_replaced_while_the_server_runs_is_told() {
+    let tree = Tree::new();
+    let store = tree.open();
+    fs::remove_dir_all(&tree.0).unwrap();
+    fs::create_dir_all(&tree.0).unwrap();
+    let error = store.put_manifest(&repository("a"), manifest("one", &["latest"])).unwrap_err().to_string();
+    assert!(error.contains("removed or replaced while the server runs"), "{error}");
+}
