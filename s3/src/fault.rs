@@ -15,6 +15,8 @@ pub enum Kind {
     Full,
     /// It is of no use until someone changes a setting or the bucket.
     Refused,
+    /// The service does not know how to do that.
+    NotImplemented,
     /// It is of no use at all.
     Failed,
 }
@@ -34,6 +36,7 @@ pub fn judge(status: u16, code: &str) -> Kind {
             return Kind::Refused;
         }
         "RequestTimeTooSkewed" | "ExpiredToken" | "InvalidToken" => return Kind::Refused,
+        "NotImplemented" => return Kind::NotImplemented,
         _ => {}
     }
     match status {
@@ -43,6 +46,7 @@ pub fn judge(status: u16, code: &str) -> Kind {
         412 => Kind::Changed,
         301 | 307 | 401 | 403 | 404 => Kind::Refused,
         408 | 429 | 500 | 502 | 503 | 504 => Kind::Again,
+        501 => Kind::NotImplemented,
         507 => Kind::Full,
         _ => Kind::Failed,
     }
@@ -93,6 +97,8 @@ mod tests {
         assert_eq!(judge(400, "InvalidPart"), Kind::Lost);
         assert_eq!(judge(200, "InvalidPart"), Kind::Lost);
         assert_eq!(judge(400, "EntityTooSmall"), Kind::Failed);
+        assert_eq!(judge(501, ""), Kind::NotImplemented);
+        assert_eq!(judge(400, "NotImplemented"), Kind::NotImplemented);
     }
 
     #[test]

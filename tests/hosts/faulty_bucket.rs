@@ -3,13 +3,15 @@
 mod between;
 
 use between::{Between, Fate, Gate, SOON, error};
+use names::Digest;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tests::program::Folder;
 use tests::{
-    Bucket, Client, Request, Response, Server, assert_error, closing, eventually, files_below, noise, sha256,
-    start_upload,
+    Bucket, Client, OCI_INDEX, Request, Response, Server, assert_error, closing, eventually, files_below,
+    noise, push_manifest, sha256, start_upload,
 };
 
 const MIB: usize = 1 << 20;
@@ -35,7 +37,10 @@ impl Faulty {
         let bucket = Bucket::serve(&folder.join("bucket"));
         let between = Between::to(&bucket.endpoint());
         let server = Server::with(|setup| {
-            setup.bucket(&bucket).env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint());
+            setup
+                .delete_enabled()
+                .bucket(&bucket)
+                .env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint());
             setup.env("REGISTRY_STORAGE_S3_MULTIPARTCOPYTHRESHOLDSIZE", threshold)
         });
         Faulty { server, between, bucket, _folder: folder }
@@ -312,4 +317,58 @@ fn when_an_upload_began_is_known_until_all_of_it_is_gone() {
     faulty.between.rule(|_| Fate::Passes);
     faulty.server.delete(&upload).expect(204);
     faulty.assert_nothing_is_left();
+}
+
+/// A manifest under the tag `latest`.
+fn tagged(faulty: &Faulty, text: &str) -> Digest {
+    let index =
+        json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "annotations": {"text": text}});
+    push_manifest(&faulty.server, "a", "latest", OCI_INDEX, index.to_string().as_bytes())
+}
+
+#[test]
+fn a_tag_that_moves_while_what_it_named_is_deleted_stays() {
+    let faulty = Faulty::start();
+    let old = tagged(&faulty, "old");
+    let gate = faulty.between.hold(|head| is(head, "DELETE", "/current/link"));
+    let new = std::thread::scope(|scope| {
+        let deleting = scope.spawn(|| faulty.server.delete(&format!("/v2/a/manifests/{old}")));
+        gate.reached();
+        let new = tagged(&faulty, "new");
+        gate.open();
+        deleting.join().expect("it is answered").expect(202);
+        new
+    });
+    let there = faulty.server.get("/v2/a/manifests/latest").expect(200);
+    assert_eq!(there.header("docker-content-digest"), Some(new.as_str()));
+    faulty.server.get(&format!("/v2/a/manifests/{old}")).expect(404);
+}
+
+#[test]
+fn a_bucket_that_knows_no_conditions_on_deletion_is_deleted_from_all_the_same() {
+    let faulty = Faulty::start();
+    let digest = tagged(&faulty, "text");
+    faulty.between.rule(|head| {
+        match head.starts_with("DELETE ") && head.to_lowercase().contains("\r\nif-match:") {
+            true => error("501 Not Implemented", "NotImplemented"),
+            false => Fate::Passes,
+        }
+    });
+    faulty.server.delete(&format!("/v2/a/manifests/{digest}")).expect(202);
+    faulty.server.get("/v2/a/manifests/latest").expect(404);
+}
+
+#[test]
+fn a_tag_whose_removal_was_cut_short_can_be_removed() {
+    let faulty = Faulty::start();
+    tagged(&faulty, "text");
+    let index = |head: &str| head.starts_with("DELETE ") && head.contains("/latest/index/");
+    faulty.between.rule(move |head| match index(head) {
+        true => error("403 Forbidden", "AccessDenied"),
+        false => Fate::Passes,
+    });
+    faulty.server.delete("/v2/a/manifests/latest").expect(503);
+    faulty.between.rule(|_| Fate::Passes);
+    faulty.server.delete("/v2/a/manifests/latest").expect(404);
+    assert!(!faulty.server.get("/v2/a/tags/list").expect(200).text().contains("latest"));
 }

@@ -231,7 +231,7 @@ impl Parts {
         let mut hash = Hash::new(digest.algorithm());
         match self.bucket.hash(&self.key, &etag, size, &mut hash).await {
             Ok(()) => Ok((hash.digest() == digest).then_some(etag)),
-            Err(Fault::Error(error)) => Err(error),
+            Err(Fault::Error(error) | Fault::NotImplemented(error)) => Err(error),
             Err(_) => Ok(None),
         }
     }
@@ -327,7 +327,7 @@ impl Parts {
 
     /// Why it cannot be gone on with after this: because of others, where there are any.
     pub async fn stopped(&self, fault: Fault) -> SessionError {
-        if let Fault::Error(error) = fault {
+        if let Fault::Error(error) | Fault::NotImplemented(error) = fault {
             return error.into();
         }
         if let Err(error) = self.kept.look().await {

@@ -36,6 +36,8 @@ pub enum Fault {
     Changed,
     /// Parts are there no more, or are others.
     Lost,
+    /// The bucket does not know how to do that.
+    NotImplemented(Error),
     /// Anything else.
     Error(Error),
 }
@@ -44,7 +46,7 @@ impl Fault {
     /// What it is where the others cannot be: nothing was asked of an upload, and no condition made.
     pub fn unexpected(self, verb: &str, key: &str) -> Error {
         match self {
-            Fault::Error(error) => error,
+            Fault::Error(error) | Fault::NotImplemented(error) => error,
             Fault::Absent => Error::new(Kind::Failed, verb, key, "the bucket has no such thing any more"),
             Fault::Changed => {
                 Error::new(Kind::Unavailable, verb, key, "someone else changes it at this moment")
@@ -142,8 +144,11 @@ impl Bucket {
     /// Removes an object if it is the one with this entity tag. A bucket that knows no such condition removes it whatever
     /// it is.
     pub async fn delete_the_one(&self, key: &str, etag: &str) -> Result<(), Fault> {
-        let request = Request::delete(&self.settings.place, key).matching(etag);
-        self.ask(&request, &[]).await.map(drop)
+        let request = Request::delete(&self.settings.place, key);
+        match self.ask(&request.clone().matching(etag), &[]).await {
+            Err(Fault::NotImplemented(_)) => self.ask(&request, &[]).await.map(drop),
+            deleted => deleted.map(drop),
+        }
     }
 
     /// `length` bytes of an object from `offset` on, to be handed on. Once they flow nothing is tried again: whoever

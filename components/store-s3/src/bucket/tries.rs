@@ -144,10 +144,13 @@ impl Bucket {
                 },
                 Kind::Refused => guest_store::Kind::Unavailable,
                 Kind::Full => guest_store::Kind::Full,
-                Kind::Failed => guest_store::Kind::Failed,
+                Kind::Failed | Kind::NotImplemented => guest_store::Kind::Failed,
             };
             let error = Error::new(kind, request.method.as_str(), &request.subject, failure.text);
-            return Err(Fault::Error(error));
+            return Err(match failure.kind {
+                Kind::NotImplemented => Fault::NotImplemented(error),
+                _ => Fault::Error(error),
+            });
         }
     }
 }
