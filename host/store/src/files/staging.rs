@@ -96,24 +96,31 @@ fn clear(all: &OwnedFd) {
     let Ok(entries) = rustix::fs::Dir::read_from(all) else { return };
     let names: Vec<CString> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
     for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
-        if is_left_behind(all, name)
-            && let Err(error) = tree::remove_in(all, name)
-        {
+        if let Err(error) = remove_left_behind(all, name) {
             tracing::warn!(%error, ?name, "cannot clear away what an earlier process left in the staging area");
         }
     }
 }
 
-/// Whether nobody goes on with it: a directory of a process of ours that holds no lock on it, or anything else that has
-/// lain there for long. Other hosts prepare things here too, under other names, and cannot lock them.
-fn is_left_behind(all: &OwnedFd, name: &CString) -> bool {
+/// Removes what nobody goes on with: a directory of a process of ours that holds no lock on it, or anything else that
+/// has lain there for long. Other hosts prepare things here too, under other names, and cannot lock them.
+fn remove_left_behind(all: &OwnedFd, name: &CString) -> Result<(), Errno> {
+    // Held until all is removed: whoever made the directory just now has yet to lock it, and makes another.
+    let lock;
     if name.to_str().is_ok_and(|name| name.parse::<UploadId>().is_ok()) {
-        let Ok(fd) = tree::open_in(all, name.as_c_str()) else { return false };
-        return rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let Ok(fd) = tree::open_in(all, name.as_c_str()) else { return Ok(()) };
+        lock = fd;
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(());
+        }
+    } else {
+        let Ok(stat) = rustix::fs::statat(all, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
+        let changed = Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
+        if !SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > LEFT_BEHIND) {
+            return Ok(());
+        }
     }
-    let Ok(stat) = rustix::fs::statat(all, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
-    let changed = Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
-    SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > LEFT_BEHIND)
+    tree::remove_in(all, name).map(drop)
 }
 
 /// A UUID nobody can guess.

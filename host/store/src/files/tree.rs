@@ -137,14 +137,19 @@ pub(super) fn remove_in(parent: impl AsFd, name: &std::ffi::CStr) -> Result<bool
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
-    for entry in Dir::read_from(&fd)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            remove_in(&fd, entry.file_name())?;
+    // Another process that has it open may put something into it until it is removed.
+    for _ in 0..ATTEMPTS {
+        for entry in Dir::read_from(&fd)? {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                remove_in(&fd, entry.file_name())?;
+            }
+        }
+        match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            Err(error) => return Err(error),
         }
     }
-    match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => Ok(true),
-        Err(error) => Err(error),
-    }
+    Err(Errno::NOTEMPTY)
 }
