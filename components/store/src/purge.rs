@@ -3,7 +3,7 @@
 
 use crate::bindings::pierhead::host::config;
 use crate::uploads::now;
-use crate::{BATCH, Error, Objects, SessionError};
+use crate::{BATCH, Error, Kind, Objects, SessionError};
 use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
@@ -58,8 +58,9 @@ async fn purge_if_due<O: Objects>(objects: &O) -> Result<(), Error> {
     let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
     let last =
         text.and_then(|text| text.parse().ok()).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-    let since = |last: SystemTime| now().duration_since(last).unwrap_or_default();
-    if last.is_some_and(|last| since(last) < duration("interval", INTERVAL)) {
+    // A time in the future was written by a clock that was wrong.
+    let since = last.and_then(|last: SystemTime| now().duration_since(last).ok());
+    if since.is_some_and(|since| since < duration("interval", INTERVAL)) {
         return Ok(());
     }
     // First, lest all who begin an upload now look as well.
@@ -78,8 +79,9 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
             let name =
                 if name.is_empty() { component.clone() } else { layout::in_directory(name, component) };
             if let Ok(repository) = name.parse::<RepositoryName>() {
-                purge_repository(objects, &repository).await?;
-                Box::pin(purge_below(objects, &layout::in_directory(directory, component), &name)).await?;
+                let below = layout::in_directory(directory, component);
+                passed_over(purge_repository(objects, &repository).await)?;
+                passed_over(Box::pin(purge_below(objects, &below, &name)).await)?;
             }
         }
         if !listing.more {
@@ -89,27 +91,44 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
     }
 }
 
+/// What cannot be looked at, or removed, is in nobody's way: those after it are looked at all the same, unless all of the
+/// storage is away or takes no writes.
+fn passed_over(done: Result<(), Error>) -> Result<(), Error> {
+    done.or_else(|error| match error.kind {
+        Kind::Failed => {
+            guest_log::log!("uploads that nobody finished stay for now: {error}");
+            Ok(())
+        }
+        _ => Err(error),
+    })
+}
+
 async fn purge_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result<(), Error> {
     let (uploads, mut after) = (layout::uploads(name), None::<String>);
     loop {
         let listing = objects.list(&uploads, after.as_deref(), BATCH).await?;
         for id in listing.names.iter().filter_map(|id| id.parse::<UploadId>().ok()) {
             let directory = layout::upload(name, &id);
-            if age_of(objects, &directory).await?.is_none_or(|old| old < age()) {
-                continue;
-            }
-            match objects.end(&directory).await {
-                Ok(()) => guest_log::log!("an upload that nobody finished is removed: {directory}"),
-                // It has no bytes: it was never whole, or finished by a host that was killed.
-                Err(SessionError::Unknown) => drop(objects.remove(&directory, layout::STARTED_AT).await?),
-                // Someone is at work on it.
-                Err(SessionError::Busy | SessionError::Moved(_)) => {}
-                Err(SessionError::Error(error)) => return Err(error),
-            }
+            passed_over(purge_session(objects, &directory).await)?;
         }
         if !listing.more {
             return Ok(());
         }
         after = listing.names.last().cloned();
     }
+}
+
+async fn purge_session<O: Objects>(objects: &O, directory: &str) -> Result<(), Error> {
+    if age_of(objects, directory).await?.is_none_or(|old| old < age()) {
+        return Ok(());
+    }
+    match objects.end(directory).await {
+        Ok(()) => guest_log::log!("an upload that nobody finished is removed: {directory}"),
+        // It has no bytes: it was never whole, or finished by a host that was killed.
+        Err(SessionError::Unknown) => drop(objects.remove(directory, layout::STARTED_AT).await?),
+        // Someone is at work on it.
+        Err(SessionError::Busy | SessionError::Moved(_)) => {}
+        Err(SessionError::Error(error)) => return Err(error),
+    }
+    Ok(())
 }

@@ -48,7 +48,9 @@ impl Store {
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);
         }
-        inner.backend.commit(&[hold(to, digest, &held).into()], true)?;
+        let _shared = inner.writer(to).read().unwrap_or_else(|e| e.into_inner());
+        let hold = [hold(to, digest, &held).into()];
+        inner.store_units(&hold, &hold, digest)?;
         inner.remember_holder(to, digest);
         Ok(true)
     }
@@ -63,10 +65,11 @@ impl Store {
     pub fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
         let inner = &self.inner;
         let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
-        let held = waited(inner.stat_blob(repository, digest, Wait::May))?.is_some();
-        // A hold without bytes is none, and goes all the same.
-        inner.backend.remove(&layout::layer(repository, digest))?;
-        Ok(held)
+        // A hold without bytes is none, and stays: perhaps another process is about to publish them.
+        if waited(inner.stat_blob(repository, digest, Wait::May))?.is_none() {
+            return Ok(false);
+        }
+        inner.backend.remove(&layout::layer(repository, digest))
     }
 }
 

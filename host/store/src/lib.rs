@@ -39,6 +39,7 @@ use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;
 use cache::Cache;
 use names::Algorithm;
+use protocol::manifest::MANIFEST_LIMIT;
 use read_only::ReadOnly;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -56,7 +57,8 @@ pub struct Options {
     /// The largest manifest that is read, in bytes: the protocol accepts none that is larger.
     pub manifest_limit: u64,
     /// How many bytes are remembered: eight twentieths of them of manifests, four each of small blobs and of links
-    /// (half a kilobyte a link), two of lists, one of referrers, one of who holds what. `limits.cache`.
+    /// (half a kilobyte a link), two of lists, one of referrers, one of whose referrers are known and who holds what.
+    /// `limits.cache`.
     pub cache: usize,
     /// How long an upload under way makes its repository one that is listed; an older one may be
     /// [purged](Store::purge_uploads). `storage.maintenance.uploadpurging.age`.
@@ -75,7 +77,7 @@ impl Options {
         Options {
             root: root.into(),
             fsync: true,
-            manifest_limit: 4 << 20,
+            manifest_limit: MANIFEST_LIMIT as u64,
             cache: 20 << 20,
             upload_age: UPLOAD_AGE,
             read_only: false,
@@ -97,7 +99,8 @@ struct Inner {
     manifest_limit: u64,
     upload_age: Duration,
     links: Cache<links::Known>,
-    manifests: Cache<Bytes>,
+    /// Manifests, and descriptors of them, by their keys.
+    manifests: Cache<(Stamp, Bytes)>,
     blobs: Cache<(Stamp, Option<Bytes>)>,
     lists: Cache<Arc<lists::Window>>,
     referrers: Cache<Arc<referrers::Known>>,

@@ -60,7 +60,7 @@ impl Store {
         inner.check(repository, &manifest)?;
         let digest = manifest.digest.clone();
         let units: Vec<Unit> = manifest.units(repository).into_iter().map(Unit::from).collect();
-        let stored = inner.store_units(&units, digest.as_str());
+        let stored = inner.store_units(&units, &units, &digest);
         inner.puts(repository).fetch_add(1, Ordering::Release);
         Ok(stored?)
     }
@@ -104,20 +104,17 @@ impl Store {
 }
 
 impl Inner {
-    /// Makes units visible, anew where another process removes some of it meanwhile: then all of it is as if it had come
-    /// afterwards. Within this process nobody does.
-    fn store_units(&self, units: &[Unit], digest: &str) -> Result<(), Error> {
+    /// Makes units visible, and those that are `kept` anew where another process removes some of them meanwhile: then all
+    /// of it is as if it had come afterwards. Within this process nobody does, while [`writer`](Inner::writer) is shared.
+    pub fn store_units(&self, units: &[Unit], kept: &[Unit], digest: &Digest) -> Result<(), Error> {
+        self.backend.commit(units, true)?;
         for _ in 0..ATTEMPTS {
-            self.backend.commit(units, true)?;
-            if self.are_there(units)? {
+            if self.are_there(kept)? {
                 return Ok(());
             }
+            self.backend.commit(kept, true)?;
         }
-        Err(Error::new(
-            "store the manifest, which someone else deletes again and again,",
-            digest,
-            Errno::AGAIN,
-        ))
+        Err(Error::new("store what someone else deletes again and again,", digest.as_str(), Errno::AGAIN))
     }
 
     fn are_there(&self, units: &[Unit]) -> Result<bool, Error> {
@@ -193,20 +190,30 @@ impl Inner {
 
     /// The bytes of a manifest that some repository holds.
     pub fn manifest_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<Bytes>, Fault> {
-        if let Some(bytes) = self.manifests.get(digest.as_str()) {
+        let key = layout::in_directory(&layout::blob(digest), layout::DATA);
+        if let Some(bytes) = self.remembered(&key, wait)? {
             return Ok(Some(bytes));
         }
         if wait == Wait::Never && self.stat_bytes(digest, wait)?.is_some_and(|size| size > HASHED_AT_ONCE) {
             return Err(Fault::WouldWait);
         }
-        let key = layout::in_directory(&layout::blob(digest), layout::DATA);
         let Some(small) = self.backend.read(&key, self.manifest_limit, wait)? else { return Ok(None) };
         let actual = digest_of(digest.algorithm(), &small.bytes);
         if actual != *digest {
             return Err(Error::Corrupt { path: key, what: format!("has the digest {actual}") }.into());
         }
-        self.manifests.put(digest.as_str(), small.bytes.clone(), small.bytes.len());
+        self.manifests.put(&key, (small.stamp, small.bytes.clone()), small.bytes.len());
         Ok(Some(small.bytes))
+    }
+
+    /// The bytes of a manifest, or of a descriptor of one, that are remembered, if their file is as it was.
+    pub fn remembered(&self, key: &str, wait: Wait) -> Result<Option<Bytes>, Fault> {
+        let Some((stamp, bytes)) = self.manifests.get(key) else { return Ok(None) };
+        if self.backend.stat(key, Some(&stamp), wait)?.is_some_and(|found| found.same(&stamp)) {
+            return Ok(Some(bytes));
+        }
+        self.manifests.remove(key);
+        Ok(None)
     }
 
     /// Very old trees have their manifests linked among the layers. Not every layer is a manifest, so its bytes have

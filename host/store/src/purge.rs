@@ -27,10 +27,17 @@ impl Store {
                     "" => component.to_owned(),
                     _ => layout::in_directory(name, component),
                 };
-                if let Ok(repository) = name.parse::<RepositoryName>() {
-                    purged += self.purge_repository(&repository, dry_run)?;
-                    purged +=
-                        self.purge_below(&layout::in_directory(directory, component), &name, dry_run)?;
+                let Ok(repository) = name.parse::<RepositoryName>() else { continue };
+                let below = layout::in_directory(directory, component);
+                let here = self.purge_repository(&repository, dry_run);
+                for purging in [here, self.purge_below(&below, &name, dry_run)] {
+                    // What cannot be looked at is in nobody's way; those after it are looked at all the same.
+                    match purging {
+                        Ok(number) => purged += number,
+                        Err(error) => {
+                            tracing::warn!(%error, %repository, "abandoned uploads were not looked for");
+                        }
+                    }
                 }
             }
             match listing.more {
@@ -46,21 +53,10 @@ impl Store {
         let (mut purged, mut last) = (0, None::<String>);
         while let Some(listing) = inner.backend.list(&layout::uploads(repository), last.as_deref(), BATCH)? {
             for id in listing.names.iter().flat_map(|name| name.parse::<UploadId>()) {
-                let session = layout::upload(repository, &id);
-                let age = match inner.upload_age_of(&session)? {
-                    // What a process left that was killed while it made the upload.
-                    None => inner.unchanged_for(&session)?,
-                    age => age,
-                };
-                if age.is_none_or(|age| age < inner.upload_age) {
-                    continue;
-                }
-                match Lock::take(inner, &session).map(|lock| if dry_run { Ok(()) } else { purge(lock) }) {
-                    Some(Ok(())) => purged += 1,
-                    // Someone is at work on it.
-                    None | Some(Err(UploadError::Busy)) => {}
-                    Some(Err(UploadError::Storage(error))) => return Err(error),
-                    Some(Err(error)) => tracing::warn!(%error, %repository, "an abandoned upload stays"),
+                match self.purge_session(&layout::upload(repository, &id), dry_run) {
+                    Ok(true) => purged += 1,
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, %repository, "an abandoned upload stays"),
                 }
             }
             match listing.more {
@@ -69,6 +65,24 @@ impl Store {
             }
         }
         Ok(purged)
+    }
+
+    /// Removes an upload if it is old and nobody is at work on it; whether it was.
+    fn purge_session(&self, session: &str, dry_run: bool) -> Result<bool, UploadError> {
+        let inner = &self.inner;
+        let age = match inner.upload_age_of(session)? {
+            // What a process left that was killed while it made the upload.
+            None => inner.unchanged_for(session)?,
+            age => age,
+        };
+        if age.is_none_or(|age| age < inner.upload_age) {
+            return Ok(false);
+        }
+        match Lock::take(inner, session).map(|lock| if dry_run { Ok(()) } else { purge(lock) }) {
+            Some(Ok(())) => Ok(true),
+            None | Some(Err(UploadError::Busy)) => Ok(false),
+            Some(Err(error)) => Err(error),
+        }
     }
 }
 

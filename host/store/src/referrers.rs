@@ -1,7 +1,7 @@
 //! Which manifests are about which others.
 //!
-//! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong: one whose manifest is gone
-//! is passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
+//! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong (what may change is the
+//! media type that it was pushed as, and who pushes it writes the entry too): one whose manifest is gone is passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
 //! entries; whoever asks compares that with the revisions there are, and looks at the others first. So an index that
 //! another program did not keep, or that someone removed, is complete before it is used. A revision without a link or without
 //! bytes was not looked at: another program is about to write them, or has left the directory when it removed the link.
@@ -294,13 +294,13 @@ impl Inner {
         }
         let directory = layout::referrer(repository, subject, digest);
         let key = layout::in_directory(&directory, layout::DESCRIPTOR);
-        // What an entry says follows from its digest: it is never another.
-        if let Some(bytes) = self.manifests.get(&key) {
+        if let Some(bytes) = waited(self.remembered(&key, Wait::May))? {
             return Ok(String::from_utf8(bytes.into()).ok());
         }
         let small = waited(self.backend.read(&key, self.manifest_limit * 2, Wait::May))?;
-        if let Some(small) = &small {
-            self.manifests.put(&key, small.bytes.clone(), small.bytes.len());
+        // A later push of the same bytes as another media type makes it another.
+        if let Some(small) = small.as_ref().filter(|small| small.stamp.settled) {
+            self.manifests.put(&key, (small.stamp, small.bytes.clone()), small.bytes.len());
         }
         Ok(small.and_then(|small| String::from_utf8(small.bytes.into()).ok()))
     }

@@ -108,6 +108,7 @@ impl Writer {
             return Err(UploadError::DigestMismatch { actual });
         }
         let session = self.lock.session.clone();
+        let hold = || Unit::from(tree::hold(repository, digest, digest));
         // The bytes come last. If their move fails the session still has them, and a hold without bytes is none.
         let bytes = Unit {
             directory: layout::blob(digest),
@@ -116,11 +117,11 @@ impl Writer {
         if self.draft.len() > SYNCED_FIRST {
             self.draft.sync()?;
         }
-        // A hold without bytes is one that a deletion clears away: not between the two.
-        let _shared = self.lock.inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
-        let backend = &self.lock.inner.backend;
-        backend.commit(&[tree::hold(repository, digest, digest).into(), bytes], true)?;
-        self.lock.inner.remember_holder(repository, digest);
+        let inner = &self.lock.inner;
+        let _shared = inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
+        inner.store_units(&[hold(), bytes], &[hold()], digest)?;
+        inner.remember_holder(repository, digest);
+        let backend = &inner.backend;
         self.settled = true;
         if let Err(error) = backend.end_draft(&session) {
             tracing::warn!(%error, "cannot clear away a finished upload");

@@ -243,3 +243,44 @@ fn what_a_dead_process_left_in_the_staging_area_is_cleared_away() {
     assert_eq!(tree.litter(), [] as [&str; 0]);
     assert_eq!(fs::read_dir(tree.path("_staging")).unwrap().count(), 2, "one for each store that lives");
 }
+
+#[test]
+fn a_manifest_whose_bytes_were_removed_by_hand_is_gone_until_it_is_pushed_again() {
+    let (tree, name) = (Tree::new(), repository("x"));
+    let store = tree.open();
+    for _ in 0..2 {
+        let put = manifest("one", &["latest"]);
+        let reference = put.digest.as_str().parse().unwrap();
+        store.put_manifest(&name, put.clone()).unwrap();
+        for there in [true, false] {
+            for _ in 0..2 {
+                assert_eq!(store.manifest(&name, &reference).unwrap().is_some(), there);
+                if let Some(now) = store.manifest_now(&name, &reference) {
+                    assert_eq!(now.unwrap().is_some(), there);
+                }
+            }
+            let _ = fs::remove_file(tree.data(&put.digest));
+        }
+    }
+}
+
+#[test]
+fn a_staging_area_that_is_removed_while_it_is_made_is_made_again() {
+    let (tree, name) = (Tree::new(), repository("x"));
+    let staging = tree.path("_staging");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // As programs do that show the tree as a bucket: directories that are empty.
+                let _ = fs::remove_dir(&staging);
+            }
+        });
+        for round in 0..200 {
+            // It may fail, but not for ever.
+            let _ = tree.open().put_manifest(&name, manifest(format!("{round}"), &[]));
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    tree.open().put_manifest(&name, manifest("one", &["latest"])).unwrap();
+}

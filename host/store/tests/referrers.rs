@@ -284,3 +284,30 @@ fn a_manifest_that_another_program_removed_and_that_is_put_again_is_listed() {
     store.put_manifest(&name, manifest.clone()).unwrap();
     assert_eq!(listed(&store, &name, &query(&subject)), [manifest.digest.as_str()]);
 }
+
+#[test]
+fn a_manifest_that_is_put_again_as_another_media_type_is_listed_as_that() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let subject = sha256("subject");
+    let text = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"x/y","digest":"{subject}","size":1}},"layers":[],
+        "subject":{{"mediaType":"x/y","digest":"{subject}","size":1}}}}"#
+    );
+    for settled in [false, true] {
+        for media_type in [
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.docker.distribution.manifest.v2+json",
+        ] {
+            let put = PutManifest { media_type: Some(media_type.into()), ..manifest(&text, &[]) };
+            store.put_manifest(&name, put).unwrap();
+            if settled {
+                settle();
+            }
+            for _ in 0..2 {
+                let page = store.referrers(&name, &query(&subject)).unwrap();
+                assert!(page.descriptors.contains(media_type), "{settled}: {}", page.descriptors);
+            }
+        }
+    }
+}

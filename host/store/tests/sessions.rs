@@ -3,8 +3,11 @@
 
 mod common;
 use common::*;
-use names::Algorithm;
+use names::{Algorithm, UploadId};
 use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::Duration;
 use store::{Options, Store, UploadError};
 
@@ -181,4 +184,42 @@ fn what_remains_of_a_session_without_bytes_is_purged_when_it_is_old() {
     assert_eq!(store.purge_uploads(false).unwrap(), 2);
     let left: Vec<_> = fs::read_dir(uploads).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, [id(3).as_str()]);
+}
+
+/// Makes a socket, which cannot be opened. Its whole path would be too long for one.
+fn socket_in(directory: &Path, name: &str) -> UnixListener {
+    let directory = fs::File::open(directory).unwrap();
+    UnixListener::bind(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd())).unwrap()
+}
+
+#[test]
+fn what_cannot_be_looked_at_keeps_no_others_from_being_purged() {
+    let tree = Tree::new();
+    let id = |number: u8| format!("00000000-0000-4000-8000-0000000000{number:02}");
+    let upload = |name: &str, number| format!("repositories/{name}/_uploads/{}", id(number));
+    for (name, number) in [("a", 1), ("a", 3), ("a/b", 1), ("c", 1)] {
+        tree.write(format!("{}/startedat", upload(name, number)), "2020-01-01T00:00:00Z");
+        tree.write(format!("{}/data", upload(name, number)), "bytes");
+    }
+    let unreadable = tree.path(upload("a", 2));
+    fs::create_dir_all(&unreadable).unwrap();
+    let _socket = socket_in(&unreadable, "startedat");
+    assert_eq!(tree.open().purge_uploads(false).unwrap(), 4);
+    assert_eq!(fs::read_dir(tree.repository("a").join("_uploads")).unwrap().count(), 1);
+}
+
+#[test]
+fn the_kept_state_of_a_hash_is_whole_when_another_algorithm_had_a_longer_one() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let state = |id: &UploadId| {
+        fs::read(tree.repository("a").join("_uploads").join(id.as_str()).join("_hashstate")).unwrap().len()
+    };
+    let other = store.create_upload(&name, Algorithm::Sha256).unwrap();
+    let id = store.create_upload(&name, Algorithm::Sha512).unwrap();
+    for id in [&other, &id] {
+        let wrong = sha256("others");
+        run(store.finish(&name, id, Some(0), Some(body("bytes")), &wrong)).unwrap_err();
+    }
+    assert_eq!(state(&id), state(&other));
 }

@@ -6,6 +6,7 @@ use common::*;
 use names::{RepositoryName, Tag};
 use std::fs;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 use store::{ReferrersQuery, Store};
@@ -136,6 +137,46 @@ fn a_referrer_that_is_there_is_listed_whoever_deleted_it_meanwhile() {
             assert_eq!(listed, there, "round {round}");
         }
     }
+}
+
+/// Does both at once, and says what cannot be in any order: that the blob was put and not deleted, and is gone.
+fn put_beside_deletion(put: impl Fn() + Sync, delete: impl Fn() -> bool + Sync, there: impl Fn() -> bool) {
+    for round in 0..ROUNDS {
+        let done = AtomicBool::new(false);
+        let deletions = || std::iter::from_fn(|| (!done.load(Ordering::Relaxed)).then(&delete));
+        let (deleted, ()) = at_once(
+            round,
+            || deletions().any(|deleted| deleted),
+            || {
+                put();
+                done.store(true, Ordering::Relaxed);
+            },
+        );
+        assert!(deleted || there(), "round {round}");
+        delete();
+    }
+}
+
+#[test]
+fn a_blob_that_one_mounts_is_deleted_by_nobody_who_says_that_it_was_not_there() {
+    let (tree, from, to) = (Tree::new(), repository("from"), repository("to"));
+    let (one, two) = (tree.open(), tree.open());
+    let blob = run(push(&one, &from, "blob"));
+    for deleting in [&one, &two] {
+        let delete = || deleting.delete_blob(&to, &blob).unwrap();
+        let mount = || assert!(one.mount(&to, &from, &blob).unwrap());
+        put_beside_deletion(mount, delete, || one.stat_blob(&to, &blob).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_blob_that_one_pushes_is_deleted_by_no_other_who_says_that_it_was_not_there() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let (one, two) = (tree.open(), tree.open());
+    let blob = sha256("blob");
+    let delete = || two.delete_blob(&name, &blob).unwrap();
+    let put = || drop(run(push(&one, &name, "blob")));
+    put_beside_deletion(put, delete, || two.stat_blob(&name, &blob).unwrap().is_some());
 }
 
 #[test]

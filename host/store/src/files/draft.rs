@@ -244,12 +244,15 @@ impl Draft for FileDraft {
 
     fn keep_state(&mut self, state: &[u8]) -> Result<(), Error> {
         let failed = |error| Error::new("write the hash state beside", &self.key, error);
-        // In place: states are of one size, and what a crash leaves half written has the wrong check sum.
+        // In place: what a crash leaves half written has the wrong check sum.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let fd = rustix::fs::openat(&self.directory, layout::HASH_STATE, flags, mode).map_err(failed)?;
         match rustix::io::retry_on_intr(|| rustix::io::pwrite(&fd, state, 0)).map_err(failed)? {
-            written if written == state.len() => Ok(()),
+            // The state of another algorithm is longer.
+            written if written == state.len() => {
+                rustix::fs::ftruncate(&fd, state.len() as u64).map_err(failed)
+            }
             _ => Err(failed(Errno::NOSPC)),
         }
     }

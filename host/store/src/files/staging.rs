@@ -2,7 +2,7 @@
 //! what was left behind by a crash.
 
 use super::marks::Marks;
-use super::{Files, tree};
+use super::{ATTEMPTS, Files, tree};
 use crate::error::Error;
 use names::UploadId;
 use rustix::fs::{AtFlags, FlockOperation};
@@ -64,31 +64,31 @@ impl Files {
                 return Ok(fd.clone());
             }
         }
-        let mut marks = Marks::new(self, self.fsync);
-        let all = self.make_directory(layout::STAGING, &mut |parent| marks.mark(parent))?;
-        marks.sync(&[], BTreeSet::new())?;
-        clear(&all);
-        let fd = own(&all).map_err(|error| Error::new("make a directory in", layout::STAGING, error))?;
-        Ok(directory.insert(Arc::new(fd)).clone())
+        let failed = |error| Error::new("make a directory in", layout::STAGING, error);
+        for _ in 0..ATTEMPTS {
+            let mut marks = Marks::new(self, self.fsync);
+            let all = self.make_directory(layout::STAGING, &mut |parent| marks.mark(parent))?;
+            marks.sync(&[], BTreeSet::new())?;
+            clear(&all);
+            match own(&all) {
+                Ok(Some(fd)) => return Ok(directory.insert(Arc::new(fd)).clone()),
+                // Someone has cleared it away, or all of the staging area.
+                Ok(None) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(Errno::AGAIN))
     }
 }
 
-/// Makes a directory and locks it, again if someone cleared it away between the two.
-fn own(all: &OwnedFd) -> Result<OwnedFd, Errno> {
-    loop {
-        let name = random_id()?;
-        let fd = match tree::make_in(all, name.as_str()) {
-            Err(Errno::NOENT) => continue,
-            made => made?,
-        };
-        // Some network file systems lock no directories. Then nobody else's lock succeeds either, and what a crash
-        // leaves behind stays.
-        let locked = rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive);
-        // Whoever has locked it before us clears it away.
-        if locked != Err(Errno::WOULDBLOCK) && rustix::fs::fstat(&fd)?.st_nlink > 0 {
-            return Ok(fd);
-        }
-    }
+/// Makes a directory and locks it; `None` if someone cleared it away between the two.
+fn own(all: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+    let fd = tree::make_in(all, random_id()?.as_str())?;
+    // Some network file systems lock no directories. Then nobody else's lock succeeds either, and what a crash leaves
+    // behind stays.
+    let locked = rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive);
+    // Whoever has locked it before us clears it away.
+    Ok((locked != Err(Errno::WOULDBLOCK) && rustix::fs::fstat(&fd)?.st_nlink > 0).then_some(fd))
 }
 
 /// Removes what was left behind. What cannot be removed stays: it is in nobody's way.
