@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// May a call wait for a disk or a network?
@@ -33,6 +34,8 @@ impl From<Error> for Fault {
 /// Tells one state of an object from every other, provided that it is [`settled`](Stamp::settled).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
+    /// Whether it is a file: not a directory, nor what someone else has put in the place of one.
+    pub file: bool,
     /// How many bytes.
     pub size: u64,
     /// Which object: device and inode.
@@ -77,8 +80,8 @@ pub(crate) enum Source {
 
 /// A directory and what shall lie in it. Where there is no such directory yet, it appears with all of it at once
 /// (an upload's bytes excepted); in one that exists, the files appear in their order, each whole. A file that is
-/// there with the same bytes (for an upload: with the same size) stays as it is, until one was written; from then
-/// on all are.
+/// there with the same bytes stays as it is, until one was written; from then on all are. An upload's bytes, which were
+/// hashed, replace what is there.
 pub(crate) struct Unit {
     pub directory: String,
     pub files: Vec<(String, Source)>,
@@ -154,13 +157,16 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn remove(&self, directory: &str) -> Result<bool, Error>;
     /// [`remove`](Backend::remove), if what its file `deciding` says, by which readers go, is what `goes`. It is asked when
     /// nobody can change that any more; what another process writes there from then on stays. `false` when nothing was
-    /// removed.
+    /// removed. What was survives a crash once the directories that are added to `changed` are [synced](Backend::sync).
     fn remove_if(
         &self,
         directory: &str,
         deciding: &str,
         goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+        changed: &mut BTreeSet<String>,
     ) -> Result<bool, Error>;
+    /// Makes survive a crash what these directories hold, and what they no longer hold.
+    fn sync(&self, directories: BTreeSet<String>) -> Result<(), Error>;
     /// Makes an upload without bytes in a new directory, which need not survive a crash.
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error>;
     /// Removes an upload, with the bytes it still has.

@@ -108,6 +108,8 @@ impl Inner {
         let key = layout::in_directory(&layout::blob(digest), layout::DATA);
         let known = self.blobs.get(digest.as_str());
         let found = self.backend.stat(&key, known.as_ref().map(|(stamp, _)| stamp), wait)?;
+        // Where something else lies in its place there are no bytes.
+        let found = found.filter(|stamp| stamp.file);
         match (&found, known) {
             (Some(stamp), Some((known, _))) if stamp.same(&known) => {}
             (Some(stamp), _) => self.blobs.put(digest.as_str(), (*stamp, None), 0),

@@ -1,7 +1,7 @@
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
 use crate::lists::Names;
-use crate::{Inner, Store, now, waited};
+use crate::{Inner, Store, now, unless_damaged, waited};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
 
@@ -167,13 +167,14 @@ impl Inner {
         };
         // Too long a name, perhaps.
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
-        if !passed && self.is_repository(&repository)? {
+        if !passed && unless_damaged(self.is_repository(&repository))? == Some(true) {
             if page.names.len() >= limit {
                 page.more = true;
                 return Ok(());
             }
             page.names.push(name.clone());
         }
-        self.walk(&layout::in_directory(directory, component), &name, after, limit, page)
+        let below = layout::in_directory(directory, component);
+        unless_damaged(self.walk(&below, &name, after, limit, page)).map(Option::unwrap_or_default)
     }
 }

@@ -17,12 +17,14 @@ pub(crate) use staging::random_id;
 use crate::backend::{Backend, Draft, DraftError, Fault, Listing, Object, Small, Stamp, Unit, Wait};
 use crate::error::{Error, OpenError};
 use bytes::Bytes;
+use marks::Marks;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use stamp::{STAMP, Stamper};
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -35,9 +37,16 @@ const ATTEMPTS: usize = 16;
 const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root; \
     mount what it leads to in its place, as with mount --bind";
 
+const REPLACED: &str = "the storage's root directory was removed or replaced while the server runs, which has to be \
+    started anew: make";
+
+const NO_FILE: &str = "is no file";
+
 /// Files beneath a root directory.
 pub(crate) struct Files {
     root: OwnedFd,
+    /// Where the root was when it was opened.
+    path: PathBuf,
     /// Whether the kernel lets us call openat2; some containers' system call filters do not.
     openat2: bool,
     /// Whether a durable commit syncs.
@@ -61,6 +70,7 @@ impl Files {
         Ok(Files {
             stamps: Stamper::new(&fd),
             root: fd,
+            path: root.to_owned(),
             openat2: probe.is_ok(),
             fsync,
             staging: staging::Staging::default(),
@@ -91,6 +101,17 @@ impl Files {
         }
     }
 
+    /// Fails where another directory has come into the root's place, in which nobody would look for what is written to this
+    /// one.
+    fn in_its_place(&self) -> Result<(), Error> {
+        let same = rustix::fs::stat(&self.path).is_ok_and(|there| {
+            rustix::fs::fstat(&self.root)
+                .is_ok_and(|root| (root.st_dev, root.st_ino) == (there.st_dev, there.st_ino))
+        });
+        // What had been told for a moment is true again when the directory is back.
+        if same { Ok(()) } else { Err(Error::new(REPLACED, layout::ROOT, Errno::STALE)) }
+    }
+
     /// Opens beneath the root; `None` when there is nothing of that name.
     fn open_at(&self, key: &str, flags: OFlags, wait: Wait) -> Result<Option<OwnedFd>, Fault> {
         let flags = flags | OFlags::CLOEXEC;
@@ -112,6 +133,8 @@ impl Files {
             Err(Errno::XDEV | Errno::LOOP) => {
                 Err(Error::new("open", key, std::io::Error::other(LED_OUT)).into())
             }
+            // A socket.
+            Err(Errno::NXIO) => Err(Error::Corrupt { path: key.to_owned(), what: NO_FILE.to_owned() }.into()),
             Err(error) => Err(Error::new("open", key, error).into()),
         }
     }
@@ -144,9 +167,13 @@ impl Files {
 
     /// A file open for reading, with its stamp.
     fn file(&self, key: &str, wait: Wait) -> Result<Option<(OwnedFd, Stamp)>, Fault> {
-        let Some(fd) = self.open_at(key, OFlags::RDONLY, wait)? else { return Ok(None) };
+        // A pipe that someone has put there would keep us waiting for one who writes to it.
+        let Some(fd) = self.open_at(key, OFlags::RDONLY | OFlags::NONBLOCK, wait)? else { return Ok(None) };
         let stamp = self.stamps.of(&fd).map_err(|error| Error::new("stat", key, error))?;
-        Ok(Some((fd, stamp)))
+        match stamp.file {
+            true => Ok(Some((fd, stamp))),
+            false => Err(Error::Corrupt { path: key.to_owned(), what: NO_FILE.to_owned() }.into()),
+        }
     }
 }
 
@@ -254,8 +281,13 @@ impl Backend for Files {
         directory: &str,
         deciding: &str,
         goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+        changed: &mut BTreeSet<String>,
     ) -> Result<bool, Error> {
-        removal::remove_if(self, directory, deciding, goes)
+        removal::remove_if(self, directory, deciding, goes, changed)
+    }
+
+    fn sync(&self, directories: BTreeSet<String>) -> Result<(), Error> {
+        Marks::new(self, self.fsync).sync(&[], directories)
     }
 
     fn begin_draft(&self, directory: &str, started_at: &str) -> Result<(), Error> {

@@ -175,6 +175,19 @@ fn now<T>(result: Result<T, Fault>) -> Option<Result<T, Error>> {
     }
 }
 
+/// Passes over one thing that is damaged or may not be read, so that it hides no others; what is wrong with all of the
+/// storage stays an error.
+fn unless_damaged<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error @ (Error::Failed(_) | Error::Corrupt { .. })) => {
+            tracing::warn!(%error, "passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The answer of its twin.
 fn waited<T>(result: Result<T, Fault>) -> Result<T, Error> {
     match result {

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn window(from: Option<&str>, names: &[&str], more: bool) -> Window {
-        let stamp = Stamp { size: 0, object: (0, 0), changed: [(0, 0); 2], settled: true };
+        let stamp = Stamp { file: false, size: 0, object: (0, 0), changed: [(0, 0); 2], settled: true };
         let names = names.iter().map(|name| name.to_string()).collect();
         Window::new(from, Listing { names, more, stamp }, |name| name != "no")
     }

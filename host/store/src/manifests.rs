@@ -1,9 +1,10 @@
 use crate::backend::{Fault, Unit, Wait};
 use crate::error::{Error, PutManifestError};
-use crate::{Inner, Store, now, waited};
+use crate::{Inner, Store, now, unless_damaged, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use tree::hash::digest_of;
 use tree::{PutManifest, digest_in_link, looks_like_a_manifest, referrer_entry};
@@ -137,16 +138,19 @@ impl Inner {
         goes: &mut dyn FnMut() -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let tags = self.backend.list(&layout::tags(repository), None, usize::MAX)?;
+        let mut changed = BTreeSet::new();
         for tag in tags.into_iter().flat_map(|tags| tags.names).flat_map(|name| name.parse::<Tag>()) {
             let directory = layout::tag(repository, &tag);
-            let link = waited(self.link(&layout::in_directory(&directory, layout::CURRENT_LINK), Wait::May))?;
-            if link.is_some_and(|link| link.digest == *digest) {
+            let key = layout::in_directory(&directory, layout::CURRENT_LINK);
+            let link = unless_damaged(waited(self.link(&key, Wait::May)))?;
+            if link.flatten().is_some_and(|link| link.digest == *digest) {
                 let names_it = |link: &[u8]| digest_in_link(link).as_ref() == Some(digest);
-                self.backend
-                    .remove_if(&directory, layout::CURRENT_LINK, &mut |link| Ok(names_it(link) && goes()?))?;
+                let goes = &mut |link: &[u8]| Ok(names_it(link) && goes()?);
+                self.backend.remove_if(&directory, layout::CURRENT_LINK, goes, &mut changed)?;
             }
         }
-        Ok(())
+        // All at once: a sync costs more than all else.
+        self.backend.sync(changed)
     }
 
     fn manifest(

@@ -3,6 +3,7 @@
 use crate::backend::{Backend, Draft, DraftError, Fault, Listing, Object, Small, Stamp, Unit, Wait};
 use crate::error::Error;
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Reads from another place, and answers to every write as a disk does that is mounted read-only.
@@ -49,8 +50,13 @@ impl<B: Backend> Backend for ReadOnly<B> {
         directory: &str,
         _: &str,
         _: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+        _: &mut BTreeSet<String>,
     ) -> Result<bool, Error> {
         refuse("remove", directory)
+    }
+
+    fn sync(&self, _: BTreeSet<String>) -> Result<(), Error> {
+        Ok(())
     }
 
     fn begin_draft(&self, directory: &str, _: &str) -> Result<(), Error> {

@@ -11,7 +11,7 @@
 
 use crate::backend::{Fault, Stamp, Unit, Wait};
 use crate::error::Error;
-use crate::{Inner, Store, now, waited};
+use crate::{Inner, Store, now, unless_damaged, waited};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeSet, HashSet};
@@ -24,6 +24,9 @@ const BATCH: usize = 256;
 
 /// How many bytes of descriptors are written at a time.
 const BATCH_BYTES: usize = 8 << 20;
+
+/// The most bytes of the list of revisions that were looked at: a line has less than a hundred.
+const MAX_INDEXED: u64 = 256 << 20;
 
 /// Which of a subject's referrers are wanted.
 #[derive(Clone, Debug)]
@@ -139,7 +142,12 @@ impl Inner {
         let seen = self.seen(repository)?;
         if seen.lines().any(|line| line == digest.as_str()) {
             let rest = seen.lines().filter(|line| *line != digest.as_str()).flat_map(|line| [line, "\n"]);
-            self.backend.commit(&[indexed(repository, rest.collect()).into()], true)?;
+            if let Err(error) = self.backend.commit(&[indexed(repository, rest.collect()).into()], true) {
+                // A full disk has no room for it. Without it all are looked at again.
+                warn(repository, &error);
+                self.backend
+                    .remove(&layout::in_directory(&layout::referrers(repository), layout::INDEXED))?;
+            }
         }
         self.backend.remove(&layout::referrer(repository, &referrer.subject, digest)).map(drop)
     }
@@ -188,7 +196,8 @@ impl Inner {
     /// The revisions that were looked at, as the index says, a digest a line.
     fn seen(&self, repository: &RepositoryName) -> Result<String, Error> {
         let key = layout::in_directory(&layout::referrers(repository), layout::INDEXED);
-        let small = waited(self.backend.read(&key, u64::MAX, Wait::May))?;
+        // What is no such list is made anew.
+        let small = unless_damaged(waited(self.backend.read(&key, MAX_INDEXED, Wait::May)))?.flatten();
         Ok(small.and_then(|small| String::from_utf8(small.bytes.into()).ok()).unwrap_or_default())
     }
 
@@ -211,7 +220,7 @@ impl Inner {
             for hex in listing.into_iter().flat_map(|listing| listing.names) {
                 let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
                 if !known.contains(digest.as_str()) {
-                    match self.referrer(repository, &digest)? {
+                    match unless_damaged(self.referrer(repository, &digest))?.flatten() {
                         Some(Some(referrer)) => found.push(digest.clone(), referrer),
                         Some(None) => {}
                         None => {

@@ -4,8 +4,10 @@
 mod common;
 use common::*;
 use names::Algorithm;
+use rustix::fs::{FileType, Mode};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use store::{Options, Store};
 
 #[test]
@@ -283,4 +285,65 @@ fn a_staging_area_that_is_removed_while_it_is_made_is_made_again() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     tree.open().put_manifest(&name, manifest("one", &["latest"])).unwrap();
+}
+
+/// Puts something that is no file in the place of one: a pipe that nobody writes to, a socket, a directory, a link that
+/// leads out.
+fn no_files(path: &Path) -> Vec<Box<dyn Fn() + '_>> {
+    let parent = path.parent().unwrap();
+    vec![
+        Box::new(move || rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap()),
+        Box::new(move || drop(socket_in(parent, path.file_name().unwrap().to_str().unwrap()))),
+        Box::new(move || fs::create_dir(path).unwrap()),
+        Box::new(move || symlink("/etc/passwd", path).unwrap()),
+    ]
+}
+
+#[test]
+fn what_is_no_file_keeps_nobody_waiting_and_hides_nothing_else() {
+    let (tree, name) = (Tree::new(), repository("x"));
+    let store = tree.open();
+    let layer = run(push(&store, &name, "layer"));
+    for text in ["one", "two"] {
+        store.put_manifest(&name, manifest(text, &[text])).unwrap();
+    }
+    run(push(&store, &repository("uploads/only"), "layer"));
+    let other = store.create_upload(&repository("other"), Algorithm::Sha256).unwrap();
+    let link = tree.repository("x").join("_manifests/tags/one/current/link");
+    let began = tree.repository("other").join("_uploads").join(other.as_str()).join("startedat");
+    let bytes = tree.data(&layer);
+    for (path, is_blob) in [(&link, false), (&bytes, true), (&began, false)] {
+        for put_there in no_files(path) {
+            let aside = path.with_extension("aside");
+            fs::rename(path, &aside).unwrap();
+            put_there();
+            for _ in 0..2 {
+                let _ = store.manifest(&name, &"one".parse().unwrap());
+                let _ = store.manifest_now(&name, &"one".parse().unwrap());
+                let _ = store.open_blob(&name, &layer).map(|content| assert!(content.is_none() || !is_blob));
+                assert_eq!(get(&store, &name, "two").unwrap(), "two");
+                let listed = store.repositories(None, 10).unwrap().names;
+                assert!(listed.contains(&"x".into()), "{listed:?}");
+            }
+            store.purge_uploads(true).unwrap();
+            let gone = manifest("gone", &["gone"]);
+            store.put_manifest(&name, gone.clone()).unwrap();
+            assert!(store.delete_manifest(&name, &gone.digest).unwrap());
+            let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+            fs::rename(&aside, path).unwrap();
+        }
+    }
+    assert_eq!(get(&store, &name, "one").unwrap(), "one");
+}
+
+#[test]
+fn a_push_replaces_bytes_that_were_damaged_whatever_their_size() {
+    let (tree, name) = (Tree::new(), repository("x"));
+    let store = tree.open();
+    for damaged in ["", "l", "\0\0\0\0\0"] {
+        let layer = run(push(&store, &name, "layer"));
+        fs::write(tree.data(&layer), damaged).unwrap();
+        run(push(&store, &name, "layer"));
+        assert_eq!(run(pull(&store, &name, &layer)).unwrap(), b"layer");
+    }
 }

@@ -311,3 +311,18 @@ fn a_manifest_that_is_put_again_as_another_media_type_is_listed_as_that() {
         }
     }
 }
+
+#[test]
+fn a_list_of_what_was_looked_at_that_is_no_list_is_made_anew() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let subject = sha256("subject");
+    store.put_manifest(&name, about(&subject, "x/y", 1)).unwrap();
+    let list = tree.repository("a").join("_referrers/revisions");
+    assert_eq!(listed(&store, &name, &query(&subject)).len(), 1);
+    // Larger than memory.
+    fs::File::create(&list).unwrap().set_len(1 << 40).unwrap();
+    store.put_manifest(&name, about(&subject, "x/y", 2)).unwrap();
+    assert_eq!(listed(&store, &name, &query(&subject)).len(), 2);
+    assert!(fs::metadata(&list).unwrap().len() < 1000);
+}

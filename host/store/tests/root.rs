@@ -3,6 +3,7 @@
 
 mod common;
 use common::*;
+use names::Algorithm;
 use std::fs;
 use std::os::unix::fs::symlink;
 use store::{Options, Store};
@@ -26,4 +27,23 @@ fn what_was_replaced_while_the_server_runs_is_told() {
     fs::create_dir_all(&tree.0).unwrap();
     let error = store.put_manifest(&repository("a"), manifest("one", &["latest"])).unwrap_err().to_string();
     assert!(error.contains("removed or replaced while the server runs"), "{error}");
+}
+
+#[test]
+fn what_is_pushed_does_not_go_where_the_root_was_moved_to() {
+    let tree = Tree::new();
+    let (root, aside) = (tree.0.join("root"), tree.0.join("aside"));
+    let store = Store::open(Options::new(&root)).unwrap();
+    let put = || store.put_manifest(&repository("a"), manifest("one", &["latest"]));
+    put().unwrap();
+    fs::rename(&root, &aside).unwrap();
+    for _ in 0..2 {
+        let error = put().unwrap_err().to_string();
+        assert!(error.contains("removed or replaced while the server runs"), "{error}");
+        store.create_upload(&repository("a"), Algorithm::Sha256).unwrap_err();
+        fs::create_dir_all(&root).unwrap();
+    }
+    fs::remove_dir(&root).unwrap();
+    fs::rename(&aside, &root).unwrap();
+    put().unwrap();
 }

@@ -5,9 +5,6 @@ mod common;
 use common::*;
 use names::{Algorithm, UploadId};
 use std::fs;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::time::Duration;
 use store::{Options, Store, UploadError};
 
@@ -184,12 +181,6 @@ fn what_remains_of_a_session_without_bytes_is_purged_when_it_is_old() {
     assert_eq!(store.purge_uploads(false).unwrap(), 2);
     let left: Vec<_> = fs::read_dir(uploads).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, [id(3).as_str()]);
-}
-
-/// Makes a socket, which cannot be opened. Its whole path would be too long for one.
-fn socket_in(directory: &Path, name: &str) -> UnixListener {
-    let directory = fs::File::open(directory).unwrap();
-    UnixListener::bind(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd())).unwrap()
 }
 
 #[test]

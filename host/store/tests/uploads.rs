@@ -3,7 +3,7 @@
 
 mod common;
 use common::*;
-use names::{Algorithm, Digest};
+use names::Algorithm;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -262,17 +262,4 @@ fn a_body_of_very_small_pieces_arrives_whole() {
         let finish = store.finish(&name, &id, Some(0), Some(pieces), &digest);
         assert_eq!(tokio::join!(finish, send).0.unwrap(), 20_000);
     });
-}
-
-#[test]
-fn a_blob_that_another_push_has_published_is_kept() {
-    let (tree, name) = (Tree::new(), repository("a"));
-    let store = tree.open();
-    let digest = run(push(&store, &name, "bytes"));
-    let before = std::os::unix::fs::MetadataExt::ino(&fs::metadata(tree.data(&digest)).unwrap());
-    run(push(&store, &repository("b"), "bytes"));
-    let after = std::os::unix::fs::MetadataExt::ino(&fs::metadata(tree.data(&digest)).unwrap());
-    assert_eq!(before, after);
-    let absent = Digest::from_raw(Algorithm::Sha256, &[0; 32]);
-    assert_eq!(store.stat_blob(&repository("b"), &absent).unwrap(), None);
 }

@@ -6,7 +6,7 @@
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
 use super::{ATTEMPTS, Files, draft, tree};
-use crate::backend::{Backend, Source, Stamp, Unit, Wait};
+use crate::backend::{Source, Stamp, Unit, Wait};
 use crate::error::Error;
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -53,6 +53,7 @@ struct Commit<'a, 'm> {
 
 /// See [`Backend::commit`](crate::backend::Backend::commit).
 pub(super) fn commit(files: &Files, units: &[Unit], durable: bool) -> Result<(), Error> {
+    files.in_its_place()?;
     let mut attempts = 0;
     let mut marks = Marks::new(files, durable);
     loop {
@@ -124,17 +125,15 @@ impl Commit<'_, '_> {
             let key = layout::in_directory(&unit.directory, name);
             let parent = self.make_directory(layout::split(&key).0)?;
             self.keys.push(key.clone());
-            let present = match written {
-                true => None,
-                false => self.present(&key, source)?,
-            };
-            match (present, source) {
-                (Some((fd, stamp)), _) => {
-                    self.keep(fd, &stamp, key, &unit.directory);
-                    continue;
+            match source {
+                Source::Upload(session) => self.prepare_upload(session, key, parent)?,
+                Source::Bytes(bytes) => {
+                    if !written && let Some((fd, stamp)) = self.present(&key, bytes)? {
+                        self.keep(fd, &stamp, key, &unit.directory);
+                        continue;
+                    }
+                    self.prepare_file(key, parent, bytes)?;
                 }
-                (None, Source::Bytes(bytes)) => self.prepare_file(key, parent, bytes)?,
-                (None, Source::Upload(session)) => self.prepare_upload(session, key, parent)?,
             }
             written = true;
         }
@@ -201,7 +200,7 @@ impl Commit<'_, '_> {
         let from = self.files.directory(session)?.ok_or_else(|| absent(session))?;
         self.uploads.push((fd, data));
         let name = layout::DATA.to_owned();
-        // Bytes are what their digest says: those that are replaced were cut off, and meant nothing.
+        // Bytes are what their digest says: those that are replaced were the same, or damaged and meant nothing.
         self.moves.push(Move { from: Arc::new(from), name, to, key, replaces: false });
         Ok(())
     }
@@ -209,25 +208,19 @@ impl Commit<'_, '_> {
     fn open(&self, key: &str) -> Result<Option<OwnedFd>, Error> {
         // Open for writing where it may be: a sync that fails cuts an upload off, and some network file systems
         // sync only what they may write.
-        match self.files.open_waiting(key, OFlags::RDWR) {
-            Err(Error::Failed(_) | Error::ReadOnly(_)) => self.files.open_waiting(key, OFlags::RDONLY),
+        match self.files.open_waiting(key, OFlags::RDWR | OFlags::NONBLOCK) {
+            Err(Error::Failed(_) | Error::ReadOnly(_)) => {
+                self.files.open_waiting(key, OFlags::RDONLY | OFlags::NONBLOCK)
+            }
             result => result,
         }
     }
 
-    /// The file under this key, if it has these bytes; for an upload, which was hashed, if it has as many.
-    fn present(&self, key: &str, source: &Source) -> Result<Option<(OwnedFd, Stamp)>, Error> {
+    /// The file under this key, if it has these bytes.
+    fn present(&self, key: &str, bytes: &Bytes) -> Result<Option<(OwnedFd, Stamp)>, Error> {
         let Some(fd) = self.open(key)? else { return Ok(None) };
         let failed = |error| Error::new("compare", key, error);
         let stamp = self.files.stamps.of(&fd).map_err(failed)?;
-        let bytes = match source {
-            Source::Bytes(bytes) => bytes,
-            Source::Upload(session) => {
-                let data = layout::in_directory(session, layout::DATA);
-                let size = crate::waited(self.files.stat(&data, None, Wait::May))?.map(|stamp| stamp.size);
-                return Ok((size == Some(stamp.size)).then_some((fd, stamp)));
-            }
-        };
         if stamp.size != bytes.len() as u64 {
             return Ok(None);
         }

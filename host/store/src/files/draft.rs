@@ -36,6 +36,7 @@ const ATTEMPTS: usize = 10;
 
 /// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft).
 pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<(), Error> {
+    files.in_its_place()?;
     let mut begun = begin_once(files, directory, started_at)?;
     for _ in 1..ATTEMPTS {
         match begun {
@@ -60,6 +61,8 @@ fn begin_once(files: &Files, directory: &str, started_at: &str) -> Result<Result
         if reused.is_ok() {
             return Ok(Ok(()));
         }
+        // Perhaps the disk is full, and this makes room.
+        let _ = tree::remove_in(&*staging, &CString::new(spare).unwrap_or_default());
     }
     // Nobody knows of it before it is there, so it may be made in place.
     let made = tree::make_in(&parent, id);
@@ -230,7 +233,7 @@ impl Draft for FileDraft {
 
     fn state(&self) -> Result<Option<Vec<u8>>, Error> {
         let failed = |error| Error::new("read the hash state beside", &self.key, error);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(&self.directory, layout::HASH_STATE, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),

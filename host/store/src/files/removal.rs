@@ -5,6 +5,7 @@ use super::{ATTEMPTS, Files, tree};
 use crate::error::Error;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -42,6 +43,7 @@ pub(super) fn remove_if(
     directory: &str,
     deciding: &str,
     goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+    changed: &mut BTreeSet<String>,
 ) -> Result<bool, Error> {
     let key = layout::in_directory(directory, deciding);
     let (within, name) = layout::split(&key);
@@ -53,9 +55,11 @@ pub(super) fn remove_if(
     };
     if gone {
         clear_rest(files, staging.as_deref(), directory, deciding)?;
-        let (above, _) = layout::split(directory);
-        let changed = [above, directory, within].map(ToOwned::to_owned);
-        Marks::new(files, files.fsync).sync(&[], changed.into())?;
+        changed.insert(layout::split(directory).0.to_owned());
+        // As a rule they are gone, too.
+        if files.directory(directory)?.is_some() {
+            changed.extend([directory, within].map(ToOwned::to_owned));
+        }
     }
     Ok(gone)
 }
@@ -173,7 +177,7 @@ fn clear_rest(
 
 /// The bytes of a small file; `None` when there is none.
 fn read(parent: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(Errno::NOENT) => return Ok(None),

@@ -1,7 +1,7 @@
 //! When a file's times are believed to tell its next change.
 
 use crate::backend::Stamp;
-use rustix::fs::{AtFlags, Statx, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Statx, StatxFlags};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +17,11 @@ const SETTLED_AFTER_HERE: Duration = Duration::from_millis(100);
 /// Btrfs, F2FS, ZFS, tmpfs, overlayfs.
 const HERE: [u64; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 
-pub(super) const STAMP: StatxFlags =
-    StatxFlags::INO.union(StatxFlags::SIZE).union(StatxFlags::CTIME).union(StatxFlags::MTIME);
+pub(super) const STAMP: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::INO)
+    .union(StatxFlags::SIZE)
+    .union(StatxFlags::CTIME)
+    .union(StatxFlags::MTIME);
 
 /// Takes stamps of the files of one file system.
 pub(super) struct Stamper {
@@ -46,6 +49,7 @@ impl Stamper {
         };
         let line = before.checked_sub(after).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         Stamp {
+            file: FileType::from_raw_mode(stat.stx_mode.into()) == FileType::RegularFile,
             size: stat.stx_size,
             object: (u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor), stat.stx_ino),
             changed: [changed, (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)],

@@ -11,9 +11,6 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Directories are made for everyone, less what the process's mask takes away, as distribution makes them.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
-const REPLACED: &str = "the storage's root directory was removed or replaced while the server runs, which has to be \
-    started anew: make";
-
 /// Opens beneath `root` a component at a time and follows no symbolic link: for kernels and system call filters
 /// that do not let us say it in one call.
 pub(super) fn open_by_steps(root: &OwnedFd, key: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -104,11 +101,7 @@ impl Files {
                 Err(error) => return Err(Error::new("make the directory", key, error)),
             }
         }
-        let made = self.directory(key)?;
-        made.ok_or_else(|| match rustix::fs::fstat(&self.root) {
-            Ok(root) if root.st_nlink == 0 => Error::new(REPLACED, key, Errno::NOENT),
-            _ => Error::new("open the directory just made", key, Errno::NOENT),
-        })
+        self.directory(key)?.ok_or_else(|| Error::new("open the directory just made", key, Errno::NOENT))
     }
 }
 

@@ -7,6 +7,8 @@ use names::{Algorithm, Digest, RepositoryName};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fs;
 use std::future::Future;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -226,4 +228,10 @@ pub fn get(store: &Store, repository: &RepositoryName, reference: &str) -> Optio
 /// Sets a file's modification time, to make a change that its size does not show.
 pub fn touch(path: &Path, time: SystemTime) {
     fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// Makes a socket, which cannot be opened. Its whole path would be too long for one.
+pub fn socket_in(directory: &Path, name: &str) -> UnixListener {
+    let directory = fs::File::open(directory).unwrap();
+    UnixListener::bind(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd())).unwrap()
 }
