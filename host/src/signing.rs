@@ -3,14 +3,13 @@
 use crate::config::Issuer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use credentials::make_once;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::Path;
 
 /// Why there is no key.
@@ -75,16 +74,10 @@ fn made() -> SigningKey {
     SigningKey::from_bytes(&seed)
 }
 
-/// Writes a new key for its owner alone.
-fn make(path: &Path) -> io::Result<String> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+/// Makes a new key, unless there is one meanwhile.
+fn make(path: &Path) -> io::Result<()> {
     let pem = made().to_pkcs8_pem(LineEnding::LF).map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(pem.as_bytes())?;
-    file.sync_all()?;
-    Ok(pem.to_string())
+    make_once(path, pem.as_bytes()).map(drop)
 }
 
 impl Signer {
@@ -96,8 +89,8 @@ impl Signer {
         let Some(path) = path else { return Ok(Signer::new(made())) };
         match Signer::read(path) {
             Err(SigningError::Missing { path: name }) => {
-                let pem = make(path).map_err(|source| SigningError::File { path: name, source })?;
-                Signer::decode(path, &pem)
+                make(path).map_err(|source| SigningError::File { path: name, source })?;
+                Signer::read(path)
             }
             read => read,
         }

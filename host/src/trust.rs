@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Encode, Reader, SliceReader};
@@ -47,7 +48,7 @@ pub enum TrustError {
         setting: &'static str,
     },
     /// There is not one key that can be used.
-    #[error("{path}: no key in it is of a kind for RS256, ES256 or EdDSA ({setting})")]
+    #[error("{path}: no key in it is one for signatures by RS256, ES256 or EdDSA ({setting})")]
     Unusable {
         /// The file.
         path: String,
@@ -103,11 +104,31 @@ pub fn keys(auth: &Auth) -> Result<String, TrustError> {
         if chain.is_empty() {
             return Err(malformed());
         }
-        let given =
-            chain.iter().filter_map(|certificate| jwks(certificate).ok().flatten()).flatten().collect();
-        keys.extend(usable(path, BUNDLE, given)?);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let given = chain.iter().filter_map(|certificate| {
+            let counts = is_valid(certificate, path, now);
+            jwks(certificate, counts).ok().flatten()
+        });
+        keys.extend(usable(path, BUNDLE, given.flatten().collect())?);
     }
     Ok(json!({ "keys": keys }).to_string())
+}
+
+/// Whether a certificate is valid at this time after 1970; else that is said (RFC 5280, 4.1.2.5).
+fn is_valid(certificate: &Certificate, path: &Path, now: Duration) -> bool {
+    let (path, subject) = (path.display(), certificate.tbs_certificate().subject());
+    let validity = certificate.tbs_certificate().validity();
+    if now > validity.not_after.to_unix_duration() {
+        let expired = validity.not_after;
+        tracing::warn!(%path, %subject, %expired, "a certificate has expired: tokens that bring it (x5c) are refused, those that name its key are taken; name the one that took its place ({BUNDLE})");
+        return false;
+    }
+    if now < validity.not_before.to_unix_duration() {
+        let begins = validity.not_before;
+        tracing::warn!(%path, %subject, %begins, "a certificate is not valid yet: tokens that bring it (x5c) are refused until the server is started after that, those that name its key are taken ({BUNDLE})");
+        return false;
+    }
+    true
 }
 
 /// Those keys that can be used; what is said of the others.
@@ -125,15 +146,18 @@ fn usable(path: &Path, setting: &'static str, mut keys: Vec<Value>) -> Result<Ve
         let (path, keys) = (path.display(), secrets);
         tracing::warn!(%path, keys, "keys with a private part, which nobody needs here and must not get; write the public parts alone ({setting})");
     }
-    let (usable, others): (Vec<Value>, Vec<Value>) = keys
-        .into_iter()
-        .partition(|key| json!({ "keys": [key] }).to_string().parse::<tokens::Keys>().is_ok());
+    // A key that is for something else is none of those that are read.
+    let fits = |key: &Value| {
+        let read = json!({ "keys": [key] }).to_string().parse::<tokens::Keys>();
+        read.is_ok_and(|keys| !keys.is_empty())
+    };
+    let (usable, others): (Vec<Value>, Vec<Value>) = keys.into_iter().partition(fits);
     if usable.is_empty() {
         return Err(TrustError::Unusable { path: path.display().to_string(), setting });
     }
     if !others.is_empty() {
         let (path, keys) = (path.display(), others.len());
-        tracing::warn!(%path, keys, "keys of kinds that are not for RS256, ES256 or EdDSA are passed over ({setting})");
+        tracing::warn!(%path, keys, "keys that are not for signatures by RS256, ES256 or EdDSA are passed over ({setting})");
     }
     Ok(usable)
 }
@@ -143,8 +167,9 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// A certificate's key under every name by which issuers call it: registry:3's, registry:2's, and as a certificate.
-fn jwks(certificate: &Certificate) -> der::Result<Option<Vec<Value>>> {
+/// A certificate's key under every name by which issuers call it: registry:3's, registry:2's, and as the certificate itself, if that
+/// `counts`.
+fn jwks(certificate: &Certificate, counts: bool) -> der::Result<Option<Vec<Value>>> {
     let info = certificate.tbs_certificate().subject_public_key_info();
     let bytes = info.subject_public_key.raw_bytes();
     let parameters = info.algorithm.parameters.as_ref();
@@ -181,7 +206,9 @@ fn jwks(certificate: &Certificate) -> der::Result<Option<Vec<Value>>> {
         jwk
     };
     let mut first = named(encode(&Sha256::digest(canonical)));
-    first["x5c"] = json!([STANDARD.encode(certificate.to_der()?)]);
+    if counts {
+        first["x5c"] = json!([STANDARD.encode(certificate.to_der()?)]);
+    }
     Ok(Some(vec![first, named(fingerprint(&info.to_der()?))]))
 }
 
@@ -205,6 +232,35 @@ fn fingerprint(key: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_taken_from_its_first_second_to_its_last() {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.not_before = rcgen::date_time_ymd(2001, 9, 9);
+        parameters.not_after = rcgen::date_time_ymd(2001, 9, 10);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let signed = parameters.self_signed(&key).expect("a certificate");
+        let certificate = Certificate::from_der(signed.der()).expect("DER");
+        // `date -u -d 2001-09-09 +%s`
+        let (begins, day) = (Duration::from_secs(999_993_600), Duration::from_secs(86_400));
+        let second = Duration::from_secs(1);
+        let valid = |now| is_valid(&certificate, Path::new("bundle.pem"), now);
+        assert!(valid(begins) && valid(begins + day));
+        assert!(!valid(begins - second) && !valid(begins + day + second));
+    }
+
+    #[test]
+    fn keys_that_are_for_something_else_are_passed_over() {
+        let key = |purpose: &str| {
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": purpose, "use": purpose, "x": x})
+        };
+        let path = Path::new("keys.json");
+        let taken = usable(path, JWKS, vec![key("enc"), key("sig"), json!(7)]).expect("a key");
+        assert_eq!(taken, [key("sig")]);
+        let none = usable(path, JWKS, vec![key("enc")]);
+        assert!(matches!(none, Err(TrustError::Unusable { .. })), "{none:?}");
+    }
 
     #[test]
     fn a_key_of_registry_2_has_twelve_groups_of_four() {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// A user's password.
@@ -16,10 +17,9 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     entries: HashMap<String, Entry>,
-    dummy: String,
 }
 
-/// bcrypt's cost where no entry shows another: distribution's, and htpasswd's is 5.
+/// bcrypt's cost where there is no entry: distribution's, and htpasswd's is 5.
 pub const COST: u32 = 10;
 
 /// The cost of a hash, if bcrypt made it in a way that is taken here: `$2y$10$` and 53 characters. What only looks like
@@ -38,15 +38,28 @@ fn dummy(cost: u32) -> String {
 impl Users {
     /// Whether this is the password of that user. Takes as long for a user that nobody knows.
     pub fn verify(&self, user: &str, password: &[u8]) -> Option<&Entry> {
-        let entry = self.entry(user);
-        let right = bcrypt::verify(password, entry.map_or(&*self.dummy, |entry| &entry.hash));
+        let (entry, dummy) = (self.entry(user), dummy(self.dummy_cost(user)));
+        let right = bcrypt::verify(password, entry.map_or(&*dummy, |entry| &entry.hash));
         entry.filter(|_| right.unwrap_or(false))
+    }
+
+    /// What a comparison costs if nobody has this name: as much as with one of the entries. The name decides which, and so does
+    /// what is secret in each of them; a name then always takes the same time, as a user's does, in each process and
+    /// mostly also after a change of the file. Were it one cost for all of them, another would tell that someone is a user.
+    fn dummy_cost(&self, user: &str) -> u32 {
+        let mark = |entry: &&Entry| {
+            let mut hasher = DefaultHasher::new();
+            (&entry.hash, user).hash(&mut hasher);
+            hasher.finish()
+        };
+        self.entries.values().min_by_key(mark).and_then(|entry| cost(&entry.hash)).unwrap_or(COST)
     }
 
     /// The users of a file, and what is wrong with its lines.
     pub fn parse(text: &str) -> (Users, Vec<String>) {
-        let mut entries: HashMap<String, Entry> = HashMap::new();
-        let (mut costs, mut problems) = (HashMap::<u32, usize>::new(), Vec::new());
+        let (mut entries, mut problems) = (HashMap::<String, Entry>::new(), Vec::new());
+        // Some editors begin a file with it: it is no part of the first user's name.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (at, line) in text.lines().enumerate() {
             let (line, number) = (line.trim(), at + 1);
             if line.is_empty() || line.starts_with('#') {
@@ -59,18 +72,15 @@ impl Users {
             if entries.remove(user).is_some() {
                 problems.push(format!("line {number}: this user had a line before, which no longer counts"));
             }
-            let Some(cost) = cost(hash) else {
+            if cost(hash).is_none() {
                 problems.push(format!(
                     "line {number}: not a password of the kind bcrypt, and never accepted; make it with htpasswd -B"
                 ));
                 continue;
-            };
-            *costs.entry(cost).or_default() += 1;
+            }
             entries.insert(user.into(), Entry { hash: hash.into() });
         }
-        let usual =
-            costs.into_iter().max_by_key(|(cost, count)| (*count, *cost)).map_or(COST, |(cost, _)| cost);
-        (Users { entries, dummy: dummy(usual) }, problems)
+        (Users { entries }, problems)
     }
 
     /// Whether there is nobody.
@@ -147,11 +157,29 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_compared_with_at_the_cost_of_most() {
+    fn a_mark_of_the_byte_order_is_no_part_of_the_first_name() {
+        let (users, problems) = parse(&format!("\u{feff}alice:{HASH}\n"));
+        assert!(users.entry("alice").is_some(), "{problems}");
+        assert_eq!(parse(&format!("\u{feff}# people\nbob:{HASH}\n")).1, "");
+    }
+
+    #[test]
+    fn nobody_costs_as_much_as_somebody_and_each_name_always_the_same() {
         let other = HASH.replace("$05$", "$06$");
-        let (users, _) = parse(&format!("a:{HASH}\nb:{other}\nc:{other}\n"));
-        assert_eq!(cost(&users.dummy), Some(6));
-        assert_eq!(cost(&parse("").0.dummy), Some(COST));
+        let text = format!("a:{HASH}\nb:{other}\nc:{}\n", other.replace("ABC", "abc"));
+        let costs = |text: &str| -> Vec<u32> {
+            let (users, _) = parse(text);
+            (0..300).map(|number| users.dummy_cost(&format!("nobody{number}"))).collect()
+        };
+        let found = costs(&text);
+        let cheap = found.iter().filter(|cost| **cost == 5).count();
+        assert!((50..150).contains(&cheap) && found.iter().all(|cost| [5, 6].contains(cost)), "{found:?}");
+        assert_eq!(costs(&text), found, "as in another process, or in another instance");
+        // Of a new line most names know nothing, and none changes to the cost of another line.
+        let more = costs(&format!("{text}d:{}\n", HASH.replace("$05$", "$07$")));
+        assert!(found.iter().zip(&more).all(|(before, after)| before == after || *after == 7));
+        assert_eq!(parse("").0.dummy_cost("a"), COST);
+        assert_eq!(cost(&dummy(6)), Some(6));
         assert_eq!(parse(&format!("a:{HASH}")).0.verify("b", b""), None);
     }
 }

@@ -2,8 +2,8 @@
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use tests::{
-    ALICE, BOB, Image, Request, Response, Server, assert_error, basic, guard, guarded, push_blob, run,
-    with_login,
+    ALICE, BOB, Image, Request, Response, Server, SigningKey, assert_error, basic, guard, guarded, now,
+    push_blob, run, with_login,
 };
 
 const RULES: &str = "access:
@@ -277,4 +277,30 @@ fn a_key_in_a_file_outlives_a_restart_and_is_its_owners_alone() {
     });
     assert_eq!(no_key.code, Some(1));
     assert!(no_key.output.contains("/etc/hostname: not an Ed25519 key"), "{}", no_key.output);
+}
+
+#[test]
+fn a_token_of_this_registry_holds_no_second_longer_than_it_says() {
+    let folder = std::env::temp_dir().join(format!("pierhead-issuer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let key = SigningKey::new(&folder, "EdDSA");
+    let pem = std::fs::read_to_string(folder.join("EdDSA.pem")).expect("PEM");
+    let server = Server::with(|setup| {
+        guard(setup, RULES).file("issuer.pem", &pem).env("REGISTRY_AUTH_ISSUER_KEY", "{scratch}/issuer.pem")
+    });
+    let issued = text(&token(&server, "scope=repository:team/a:pull", Some(ALICE)).expect(200));
+    let holds = |expires: i64, not_before: i64| {
+        let mut claims = claims(&issued);
+        (claims["exp"], claims["nbf"]) = (expires.into(), not_before.into());
+        key.token_with(&part(&issued, 0), &claims)
+    };
+    let status = |token: &str| ask(&server, Request::get("/v2/"), token).status;
+    assert_eq!(status(&holds(now() - 2, now() - 300)), 401);
+    // Of several servers with one key, another may be a little ahead.
+    assert_eq!(status(&holds(now() + 300, now() + 5)), 200);
+    let short = holds(now() + 3, now());
+    assert_eq!(status(&short), 200);
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(status(&short), 401);
+    let _ = std::fs::remove_dir_all(&folder);
 }

@@ -80,6 +80,30 @@ fn two_entries_with_one_name_let_nobody_in_and_referrals_are_not_followed() {
     assert_error(&ask(&narrow, "locked", "x"), 401, "UNAUTHORIZED");
 }
 
+#[test]
+fn of_several_names_none_may_be_another_entrys() {
+    let directory = Directory::start();
+    let more = "    remember: 0s\n    filter: (objectClass=inetOrgPerson)\n";
+    let rules = "access:\n  - {who: alice, repositories: a, actions: push}\n  - {who: bob, repositories: b, actions: push}\n";
+    let server = directory.guard(more, rules);
+    let own = |change: &str| {
+        directory.modify(&format!("dn: uid=bob,ou=people,dc=example,dc=org\nchangetype: modify\n{change}\n"));
+    };
+    // Their own are no one else's, whatever is in them.
+    own("add: uid\nuid: robert\nuid: bobby)(uid=*");
+    assert_eq!((upload(&server, "b", BOB), upload(&server, "b", "robert:builder")), (202, 202));
+    for name in ["alice", "ALICE"] {
+        own(&format!("add: uid\nuid: {name}"));
+        for (user, repository) in [("bob", "a"), ("bob", "b"), ("robert", "b")] {
+            assert_eq!(upload(&server, repository, &format!("{user}:builder")), 401, "{user}: {name}");
+        }
+        own(&format!("delete: uid\nuid: {name}"));
+    }
+    server.assert_says("one of them is another's too");
+    server.assert_says("auth.ldap.attribute");
+    assert_eq!((upload(&server, "b", BOB), upload(&server, "a", ALICE)), (202, 202));
+}
+
 const RULES: &str = "access:
   - {who: 'group:devs', repositories: 'team/**', actions: [pull, push]}
   - {who: 'group:staff', repositories: 'staff/**', actions: [pull, push]}

@@ -1,5 +1,7 @@
 //! A directory that is away, hangs, or does not take what it is asked.
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tests::{Directory, Request, Response, Server, assert_error, basic, eventually, run};
 
@@ -88,13 +90,74 @@ fn a_directory_that_hangs_costs_a_login_its_patience_and_others_nothing() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
+/// A place whose directory takes its time for each answer.
+fn slow(directory: &Directory) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ldap://{}", listener.local_addr().expect("an address"));
+    let behind = directory.url().replace("ldap://", "");
+    std::thread::spawn(move || {
+        for here in listener.incoming() {
+            let (mut here, mut there) =
+                (here.expect("a connection"), TcpStream::connect(&behind).expect("a directory"));
+            let (mut asked, mut told) =
+                (here.try_clone().expect("a socket"), there.try_clone().expect("a socket"));
+            std::thread::spawn(move || std::io::copy(&mut asked, &mut told));
+            std::thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                while let Ok(length @ 1..) = there.read(&mut bytes) {
+                    std::thread::sleep(Duration::from_millis(100));
+                    if here.write_all(&bytes[..length]).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn an_address_that_brings_ever_new_names_keeps_no_other_waiting() {
+    let directory = Directory::start();
+    let text = directory.config("    connections: 2\n", "").replace(&directory.url(), &slow(&directory));
+    let server = Server::with(|setup| setup.config(&text).env("REGISTRY_HTTP_TRUSTEDPROXIES", "[127.0.0.1]"));
+    let from = |address: &str, user: &str, password: &str| {
+        let request = Request::get("/v2/").header("Authorization", basic(user, password));
+        server.request(&request.header("X-Forwarded-For", address))
+    };
+    from("192.0.2.1", "bob", "builder").expect(200);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for number in 0..60 {
+            let (from, stop) = (&from, &stop);
+            scope.spawn(move || {
+                for round in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    from("192.0.2.1", &format!("nobody{number}-{round}"), "x");
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        let begun = Instant::now();
+        let others = ["alice:wonderland", "user1:password1", "user2:password2"].map(|login| {
+            let (user, password) = login.split_once(':').expect("a password");
+            from("192.0.2.2", user, password)
+        });
+        stop.store(true, Ordering::Relaxed);
+        let took = begun.elapsed();
+        others.iter().for_each(|response| assert_eq!(response.status, 200, "{response}"));
+        assert!(took < Duration::from_secs(6), "{took:?} for three logins");
+    });
+}
+
 #[test]
 fn an_answer_that_nobody_can_read_is_no_answer() {
     let rude = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ldap://{}", rude.local_addr().expect("an address"));
     std::thread::spawn(move || {
         for stream in rude.incoming() {
-            use std::io::{Read, Write};
             let mut stream = stream.expect("a connection");
             // A message whose result is not a number.
             let _ = stream.read(&mut [0; 1024]);

@@ -73,6 +73,16 @@ fn a_changed_file_counts_within_two_seconds_without_a_restart() {
 }
 
 #[test]
+fn a_file_that_an_editor_began_with_a_mark_of_the_byte_order_has_its_first_user() {
+    let text = format!("\u{feff}{BOB_LINE}\r\nnobody\r\n");
+    let server = Server::with(|setup| {
+        guard(setup, "").file("marked", &text).env("REGISTRY_AUTH_HTPASSWD_PATH", "{scratch}/marked")
+    });
+    ask(&server, &basic("bob", "builder")).expect(200);
+    server.assert_says("line 2: no colon");
+}
+
+#[test]
 fn without_a_file_one_is_made_and_its_password_is_logged_once() {
     let mut server = Server::with(|s| {
         s.env("REGISTRY_AUTH", "htpasswd").env("REGISTRY_AUTH_HTPASSWD_PATH", "{scratch}/new/htpasswd")

@@ -2,6 +2,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tests::{Request, Response, Server, SigningKey, assert_error, basic, now, run, sha256};
 
 const CONFIG: &str = "version: 0.1
@@ -205,6 +206,79 @@ fn of_a_set_of_keys_the_public_parts_are_taken_and_a_secret_is_none_of_them() {
     let log = server.log();
     assert!(log.contains("keys with a private part") && log.contains("are passed over"), "{log}");
     assert!(!log.contains("c2VjcmV0"), "{log}");
+}
+
+#[test]
+fn one_name_may_be_that_of_keys_of_different_kinds_and_keys_for_something_else_sign_nothing() {
+    let keys = Keys::new("shared");
+    let all = ["RS256", "ES256", "EdDSA"].map(|algorithm| (algorithm, keys.key(algorithm)));
+    let status = |server: &Server, algorithm: &str, key: &SigningKey| {
+        let token = key.token_with(&json!({"alg": algorithm, "kid": "k"}), &claims(pull("a")));
+        ask(server, Request::get("/v2/a/tags/list"), &token).status
+    };
+    for (uses, statuses) in [([None; 3], [404; 3]), ([Some("enc"), None, Some("sig")], [401, 404, 404])] {
+        let public = |((_, key), purpose): (&(&str, SigningKey), Option<&str>)| {
+            let mut public = key.public();
+            public["kid"] = json!("k");
+            public["use"] = json!(purpose);
+            public
+        };
+        let set: Vec<Value> = all.iter().zip(uses).map(public).collect();
+        let text = json!({ "keys": set }).to_string();
+        let server = Server::with(|setup| setup.file("keys.json", &text).config(CONFIG));
+        assert_eq!(all.each_ref().map(|(algorithm, key)| status(&server, algorithm, key)), statuses);
+        assert_eq!(server.log().contains("are passed over"), statuses != [404; 3], "{}", server.log());
+    }
+}
+
+#[test]
+fn a_certificate_that_has_expired_or_is_not_valid_yet_is_warned_of_and_not_taken_with_a_token() {
+    let keys = Keys::new("dates");
+    let key = keys.key("ES256");
+    let openssl = |arguments: &str| {
+        let mut command = std::process::Command::new("openssl");
+        let made = command.args(arguments.split(' ')).current_dir(&keys.0).output();
+        let made = made.expect("openssl can be executed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    };
+    // An authority can say from when until when: `openssl req` cannot.
+    let authority = "[ca]\ndefault_ca = here\n[here]\ndatabase = index\nnew_certs_dir = .\ndefault_md = sha256\n\
+                     rand_serial = yes\nunique_subject = no\npolicy = any\n[any]\ncommonName = supplied\n";
+    std::fs::write(keys.0.join("ca.conf"), authority).expect("written");
+    std::fs::write(keys.0.join("index"), "").expect("written");
+    openssl("req -new -key ES256.pem -subj /CN=issuer -out request");
+    let certificate = |from: &str, to: &str| {
+        let dates = format!("-startdate {from} -enddate {to}");
+        openssl(&format!(
+            "ca -config ca.conf -batch -notext -selfsign -keyfile ES256.pem {dates} -in request -out made"
+        ));
+        std::fs::read_to_string(keys.0.join("made")).expect("PEM")
+    };
+    let expired = certificate("20010909000000Z", "20010910000000Z");
+    let early = certificate("20880909000000Z", "20890909000000Z");
+    let valid = certificate("20010909000000Z", "20890909000000Z");
+    let config = CONFIG.replace("jwks: '{scratch}/keys.json'", "rootcertbundle: '{scratch}/bundle.pem'");
+    let bundle = format!("{expired}{early}{valid}");
+    let server = Server::with(|setup| setup.file("bundle.pem", &bundle).config(&config));
+    let with = |pem: &str| {
+        let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let token = key.token_with(&json!({"alg": "ES256", "x5c": [der]}), &claims(pull("a")));
+        ask(&server, Request::get("/v2/a/tags/list"), &token).status
+    };
+    assert_eq!([&expired, &early, &valid].map(|pem| with(pem)), [401, 401, 404]);
+    for says in ["bundle.pem", "has expired", "2001-09-10T00:00:00Z", "not valid yet", "2088-09-09T00:00:00Z"]
+    {
+        server.assert_says(says);
+    }
+    // As in distribution, a key that is known by its name holds as long as the bundle names it.
+    let server = Server::with(|setup| setup.file("bundle.pem", &expired).config(&config));
+    let public = key.public();
+    let part = |name: &str| public[name].as_str().expect("a text").to_owned();
+    let thumbprint =
+        format!("{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}}", part("x"), part("y"));
+    let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint));
+    let token = key.token_with(&json!({"alg": "ES256", "kid": kid}), &claims(pull("a")));
+    ask(&server, Request::get("/v2/a/tags/list"), &token).expect(404);
 }
 
 #[test]

@@ -99,6 +99,9 @@ struct Jwk {
     x: Option<String>,
     y: Option<String>,
     x5c: Option<Vec<String>>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    key_ops: Option<Vec<String>>,
 }
 
 fn decoded(text: Option<&String>) -> Option<Vec<u8>> {
@@ -121,6 +124,12 @@ fn p256(x: &[u8], y: &[u8]) -> Option<Public> {
 }
 
 impl Jwk {
+    /// Whether signatures may be verified with it (RFC 7517, 4.2 and 4.3). What does not say may be used for anything.
+    fn is_for_signatures(&self) -> bool {
+        self.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
+            && self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|name| name == "verify"))
+    }
+
     fn public(&self) -> Option<Public> {
         let (x, y) = (decoded(self.x.as_ref()), decoded(self.y.as_ref()));
         match (self.kty.as_str(), self.crv.as_deref()) {
@@ -138,6 +147,7 @@ impl Jwk {
 impl FromStr for Keys {
     type Err = KeysError;
 
+    /// Reads a JSON Web Key Set. Keys that are for something else than signatures are passed over.
     fn from_str(text: &str) -> Result<Keys, KeysError> {
         let set: Set = serde_json::from_str(text).map_err(|_| KeysError::Malformed)?;
         let key = |(at, jwk): (usize, Jwk)| {
@@ -145,14 +155,23 @@ impl FromStr for Keys {
             let certificate = jwk.x5c.and_then(|chain| chain.into_iter().next());
             Ok(Key { id: jwk.kid, certificate, public })
         };
-        set.keys.into_iter().enumerate().map(key).collect::<Result<_, _>>().map(Keys)
+        let keys = set.keys.into_iter().enumerate().filter(|(_, jwk)| jwk.is_for_signatures());
+        keys.map(key).collect::<Result<_, _>>().map(Keys)
     }
 }
 
 impl Keys {
-    /// The key with this name.
-    pub(crate) fn named(&self, id: &str) -> Option<&Key> {
-        self.0.iter().find(|key| key.id.as_deref() == Some(id))
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The key with this name. Keys of different kinds may share one (RFC 7517, 4.5): then the one for this algorithm, if one
+    /// is.
+    pub(crate) fn named(&self, id: &str, algorithm: Algorithm) -> Option<&Key> {
+        let mut named = self.0.iter().filter(|key| key.id.as_deref() == Some(id)).peekable();
+        let first = named.peek().copied();
+        named.find(|key| key.algorithm() == algorithm).or(first)
     }
 
     /// The key in this very certificate.

@@ -18,18 +18,23 @@ fn p256() -> p256::ecdsa::SigningKey {
     p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a key")
 }
 
-fn trust() -> Trust {
+/// The public halves, `ed` and `p`.
+fn public() -> Value {
     let point = p256().verifying_key().to_sec1_point(false);
     let bytes = point.as_bytes();
-    let keys = json!({"keys": [
+    json!([
         {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": encoded(ed25519().verifying_key().as_bytes()), "x5c": ["MIIB"]},
         {"kty": "EC", "crv": "P-256", "kid": "p", "use": "sig", "x": encoded(&bytes[1..33]), "y": encoded(&bytes[33..])},
-    ]});
+    ])
+}
+
+fn trust() -> Trust {
     Trust {
-        keys: keys.to_string().parse().expect("keys"),
+        keys: json!({"keys": public()}).to_string().parse().expect("keys"),
         algorithms: Algorithm::ALL.into(),
         issuer: "issuer".into(),
         service: "registry".into(),
+        late: LEEWAY,
     }
 }
 
@@ -73,16 +78,19 @@ fn a_token_says_what_may_be_done() {
     }
 }
 
+/// A token with P-256's signature.
+fn p256_token() -> String {
+    let header = json!({"alg": "ES256", "kid": "p"}).to_string();
+    let signed = format!("{}.{}", encoded(header), encoded(claims().to_string()));
+    let signature: p256::ecdsa::Signature = p256().sign(signed.as_bytes());
+    format!("{signed}.{}", encoded(signature.to_bytes()))
+}
+
 #[test]
 fn p256_holds_and_for_nothing_but_its_own_bytes() {
-    let signed = format!(
-        "{}.{}",
-        encoded(json!({"alg": "ES256", "kid": "p"}).to_string()),
-        encoded(claims().to_string())
-    );
-    let signature: p256::ecdsa::Signature = p256().sign(signed.as_bytes());
-    let token = format!("{signed}.{}", encoded(signature.to_bytes()));
+    let token = p256_token();
     assert!(trust().verify(&token, NOW).is_ok());
+    let (signed, _) = token.rsplit_once('.').expect("a signature");
     let other = format!("{signed}.{}", encoded([1; 64]));
     assert_eq!(trust().verify(&other, NOW), Err(TokenError::Signature));
 }
@@ -164,6 +172,52 @@ fn issuer_audience_and_times_have_to_fit() {
         ("more", json!({"of": "this"})),
     ] {
         assert!(trust().verify(&ed(&changed(name, value.clone())), NOW).is_ok(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn where_there_is_no_leeway_a_token_holds_until_its_time_and_may_come_early() {
+    let strict = Trust { late: 0.0, ..trust() };
+    let token = ed(&claims());
+    assert!(strict.verify(&token, NOW + 299.0).is_ok());
+    assert_eq!(strict.verify(&token, NOW + 300.0), Err(TokenError::Expired));
+    assert!(
+        strict.verify(&token, NOW - 59.0).is_ok(),
+        "servers that share a key need not have the same second"
+    );
+    assert!(trust().verify(&token, NOW + 359.0).is_ok());
+}
+
+#[test]
+fn keys_of_different_kinds_may_share_a_name() {
+    let trust = trust();
+    let mut keys = json!({"keys": public()});
+    keys["keys"][0]["kid"] = json!("p");
+    let shared = Trust { keys: keys.to_string().parse().expect("keys"), ..trust };
+    let header = |algorithm: &str| json!({"alg": algorithm, "kid": "p"});
+    assert!(shared.verify(&token(&header("EdDSA"), &claims()), NOW).is_ok());
+    assert!(shared.verify(&p256_token(), NOW).is_ok());
+    assert_eq!(shared.verify(&token(&header("ES256"), &claims()), NOW), Err(TokenError::Signature));
+    assert_eq!(shared.verify(&token(&header("RS256"), &claims()), NOW), Err(TokenError::Algorithm));
+}
+
+#[test]
+fn keys_that_are_not_for_signatures_verify_none() {
+    for (name, value, holds) in [
+        ("use", json!("sig"), true),
+        ("use", json!(null), true),
+        ("use", json!("enc"), false),
+        ("use", json!("SIG"), false),
+        ("key_ops", json!(["sign", "verify"]), true),
+        ("key_ops", json!(["encrypt"]), false),
+        ("key_ops", json!([]), false),
+    ] {
+        let mut key = public()[0].clone();
+        key[name] = value.clone();
+        let keys: Keys = json!({"keys": [key]}).to_string().parse().expect("a set of keys");
+        assert_eq!(keys.is_empty(), !holds, "{name}: {value}");
+        let verified = Trust { keys, ..trust() }.verify(&ed(&claims()), NOW);
+        assert_eq!(verified.is_ok(), holds, "{name}: {value}");
     }
 }
 

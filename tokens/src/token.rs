@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::fmt;
 
-/// By how many seconds clocks may differ: distribution's.
+/// By how many seconds the clocks of different machines may differ: distribution's.
 pub const LEEWAY: f64 = 60.0;
 
 /// The longest token that is looked at, in bytes.
@@ -65,6 +65,10 @@ pub struct Trust {
     pub issuer: String,
     /// For which registry.
     pub service: String,
+    /// How many seconds a token is taken for after its time is over: [`LEEWAY`] where another clock said the time. Before
+    /// its time it is always taken for as long, which makes no token last longer: servers that share a key are several
+    /// machines too.
+    pub late: f64,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +110,7 @@ impl Trust {
         if !self.algorithms.contains(&algorithm) {
             return Err(TokenError::Algorithm);
         }
-        let key = self.key(&header).ok_or(TokenError::UnknownKey)?;
+        let key = self.key(&header, algorithm).ok_or(TokenError::UnknownKey)?;
         if key.algorithm() != algorithm {
             return Err(TokenError::Algorithm);
         }
@@ -120,12 +124,17 @@ impl Trust {
     }
 
     /// The trusted key that a header names: by its certificate, or by its name.
-    fn key(&self, header: &Header) -> Option<&Key> {
+    fn key(&self, header: &Header, algorithm: Algorithm) -> Option<&Key> {
         if let Some(chain) = &header.x5c {
             return self.keys.certified(chain.first()?);
         }
         let embedded = header.jwk.as_ref().and_then(|key| key.kid.as_ref());
-        self.keys.named(embedded.or(header.kid.as_ref())?)
+        self.keys.named(embedded.or(header.kid.as_ref())?, algorithm)
+    }
+
+    /// Whether the time of a token is over (RFC 7519, 4.1.4).
+    pub fn is_over(&self, claims: &Claims, now: f64) -> bool {
+        now >= claims.expires + self.late
     }
 
     fn hold(&self, claims: &Claims, now: f64) -> Result<(), TokenError> {
@@ -135,7 +144,7 @@ impl Trust {
         if !claims.audience.names(&self.service) {
             return Err(TokenError::Audience);
         }
-        if now > claims.expires + LEEWAY {
+        if self.is_over(claims, now) {
             return Err(TokenError::Expired);
         }
         if now < claims.not_before - LEEWAY {

@@ -52,7 +52,8 @@ impl Bearer {
     pub fn own() -> Option<Bearer> {
         (config::get("auth.issuer.enabled").as_deref() == Some("true")).then(|| Bearer {
             realm: Realm::Here(None),
-            trust: trust(setting("auth.issuer.name"), setting("auth.issuer.service")),
+            // Our own clock has dated them, or that of a server with the same key: they hold as long as is configured.
+            trust: trust(setting("auth.issuer.name"), setting("auth.issuer.service"), 0.0),
         })
     }
 
@@ -62,7 +63,7 @@ impl Bearer {
             Some(path) => Realm::Here(Some(path)),
             None => Realm::There(setting("auth.token.realm")),
         };
-        Bearer { realm, trust: trust(setting("auth.token.issuer"), setting("auth.token.service")) }
+        Bearer { realm, trust: trust(setting("auth.token.issuer"), setting("auth.token.service"), LEEWAY) }
     }
 
     /// For whom tokens are.
@@ -110,11 +111,11 @@ impl Bearer {
         let now = now();
         VERIFIED.with_borrow_mut(|verified| {
             if let Some(claims) = verified.get(token) {
-                if now <= claims.expires + LEEWAY {
-                    return Ok(claims.clone());
+                if self.trust.is_over(claims, now) {
+                    verified.remove(token);
+                    return Err(TokenError::Expired);
                 }
-                verified.remove(token);
-                return Err(TokenError::Expired);
+                return Ok(claims.clone());
             }
             let claims = Rc::new(self.trust.verify(token, now)?);
             if token.len() <= REMEMBERED_LENGTH {
@@ -145,13 +146,13 @@ impl Bearer {
     }
 }
 
-/// The tokens of one issuer for this registry.
-fn trust(issuer: String, service: String) -> Trust {
+/// The tokens of one issuer for this registry, and how many seconds they are taken for after their time.
+fn trust(issuer: String, service: String, late: f64) -> Trust {
     let keys = setting("auth.token.keys");
     let keys = keys.parse().unwrap_or_else(|error| panic!("the setting auth.token.keys: {error}"));
     let algorithms = setting("auth.token.signingalgorithms");
     let algorithms = algorithms.split(' ').filter_map(|name| name.parse().ok()).collect();
-    Trust { keys, algorithms, issuer, service }
+    Trust { keys, algorithms, issuer, service, late }
 }
 
 /// The scope of what was asked. Who pushes looks first.

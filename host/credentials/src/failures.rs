@@ -4,8 +4,14 @@ use crate::Mark;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many are kept in each of two halves: when the newer is full, the older is forgotten.
-const HALF: usize = 10_000;
+/// How many are kept.
+const MOST: usize = 20_000;
+
+/// How many of them stay once there are that many: of those that are still within their window, the ones with the most wrong
+/// passwords. Whoever brings many names with one wrong password each pushes out names like these alone. For a count to be
+/// forgotten within its window, so many others have to come at least as near to the limit as it is: memory is bounded, and each
+/// further guess at one name costs thousands at others.
+const STAY: usize = MOST / 2;
 
 /// So many times the limit may be refused because there were too many. Then a right password is refused too, wherever it came
 /// from before: who shares an address with whoever it belongs to could go on guessing.
@@ -31,34 +37,40 @@ pub struct TooMany {
 pub struct Failures {
     limit: usize,
     window: Duration,
-    newer: HashMap<Mark, Count>,
-    older: HashMap<Mark, Count>,
+    counts: HashMap<Mark, Count>,
 }
 
 impl Failures {
     /// `limit` of them may come within `window`.
     pub fn new(limit: usize, window: Duration) -> Failures {
-        Failures { limit, window, newer: HashMap::new(), older: HashMap::new() }
-    }
-
-    fn count(&mut self, who: &Mark) -> Option<&mut Count> {
-        if let Some(count) = self.older.remove(who) {
-            self.insert(*who, count);
-        }
-        self.newer.get_mut(who)
+        Failures { limit, window, counts: HashMap::new() }
     }
 
     fn insert(&mut self, who: Mark, count: Count) {
-        if self.newer.len() >= HALF {
-            self.older = std::mem::take(&mut self.newer);
+        if self.counts.len() >= MOST {
+            self.make_room(count.first);
         }
-        self.newer.insert(who, count);
+        self.counts.insert(who, count);
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        let window = self.window;
+        self.counts.retain(|_, count| now.saturating_duration_since(count.first) < window);
+        let excess = self.counts.len().saturating_sub(STAY);
+        let mut marks: Vec<_> =
+            self.counts.iter().map(|(who, count)| (count.wrong, count.first, *who)).collect();
+        if excess > 0 {
+            let (fewest, ..) = marks.select_nth_unstable(excess);
+            for (.., who) in fewest {
+                self.counts.remove(who);
+            }
+        }
     }
 
     /// Whether there were too many.
-    pub fn too_many(&mut self, who: &Mark, now: Instant) -> Option<TooMany> {
+    pub fn too_many(&self, who: &Mark, now: Instant) -> Option<TooMany> {
         let (limit, window) = (self.limit, self.window);
-        let count = self.count(who)?;
+        let count = self.counts.get(who)?;
         let over = now.saturating_duration_since(count.first);
         let closed = count.refused >= limit.saturating_mul(REFUSALS);
         (count.wrong >= limit && over < window).then(|| TooMany { wait: window - over, closed })
@@ -67,7 +79,7 @@ impl Failures {
     /// Counts that another one is refused, if there were too many: then, how long to wait.
     pub fn refuse(&mut self, who: &Mark, now: Instant) -> Option<Duration> {
         let TooMany { wait, .. } = self.too_many(who, now)?;
-        let count = self.count(who)?;
+        let count = self.counts.get_mut(who)?;
         count.refused = count.refused.saturating_add(1);
         Some(wait)
     }
@@ -78,7 +90,7 @@ impl Failures {
             return Err(wait);
         }
         let window = self.window;
-        match self.count(who) {
+        match self.counts.get_mut(who) {
             Some(count) if now.saturating_duration_since(count.first) < window => count.wrong += 1,
             _ => self.insert(*who, Count { wrong: 1, refused: 0, first: now }),
         }
@@ -87,10 +99,10 @@ impl Failures {
 
     /// Takes one back.
     pub fn forgive(&mut self, who: &Mark) {
-        if let Some(count) = self.count(who) {
+        if let Some(count) = self.counts.get_mut(who) {
             count.wrong = count.wrong.saturating_sub(1);
             if count.wrong == 0 {
-                self.newer.remove(who);
+                self.counts.remove(who);
             }
         }
     }
@@ -99,6 +111,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::mark;
 
     const WHO: Mark = [1; 32];
     const WINDOW: Duration = Duration::from_secs(60);
@@ -138,17 +151,40 @@ mod tests {
             assert!(failures.add(&WHO, now).is_err());
             failures.forgive(&WHO);
         }
-        assert!(failures.newer.is_empty());
+        assert!(failures.counts.is_empty());
+    }
+
+    /// A wrong password for each of these names.
+    fn flood(failures: &mut Failures, names: std::ops::Range<usize>, now: Instant) {
+        for number in names {
+            assert_eq!(failures.add(&mark(number), now), Ok(()));
+        }
     }
 
     #[test]
     fn many_names_use_bounded_memory() {
         let (mut failures, now) = (Failures::new(1, WINDOW), Instant::now());
-        for number in 0..5 * HALF {
-            let mut who = [0; 32];
-            who[..8].copy_from_slice(&number.to_le_bytes());
-            assert_eq!(failures.add(&who, now), Ok(()));
-        }
-        assert!(failures.newer.len() + failures.older.len() <= 2 * HALF);
+        flood(&mut failures, 0..5 * MOST, now);
+        assert!(failures.counts.len() <= MOST);
+    }
+
+    #[test]
+    fn many_names_do_not_push_out_the_one_that_is_guessed_at() {
+        let (mut failures, now) = (Failures::new(3, WINDOW), Instant::now());
+        let (at_the_limit, near) = ([1; 32], [2; 32]);
+        (0..3).for_each(|_| assert_eq!(failures.add(&at_the_limit, now), Ok(())));
+        (0..2).for_each(|_| assert_eq!(failures.add(&near, now), Ok(())));
+        flood(&mut failures, 0..5 * MOST, now);
+        assert_eq!(failures.add(&at_the_limit, now), Err(WINDOW));
+        assert_eq!((failures.add(&near, now), failures.add(&near, now)), (Ok(()), Err(WINDOW)));
+    }
+
+    #[test]
+    fn what_is_over_makes_room_first() {
+        let (mut failures, start) = (Failures::new(3, WINDOW), Instant::now());
+        (0..2).for_each(|_| flood(&mut failures, 0..MOST - 1, start));
+        let later = start + WINDOW;
+        flood(&mut failures, MOST..MOST + 2, later);
+        assert_eq!(failures.counts.len(), 2);
     }
 }

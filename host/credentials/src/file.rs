@@ -1,13 +1,14 @@
 //! The htpasswd file: made where there is none, and read again when it has changed.
 
+use crate::make::make_once;
 use crate::source::OpenError;
 use crate::{lock, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use htpasswd::{COST, Users};
-use std::fs::{DirBuilder, Metadata, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -141,14 +142,10 @@ fn parse(path: &Path, text: &[u8]) -> Users {
 
 /// Makes a file with one user and a password that nobody knows yet, as distribution does.
 fn make(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
     let password = URL_SAFE_NO_PAD.encode(random());
     let hash = bcrypt::hash(&password, COST).map_err(|error| io::Error::other(error.to_string()))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(format!("docker:{hash}\n").as_bytes())?;
-    file.sync_all()?;
-    tracing::warn!(user = "docker", password, path = %path.display(), "htpasswd is missing, provisioning with default user");
+    if make_once(path, format!("docker:{hash}\n").as_bytes())? {
+        tracing::warn!(user = "docker", password, path = %path.display(), "htpasswd is missing, provisioning with default user");
+    }
     Ok(())
 }

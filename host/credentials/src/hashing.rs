@@ -2,7 +2,8 @@
 //! logins get through.
 
 use crate::lock;
-use std::collections::{HashMap, VecDeque};
+use crate::turns::Turns;
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,33 +20,6 @@ const NICE: i32 = 10;
 /// How long a thread that gets no time may keep someone waiting before another hashes the same.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What waits, by where it comes from. Each address has its turn, so that one that brings many passwords delays those
-/// of others by no more than one.
-#[derive(Default)]
-struct Jobs(VecDeque<(IpAddr, VecDeque<Job>)>);
-
-impl Jobs {
-    fn push(&mut self, from: IpAddr, job: Job) {
-        match self.0.iter_mut().find(|(address, _)| *address == from) {
-            Some((_, jobs)) => jobs.push_back(job),
-            None => self.0.push_back((from, VecDeque::from([job]))),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn pop(&mut self) -> Option<Job> {
-        let (from, mut jobs) = self.0.pop_front()?;
-        let job = jobs.pop_front()?;
-        if !jobs.is_empty() {
-            self.0.push_back((from, jobs));
-        }
-        Some(job)
-    }
-}
-
 /// What is being hashed.
 struct Running {
     job: Job,
@@ -56,7 +30,7 @@ struct Running {
 
 #[derive(Default)]
 struct State {
-    waiting: Jobs,
+    waiting: Turns<Job>,
     /// By thread.
     running: HashMap<usize, Running>,
 }
@@ -190,23 +164,6 @@ mod tests {
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
-    }
-
-    #[test]
-    fn an_address_that_brings_many_leaves_others_their_turn() {
-        let (mut jobs, (sender, receiver)) = (Jobs::default(), mpsc::channel());
-        let job = |who: u8| -> Job {
-            let sender = sender.clone();
-            Arc::new(move || sender.send(who).expect("it is received"))
-        };
-        (0..100).for_each(|_| jobs.push(address(1), job(1)));
-        (0..2).for_each(|_| jobs.push(address(2), job(2)));
-        for _ in 0..5 {
-            jobs.pop().expect("a job")();
-        }
-        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2, 1, 2, 1]);
-        assert_eq!(std::iter::from_fn(|| jobs.pop()).count(), 97);
-        assert!(jobs.is_empty());
     }
 
     #[test]

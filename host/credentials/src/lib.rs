@@ -9,14 +9,17 @@ mod failures;
 mod file;
 mod hashing;
 mod ldap;
+mod make;
 mod remembered;
 mod secret;
 mod source;
+mod turns;
 mod waiting;
 
 pub use ldap::{
     DirectoryOptions, GroupOptions, attribute, check_directory, directory_url, filter, member_filter,
 };
+pub use make::make_once;
 pub use secret::Secret;
 pub use source::{OpenError, SourceOptions};
 pub use url::Url;
@@ -229,7 +232,7 @@ impl Inner {
         if let Some(entry) = self.source.entry(user)
             && let Some(right) = lock(&self.remembered).get(mark, &entry, now)
         {
-            let mut failures = lock(&self.failures);
+            let failures = lock(&self.failures);
             let holds = match right.failing(network) {
                 Some(failing) => failures.too_many(failing, now).is_none_or(|too_many| !too_many.closed),
                 None => {

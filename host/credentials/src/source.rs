@@ -132,7 +132,8 @@ async fn log_in(directory: &Directory, asked: &Asked) -> Result<Outcome, Unanswe
     if asked.password.is_empty() {
         return Ok(Outcome::Wrong(None));
     }
-    let (mut session, person) = directory.find(&asked.user).await.map_err(unavailable)?;
+    let (mut session, person) =
+        directory.find(&asked.user, network(asked.from)).await.map_err(unavailable)?;
     let Some(person) = person else {
         session.proves_nothing(&asked.password).await.map_err(unavailable)?;
         return Ok(Outcome::Wrong(None));

@@ -8,6 +8,7 @@ mod fault;
 mod groups;
 mod name;
 mod options;
+mod seats;
 mod session;
 
 pub use fault::Fault;
@@ -19,12 +20,13 @@ use connection::Connection;
 use fault::code;
 use ldap3::Scope;
 use rustls::ClientConfig;
+use seats::Seats;
 use session::{Person, Session};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// How long an unused connection is trusted to be still there.
@@ -42,7 +44,7 @@ struct Inner {
     tls: Option<Arc<ClientConfig>>,
     runtime: Handle,
     /// One for each connection that there may be.
-    permits: Arc<Semaphore>,
+    seats: Seats,
     /// Connections that nobody uses; the last was used last.
     idle: Mutex<Vec<Connection>>,
     /// Which of the places answered last.
@@ -73,7 +75,7 @@ impl Directory {
         let directory = Directory(Arc::new(Inner {
             tls,
             runtime: runtime.handle().clone(),
-            permits: Arc::new(Semaphore::new(options.connections)),
+            seats: Seats::new(options.connections),
             idle: Mutex::default(),
             place: AtomicUsize::new(0),
             options,
@@ -100,7 +102,8 @@ impl Directory {
     /// Whether the searcher may come in, and what it is to search is there.
     async fn check(&self) -> Result<(), Fault> {
         let options = &self.0.options;
-        let mut session = self.session().await?;
+        // Nobody else asks yet.
+        let mut session = self.session(Ipv4Addr::UNSPECIFIED.into()).await?;
         session.connect().await?;
         let groups = options.groups.base.as_deref().map(|base| (base, fault::GROUPS));
         for (base, setting) in [(options.base.as_str(), fault::BASE)].into_iter().chain(groups) {
@@ -115,9 +118,9 @@ impl Directory {
         Ok(())
     }
 
-    /// Finds who has a name. It is nobody's as well when it is more than one's.
-    pub async fn find(&self, user: &str) -> Result<(Session, Option<Person>), Fault> {
-        let mut session = self.session().await?;
+    /// Finds who has a name, for whoever is at this address. It is nobody's as well when it is more than one's.
+    pub async fn find(&self, user: &str, from: IpAddr) -> Result<(Session, Option<Person>), Fault> {
+        let mut session = self.session(from).await?;
         if session.is_connected() {
             match session.find(user).await {
                 // What was not used for a while may be gone, and with it the others.
@@ -155,10 +158,9 @@ impl Directory {
     }
 
     /// A share of the connections, with one that was used before, where there is one.
-    async fn session(&self) -> Result<Session, Fault> {
+    async fn session(&self, from: IpAddr) -> Result<Session, Fault> {
         let inner = &self.0;
-        let permit = timeout(inner.options.timeout, inner.permits.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else {
+        let Ok(seat) = timeout(inner.options.timeout, inner.seats.take(from)).await else {
             let problem = "each of the connections to the directory is in use (auth.ldap.connections)";
             return Err(Fault::Busy(problem.into()));
         };
@@ -166,7 +168,7 @@ impl Directory {
         idle.retain_mut(|connection| connection.used.elapsed() < IDLE && !connection.is_closed());
         let connection = idle.pop();
         drop(idle);
-        Ok(Session::new(self, connection, permit))
+        Ok(Session::new(self, connection, seat))
     }
 
     /// A new connection to the place that answered last, or to the next that answers.

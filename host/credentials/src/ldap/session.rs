@@ -3,10 +3,10 @@
 use super::Directory;
 use super::connection::{Connection, values};
 use super::fault::{self, Fault, code};
+use super::seats::Seat;
 use crate::lock;
-use ldap3::Scope;
+use ldap3::{Scope, SearchEntry};
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// What nobody is called.
 const NOBODY: &str = "nobody has this name";
@@ -27,16 +27,12 @@ pub struct Session {
     pub(super) directory: Directory,
     /// Nothing once it has failed.
     connection: Option<Connection>,
-    _permit: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Session {
-    pub(super) fn new(
-        directory: &Directory,
-        connection: Option<Connection>,
-        permit: OwnedSemaphorePermit,
-    ) -> Session {
-        Session { directory: directory.clone(), connection, _permit: permit }
+    pub(super) fn new(directory: &Directory, connection: Option<Connection>, seat: Seat) -> Session {
+        Session { directory: directory.clone(), connection, _seat: seat }
     }
 
     /// Whether it has a connection, which may be gone by now.
@@ -70,21 +66,38 @@ impl Session {
         answer
     }
 
-    /// Finds who has a name.
-    pub(super) async fn find(&mut self, user: &str) -> Result<Option<Person>, Fault> {
+    /// The entries that have one of these names, or two of them: a second one is as bad as many.
+    async fn named(&mut self, names: &[String]) -> Result<Vec<SearchEntry>, Fault> {
         let directory = self.directory.clone();
         let options = &directory.0.options;
-        let mut filter = format!("({}={})", options.attribute, ldap3::ldap_escape(user));
+        let of = |name: &String| format!("({}={})", options.attribute, ldap3::ldap_escape(name.as_str()));
+        let mut filter = names.iter().map(of).collect::<String>();
+        if names.len() > 1 {
+            filter = format!("(|{filter})");
+        }
         if let Some(other) = &options.filter {
             filter = format!("(&{filter}{other})");
         }
         let mut attributes = vec![options.attribute.as_str()];
         attributes.extend(options.groups.member_of.as_deref());
-        // A second one is as bad as many.
         let found =
             self.searching().await?.search(&options.base, Scope::Subtree, &filter, &attributes, 2).await;
         let found = self.noted(found)?;
-        if let [first, second, ..] = &found.entries[..] {
+        if found.entries.len() > 1 {
+            return Ok(found.entries);
+        }
+        match fault::of_result(&found.result, fault::BASE, "people cannot be looked for beneath it") {
+            Some(fault) => Err(fault),
+            None => Ok(found.entries),
+        }
+    }
+
+    /// Finds who has a name.
+    pub(super) async fn find(&mut self, user: &str) -> Result<Option<Person>, Fault> {
+        let directory = self.directory.clone();
+        let options = &directory.0.options;
+        let found = self.named(&[user.to_owned()]).await?;
+        if let [first, second, ..] = &found[..] {
             let (first, second) = (&first.dn, &second.dn);
             tracing::warn!(
                 first,
@@ -93,16 +106,27 @@ impl Session {
             );
             return Ok(None);
         }
-        if let Some(fault) =
-            fault::of_result(&found.result, fault::BASE, "people cannot be looked for beneath it")
-        {
-            return Err(fault);
-        }
-        let Some(entry) = found.entries.first() else { return Ok(None) };
-        let Some(name) = values(entry, &options.attribute).iter().min() else {
+        let Some(entry) = found.first() else { return Ok(None) };
+        let names = values(entry, &options.attribute);
+        let Some(name) = names.iter().min() else {
             let problem = format!("the searcher may not read it in {}", entry.dn);
             return Err(Fault::Lasting(fault::ATTRIBUTE, problem));
         };
+        // Rules hear one name of several, and that is not the one that was looked for: who may write their own entry could add
+        // another's name to it, and be them.
+        if names.len() > 1
+            && let [first, second, ..] = &self.named(names).await?[..]
+        {
+            let (first, second) = (&first.dn, &second.dn);
+            tracing::warn!(
+                first,
+                second,
+                dn = entry.dn,
+                "an entry has several names, and one of them is another's too: it cannot log in; name an attribute that \
+                 people may not write themselves (auth.ldap.attribute)"
+            );
+            return Ok(None);
+        }
         let member_of =
             options.groups.member_of.as_deref().map_or(&[][..], |attribute| values(entry, attribute));
         Ok(Some(Person { dn: entry.dn.clone(), name: name.clone(), member_of: member_of.to_vec() }))
