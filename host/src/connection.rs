@@ -9,7 +9,7 @@ use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
 use crate::io::{Io, Patience, Transport, Unread};
-use crate::log::{AccessLine, RequestId};
+use crate::log::{AccessLine, CLIENT_CLOSED, RequestId};
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
@@ -199,9 +199,9 @@ impl Core {
                 method: head.method.clone(),
                 note: None,
                 uri: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().into()),
-                status: 0,
+                status: CLIENT_CLOSED,
                 sent: 0,
-                received: 0,
+                body: body.clone(),
                 complete: false,
                 refusal: None,
                 combined: AccessLine::combined(head.version, &head.headers),
@@ -240,7 +240,6 @@ impl Core {
             {
                 line.refusal = Some(told.clone());
             }
-            line.received = body.as_ref().map_or(0, RequestBody::bytes_read);
             line
         });
         http::Response::from_parts(

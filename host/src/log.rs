@@ -4,6 +4,7 @@
 mod combined;
 mod lines;
 
+use crate::body::RequestBody;
 use crate::config::{self, Formatter};
 use crate::socket::Peer;
 use crate::state::Note;
@@ -123,7 +124,11 @@ pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
     guards
 }
 
-/// What becomes the access line of a request, once its answer is sent or has broken off.
+/// The status of a request whose client was gone before there was an answer, as distribution and nginx log it.
+pub const CLIENT_CLOSED: u16 = 499;
+
+/// What becomes the access line of a request when it is dropped: once its answer is sent or has broken off, or when its client
+/// is gone before there is one.
 pub struct AccessLine {
     /// The request's number.
     pub id: RequestId,
@@ -139,12 +144,12 @@ pub struct AccessLine {
     pub note: Option<Note>,
     /// The path and query.
     pub uri: String,
-    /// The answer's status.
+    /// The answer's status; [`CLIENT_CLOSED`] until there is one.
     pub status: u16,
     /// Bytes of the answer's body that were sent.
     pub sent: u64,
-    /// Bytes of the request's body that were read.
-    pub received: u64,
+    /// The request's body, unless it has none.
+    pub body: Option<RequestBody>,
     /// Whether the answer was sent to its end.
     pub complete: bool,
     /// The answer's body, where that says why it was refused.
@@ -179,8 +184,7 @@ impl AccessLine {
         ACCESS_LOG.get()?.combined.as_ref().map(|_| Combined::new(version, headers))
     }
 
-    /// Writes the line.
-    pub fn write(&self) {
+    fn write(&self) {
         let Some(access) = ACCESS_LOG.get() else { return };
         if let (Some(combined), Some(output)) = (&self.combined, &access.combined) {
             // It fails when the thread behind it is gone, and so is the server.
@@ -215,7 +219,7 @@ impl AccessLine {
             uri = &*uri,
             status = self.status,
             bytes = self.sent,
-            received = self.received,
+            received = self.body.as_ref().map_or(0, RequestBody::bytes_read),
             duration_ms = duration.as_micros() as f64 / 1000.0,
             request = %self.id,
             remote = %remote,
@@ -225,5 +229,11 @@ impl AccessLine {
             err.message = message,
             "request"
         );
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        self.write();
     }
 }

@@ -182,8 +182,16 @@ async fn call(
         );
         let data = store.data_mut();
         let request = data.table.push(request)?;
-        data.exchange =
-            Some(Exchange { request: request.rep(), id, from, head_only, body, answer: None, note: None });
+        data.exchange = Some(Exchange {
+            request: request.rep(),
+            id,
+            from,
+            head_only,
+            body,
+            answer: None,
+            note: None,
+            begun: None,
+        });
         Ok((handle.start_call_concurrent(store.as_context_mut(), (request,))?, sent))
     })?;
     let answer = handle.finish_call_concurrent(accessor, call).await?.0?;
@@ -193,6 +201,9 @@ async fn call(
         let response = data.table.delete(answer)?;
         let exchange = data.exchange()?;
         let note = exchange.note.take();
+        if let Some(begun) = exchange.begun.take() {
+            begun.told();
+        }
         if let Some((_, made)) = exchange.answer.take().filter(|(stand_in, _)| *stand_in == rep) {
             return Ok(Answer { response: made, note });
         }

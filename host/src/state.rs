@@ -5,11 +5,13 @@ use crate::signing::Signer;
 use bytes::Bytes;
 use credentials::Credentials;
 use http_body_util::combinators::UnsyncBoxBody;
+use names::{Algorithm, RepositoryName, UploadId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{Store, UploadError};
+use tokio::runtime::Handle;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -60,6 +62,49 @@ pub struct Exchange {
     pub answer: Option<(u32, http::Response<AnswerBody>)>,
     /// For the log.
     pub note: Option<Note>,
+    /// An upload that it began.
+    pub begun: Option<BegunUpload>,
+}
+
+/// An upload of which the client was not told yet. It ends when the client never is: nobody could go on with it, and until
+/// it is old its repository would be one that is listed.
+pub struct BegunUpload {
+    store: Store,
+    name: Option<(RepositoryName, UploadId)>,
+}
+
+impl BegunUpload {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn new(store: Store, repository: RepositoryName, algorithm: Algorithm) -> Result<Self, store::Error> {
+        let id = store.create_upload(&repository, algorithm)?;
+        Ok(BegunUpload { store, name: Some((repository, id)) })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |(_, id)| id.to_string())
+    }
+
+    /// The client is told of it.
+    pub fn told(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for BegunUpload {
+    fn drop(&mut self) {
+        let (Some((repository, id)), Ok(runtime)) = (self.name.take(), Handle::try_current()) else { return };
+        let store = self.store.clone();
+        runtime.spawn(async move {
+            match store.cancel_upload(&repository, &id).await {
+                Ok(()) | Err(UploadError::Unknown) => {}
+                Err(error) => tracing::warn!(%error, %repository, "an upload that nobody knows of stays"),
+            }
+        });
+    }
 }
 
 /// The state of one instance.

@@ -67,6 +67,26 @@ fn of_a_request_that_was_refused_the_line_says_why() {
 }
 
 #[test]
+fn a_request_whose_client_is_gone_before_the_answer_has_a_line_too() {
+    let server = Server::start();
+    let upload = tests::start_upload(&server, "a");
+    let mut busy = server.client();
+    busy.send_head(&Request::new("PATCH", &upload).header("Content-Length", 1000));
+    busy.send(b"0123456789");
+    let all_there =
+        || server.request(&Request::get(&upload)).header("range").is_some_and(|range| range == "0-9");
+    assert!(tests::eventually(std::time::Duration::from_secs(5), all_there), "{}", server.log());
+    // It waits for the other one.
+    let mut waiting = server.client();
+    waiting.send_head(&Request::new("PATCH", &upload).header("Content-Length", 3));
+    waiting.send(b"abc");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    drop(waiting);
+    let line = server.access_line(|line| line.status() == 499);
+    assert_eq!((line.method(), line.number("received")), ("PATCH", Some(0.0)), "{line:?}");
+}
+
+#[test]
 fn an_upload_that_was_cut_has_a_line_too() {
     let server = Server::start();
     let upload = tests::start_upload(&server, "a");

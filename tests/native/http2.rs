@@ -173,3 +173,22 @@ fn http2_in_clear_text_can_be_switched_off() {
         server.get("/v2/").expect(200);
     }
 }
+
+#[test]
+fn of_an_upload_that_a_client_gives_up_before_it_was_told_of_it_nothing_is_left() {
+    let server = Server::start();
+    let uploads = server.tree().join("repositories/a/_uploads");
+    let left = || std::fs::read_dir(&uploads).map_or(0, |entries| entries.count());
+    let target = format!("{}/v2/a/blobs/uploads/?digest={}", server.url(), sha256(b"never"));
+    let mut curl = Command::new("curl")
+        .args(["--http2-prior-knowledge", "--silent", "--request", "POST", "--upload-file", "-", &target])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the tests need curl");
+    let wait = std::time::Duration::from_secs(5);
+    assert!(tests::eventually(wait, || left() == 1), "{}", server.log());
+    curl.kill().expect("curl is there");
+    curl.wait().expect("curl has ended");
+    assert!(tests::eventually(wait, || left() == 0), "{}", server.log());
+}

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// An answer's body, which counts as in flight and writes the access line when it ends.
+/// An answer's body, which counts as in flight and has the access line, until it ends.
 pub struct Reply {
     pub body: AnswerBody,
     pub line: Option<Box<AccessLine>>,
@@ -56,7 +56,6 @@ impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(line) = &mut self.line {
             line.complete = self.body.is_end_stream();
-            line.write();
         }
     }
 }

@@ -8,7 +8,7 @@ use super::bindings::pierhead::storage::{
 };
 use super::content::Content;
 use super::stream::{StoredBody, unwrap};
-use crate::state::{Data, Host};
+use crate::state::{BegunUpload, Data, Host};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use protocol::manifest::media_type_of;
 use std::str::FromStr;
@@ -263,8 +263,14 @@ impl uploads::HostWithStore<Data> for Host {
                 .with_context(|| format!("the component passed {text:?} to storage"))?,
             None => Algorithm::Sha256,
         };
-        let answer = blocking(move || store.create_upload(&name, algorithm)).await?;
-        Ok(answer.map(|upload| upload.to_string()).map_err(|error| failed(error, id)))
+        match blocking(move || BegunUpload::new(store, name, algorithm)).await? {
+            Ok(begun) => accessor.with(|mut access| {
+                let upload = begun.id();
+                access.get().exchange()?.begun = Some(begun);
+                Ok(Ok(upload))
+            }),
+            Err(error) => Ok(Err(failed(error, id))),
+        }
     }
 
     async fn offset(

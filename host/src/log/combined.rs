@@ -102,7 +102,7 @@ mod tests {
             uri: uri.into(),
             status: 200,
             sent: 12,
-            received: 0,
+            body: None,
             complete: true,
             refusal: None,
             combined: None,
