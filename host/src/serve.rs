@@ -1,7 +1,7 @@
 //! The server: one thread for each core with its own connections and instances, and one that accepts.
 
 use crate::artefact;
-use crate::config::{self, AuthKind, Config, ConfigError, UploadPurging};
+use crate::config::{self, AuthKind, Config, ConfigError, MAX_THREADS, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::listener::{ListenError, Listener};
@@ -112,7 +112,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     }
     let shared = shared(&config, store)?;
     let threads = match config.limits.threads {
-        0 => std::thread::available_parallelism()?.get(),
+        0 => std::thread::available_parallelism()?.get().min(MAX_THREADS),
         threads => threads,
     };
     let blueprint = blueprint(&config, &registry, threads, shared).map_err(|why| {
@@ -238,6 +238,9 @@ fn credentials(config: &Config) -> Result<Option<Credentials>, credentials::Open
     Credentials::open(&credentials::Options { source, remember, failures, window }).map(Some)
 }
 
+const NO_ADDRESSES: &str = "its instances cannot be given the addresses that they reserve and hardly use, 32 GiB for each: \
+    lift the limit of the address space (ulimit -v unlimited, LimitAS=infinity), or lower limits.requests and limits.threads";
+
 fn blueprint(
     config: &Config,
     registry: &Registry,
@@ -248,7 +251,8 @@ fn blueprint(
     let engine = engine::engine(&Bounds {
         instances: u32::try_from(limits.requests + threads * IDLE)?,
         memory: limits.memory,
-    })?;
+    })
+    .context(NO_ADDRESSES)?;
     engine::start_clock(&engine)?;
     let component = match registry {
         Registry::Own { aot, wasm } => artefact::load(&engine, aot, wasm)?,
@@ -262,7 +266,7 @@ fn blueprint(
 }
 
 /// Where a core's request numbers begin: at the time, so that they differ from those before a restart,
-/// with the core in the highest bits.
+/// with the core in the highest bits, which have room for [`MAX_THREADS`].
 fn first_request(core: usize) -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (core as u64) << 56 | (now.as_micros() as u64) << 4 & ((1 << 56) - 1)

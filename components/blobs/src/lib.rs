@@ -10,15 +10,17 @@ use bindings::exports::pierhead::registry::blobs::{
     Begun, Chunk, Content, Failure, Guest, Source, UploadFailure,
 };
 use bindings::pierhead::host::config;
+use bindings::pierhead::storage::uploads::UploadError;
 use bindings::pierhead::storage::{blob_writer, blobs, types::Error, uploads};
-use failure::{refused, stopped};
+use failure::{not_taken, refused, stopped};
+use protocol::error::Code;
 
 struct Blobs;
 bindings::export!(Blobs with_types_in bindings);
 
 /// What a store found, or BLOB_UNKNOWN.
 fn found<T>(answer: Result<Option<T>, Error>) -> Result<T, Failure> {
-    answer.map_err(Failure::Storage)?.ok_or_else(|| refused("BLOB_UNKNOWN", ""))
+    answer.map_err(Failure::Storage)?.ok_or_else(|| refused(Code::BlobUnknown, ""))
 }
 
 impl Guest for Blobs {
@@ -41,13 +43,13 @@ impl Guest for Blobs {
     async fn delete(repository: String, digest: String) -> Result<(), Failure> {
         if config::get("storage.delete.enabled").as_deref() != Some("true") {
             return Err(refused(
-                "UNSUPPORTED",
+                Code::Unsupported,
                 "deleting is not enabled: set storage.delete.enabled to true",
             ));
         }
         match blob_writer::delete(repository, digest).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(refused("BLOB_UNKNOWN", "")),
+            Ok(false) => Err(refused(Code::BlobUnknown, "")),
             Err(error) => Err(Failure::Storage(error)),
         }
     }
@@ -72,7 +74,7 @@ impl Guest for Blobs {
     async fn upload(repository: String, chunk: Chunk, digest: String) -> Result<(), UploadFailure> {
         let upload = uploads::create(repository.clone(), None)
             .await
-            .map_err(|error| UploadFailure { failure: Failure::Storage(error), offset: None })?;
+            .map_err(|error| not_taken(UploadError::Storage(error)))?;
         let finished =
             uploads::finish(repository.clone(), upload.clone(), chunk.first, Some(chunk.body), digest).await;
         match finished {
@@ -80,7 +82,7 @@ impl Guest for Blobs {
             Err(error) => {
                 // The client was never told of this session and cannot go on with it.
                 let _ = uploads::cancel(repository, upload).await;
-                Err(UploadFailure { offset: None, ..stopped(error) })
+                Err(not_taken(error))
             }
         }
     }

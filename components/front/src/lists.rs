@@ -17,9 +17,9 @@ use protocol::query;
 /// The most that a list holds which no `n` bounds; beyond it there is a Link to the rest.
 const UNBOUNDED: usize = 100_000;
 
-/// A number of the configuration.
+/// A number of the configuration, where 0 is the default.
 pub fn setting(name: &str, default: usize) -> usize {
-    config::get(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    config::get(name).and_then(|text| text.parse().ok()).filter(|number| *number > 0).unwrap_or(default)
 }
 
 /// Appends `["a","b"]`. The grammar of what is listed has no character that JSON would escape.
@@ -68,7 +68,7 @@ pub async fn tags(asked: &Asked<'_>, name: &RepositoryName) -> Result<Answer, Re
     body.push_str(name.as_str());
     body.push_str("\",\"tags\":");
     write_names(&mut body, &found.names);
-    body.push('}');
+    body.push_str("}\n");
     Ok(page(asked, &location::tags(name), &paging, &found.names, found.more, body))
 }
 
@@ -81,7 +81,7 @@ pub async fn catalog(asked: &Asked<'_>, readable: &Readable) -> Result<Answer, R
     let found = manifests::repositories(last, limit, readable.clone()).await?;
     let mut body = String::from("{\"repositories\":");
     write_names(&mut body, &found.names);
-    body.push('}');
+    body.push_str("}\n");
     Ok(page(asked, location::CATALOG, &paging, &found.names, found.more, body))
 }
 

@@ -104,7 +104,7 @@ pub async fn answer(
         }
         "DELETE" => {
             blobs::cancel(repository, id).await.map_err(refused)?;
-            Ok(Answer::new(204))
+            Ok(Answer::new(204).header("docker-upload-uuid", upload.to_string()))
         }
         _ => {
             let received = blobs::status(repository, id).await.map_err(refused)?;

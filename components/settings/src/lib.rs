@@ -232,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn no_setting_of_a_kind_of_auth_lets_everyone_in() {
+        let table = include_str!("../../../docs/configuration.md");
+        let names = table.lines().filter_map(|line| line.strip_prefix("| `auth.")?.split_once('`'));
+        let kinds = ["htpasswd.", "token.", "ldap."];
+        let mut looked_at = 0;
+        for (name, _) in names.filter(|(name, _)| kinds.iter().any(|kind| name.starts_with(kind))) {
+            let variable = variable(&format!("auth.{}", name.replace('*', "0")));
+            assert!(of(&[(&variable, "x")], "auth").is_some(), "{variable}");
+            looked_at += 1;
+        }
+        assert!(looked_at > 20, "{looked_at} settings in docs/configuration.md");
+    }
+
+    #[test]
     fn tokens_come_from_a_path_here_where_that_is_switched_on() {
         let path = ("REGISTRY_AUTH_TOKEN_AUTOREDIRECTPATH", "/tokens");
         let on = |text| ("REGISTRY_AUTH_TOKEN_AUTOREDIRECT", text);

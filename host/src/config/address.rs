@@ -39,7 +39,8 @@ pub(super) fn split(addr: &str) -> Result<(&str, u16), String> {
 pub(super) fn resolve(addr: &str) -> Result<Vec<SocketAddr>, ConfigError> {
     let (host, port) =
         split(addr).map_err(|problem| ConfigError::setting("configuration", "http.addr", problem))?;
-    if host.is_empty() {
+    // As with Go's listener, which takes the one for the other.
+    if host.is_empty() || host == "0.0.0.0" {
         return Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]);
     }
     let unresolved = |source| ConfigError::Unresolved { addr: addr.into(), source };

@@ -292,9 +292,7 @@ fn judge_unknown(setting: &Setting) -> Result<Option<Verdict>, ConfigError> {
         let problem = "not part of a rule; a rule has who, repositories and actions";
         return Err(ConfigError::setting(&setting.origin, setting.name(), problem));
     }
-    if matches!(setting.origin, Origin::File { .. })
-        && let Some(meant) = suggest::protecting(&setting.path[0])
-    {
+    if let Some(meant) = suggest::protecting(&setting.path, matches!(setting.origin, Origin::Variable(_))) {
         // Left out, it would let in who was to be kept out.
         let problem = format!("is unknown; if {meant} was meant, write that");
         return Err(ConfigError::setting(&setting.origin, setting.name(), problem));

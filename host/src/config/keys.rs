@@ -23,6 +23,13 @@ fn put<T>(slot: &mut T, meaning: Option<T>) -> Result<(), String> {
     Ok(())
 }
 
+/// The most requests in flight. An instance of the component reserves 32 GiB of the processor's 128 TiB of addresses, of
+/// which it uses hardly any; a thread keeps eight of them.
+const MAX_REQUESTS: usize = 2500;
+
+/// The most threads that serve, however many processor cores there are.
+pub const MAX_THREADS: usize = 128;
+
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -206,7 +213,7 @@ const SERVER: &[Key] = &[
     ),
     key(
         "limits.requests",
-        Kind::Count { slot: |c| &mut c.limits.requests, least: 1, most: 1_000_000 },
+        Kind::Count { slot: |c| &mut c.limits.requests, least: 1, most: MAX_REQUESTS },
         "1024",
         "the most requests in flight; beyond it the answer is 503 with Retry-After",
     ),
@@ -225,7 +232,7 @@ const SERVER: &[Key] = &[
     time(
         "limits.idletimeout",
         |c| &mut c.limits.idletimeout,
-        "1m",
+        "75s",
         "the longest a connection or a body may stand still",
     ),
     time(
@@ -290,7 +297,7 @@ const SERVER: &[Key] = &[
     ),
     key(
         "limits.threads",
-        Kind::Count { slot: |c| &mut c.limits.threads, least: 0, most: 1024 },
+        Kind::Count { slot: |c| &mut c.limits.threads, least: 0, most: MAX_THREADS },
         "0",
         "how many threads serve; `0` is one for each processor core",
     ),
@@ -317,9 +324,9 @@ const SERVER: &[Key] = &[
     ignored("storage.tag", &[], "how many tags are looked at at once"),
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
-    ignored("health", &[], "checks of files, servers and storage: none are made"),
+    ignored("health", &["false"], "checks of files, servers and storage: none are made"),
     ignored("proxy", &[], "without proxy.remoteurl there is no cache to configure"),
-    ignored("compatibility", &[], "manifests of schema 1: they are not taken"),
+    ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),
     unneeded("storage.redirect", "content in files is never redirected to"),

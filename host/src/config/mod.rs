@@ -28,6 +28,7 @@ pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
 pub use error::ConfigError;
 pub use judge::{Finding, Verdict};
+pub use keys::MAX_THREADS;
 pub use letsencrypt::LetsEncrypt;
 pub use log::{Formatter, Level, Log};
 pub use tls::{ClientAuth, Tls, TlsVersion};

@@ -28,10 +28,37 @@ pub(super) fn nearest(path: &[String]) -> Option<&'static str> {
     (distance <= (length / 2).clamp(2, 6)).then_some(name)
 }
 
-/// The group that protects a registry and is nearly called so.
-pub(super) fn protecting(group: &str) -> Option<&'static str> {
-    let near = |name: &&str| (1..=name.len() / 3).contains(&levenshtein(group, name));
-    ["auth", "access"].into_iter().find(near)
+/// The group that protects a registry and was meant by a path that is unknown: it is in the wrong place, is nearly called
+/// so, or begins with its name, or what lies beneath it is that group's. Of a variable less is believed: it may be another
+/// program's, and is one of ours only where all but the group is as it should be.
+pub(super) fn protecting(path: &[String], is_variable: bool) -> Option<&'static str> {
+    let (group, below) = path.split_first()?;
+    let top = |name: &'static str| name.split('.').next().unwrap_or_default();
+    ["auth", "access"].into_iter().find(|name| {
+        let near =
+            group != name && (group.starts_with(name) || distance_of_words(group, name) <= name.len() / 3);
+        match is_variable {
+            true => {
+                near && !below.is_empty()
+                    && KEYS.iter().any(|key| top(key.name) == *name && key.name.split('.').skip(1).eq(below))
+            }
+            false => {
+                near || below.iter().any(|part| part == name)
+                    || group != name && nearest(path).is_some_and(|found| top(found) == *name)
+            }
+        }
+    })
+}
+
+/// [`levenshtein`], where two letters in the wrong order are one mistake.
+fn distance_of_words(one: &str, other: &str) -> usize {
+    let letters: Vec<char> = one.chars().collect();
+    let swapped = (1..letters.len()).map(|at| {
+        let mut letters = letters.clone();
+        letters.swap(at - 1, at);
+        1 + levenshtein(&letters.iter().collect::<String>(), other)
+    });
+    swapped.chain([levenshtein(one, other)]).min().unwrap_or_default()
 }
 
 fn distance(path: &[String], name: &str) -> usize {

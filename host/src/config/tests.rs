@@ -98,7 +98,7 @@ fn nothing_given_is_a_server_on_the_loopback_with_the_documented_defaults() {
     assert_eq!((config.limits.tags, config.limits.ranges, config.limits.chunkminlength), (100, 1024, 0));
     assert_eq!((config.limits.requests, config.limits.connections), (1024, 10000));
     assert_eq!(config.limits.headertimeout, Duration::from_secs(60));
-    assert_eq!(config.limits.idletimeout, Duration::from_secs(60));
+    assert_eq!(config.limits.idletimeout, Duration::from_secs(75));
     assert_eq!((config.limits.lingertime, config.limits.readbuffer), (Duration::from_secs(30), 256 << 10));
     assert_eq!((config.limits.headers, config.limits.headercount), (65536, 100));
     assert_eq!((config.limits.cache, config.limits.memory), (20 << 20, 64 << 20));

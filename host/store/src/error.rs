@@ -99,6 +99,12 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// What everything lies in is elsewhere.
+    #[error("{} is a symbolic link that leads out of the storage's root directory, or an absolute one; mount what it leads to in its place, as with mount --bind, or set storage.filesystem.rootdirectory to where it is", .path.display())]
+    LedOut {
+        /// The link.
+        path: PathBuf,
+    },
 }
 
 /// Why an upload could not be continued.

@@ -34,8 +34,8 @@ const OPEN_ATTEMPTS: usize = 100;
 /// How often something starts over because another process makes or removes the same directories meanwhile.
 const ATTEMPTS: usize = 16;
 
-const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root; \
-    mount what it leads to in its place, as with mount --bind";
+const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root, or is an absolute one; \
+    mount what it leads to in its place, as with mount --bind, or make the link a relative one";
 
 const REPLACED: &str = "the storage's root directory was removed or replaced while the server runs, which has to be \
     started anew: make";
@@ -67,7 +67,7 @@ impl Files {
         let fd = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|error| OpenError::Open { root: root.to_owned(), source: error.into() })?;
         let probe = rustix::fs::openat2(&fd, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
-        Ok(Files {
+        let files = Files {
             stamps: Stamper::new(&fd),
             root: fd,
             path: root.to_owned(),
@@ -75,7 +75,23 @@ impl Files {
             fsync,
             staging: staging::Staging::default(),
             unsynced: marks::Unsynced::default(),
-        })
+        };
+        files.refuse_to_be_led_out()?;
+        Ok(files)
+    }
+
+    /// Tells whoever starts the server that the directories in which all lies are elsewhere, rather than each who asks for
+    /// anything.
+    fn refuse_to_be_led_out(&self) -> Result<(), OpenError> {
+        let above = layout::ROOT.match_indices('/').map(|(end, _)| &layout::ROOT[..end]);
+        for key in above.chain([layout::ROOT, layout::REPOSITORIES, layout::BLOBS]) {
+            if let Err(Error::Failed(cause)) = self.directory(key)
+                && cause.source.raw_os_error().is_none()
+            {
+                return Err(OpenError::LedOut { path: self.path.join(key) });
+            }
+        }
+        Ok(())
     }
 
     /// Tells whoever starts the server of a directory that this user may not write to, rather than the first who pushes.

@@ -47,3 +47,20 @@ fn what_is_pushed_does_not_go_where_the_root_was_moved_to() {
     fs::rename(&aside, &root).unwrap();
     put().unwrap();
 }
+
+#[test]
+fn what_lies_elsewhere_by_a_link_is_told_before_anyone_asks_for_it() {
+    for link in ["docker", "docker/registry", "docker/registry/v2", "docker/registry/v2/blobs"] {
+        let (tree, elsewhere) = (Tree::new(), Tree::new());
+        let path = tree.0.join(link);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(&elsewhere.0, &path).unwrap();
+        let error = Store::open(Options::new(&tree.0)).err().unwrap().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && error.contains("mount --bind"), "{error}");
+    }
+    let tree = Tree::new();
+    fs::create_dir_all(tree.0.join("elsewhere")).unwrap();
+    symlink("elsewhere", tree.0.join("docker")).unwrap();
+    tree.open().put_manifest(&repository("a"), manifest("one", &["latest"])).unwrap();
+    assert!(tree.0.join("elsewhere/registry/v2/repositories/a").exists());
+}
