@@ -9,7 +9,7 @@ use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
 use crate::io::{Io, Patience, Transport, Unread};
-use crate::log::{AccessLine, CLIENT_CLOSED, RequestId};
+use crate::log::{AccessLine, CLIENT_CLOSED, RequestId, shown_target};
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
@@ -198,7 +198,7 @@ impl Core {
                 begun: Instant::now(),
                 method: head.method.clone(),
                 note: None,
-                uri: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().into()),
+                uri: shown_target(&head.uri),
                 status: CLIENT_CLOSED,
                 sent: 0,
                 body: body.clone(),

@@ -124,6 +124,16 @@ pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
     guards
 }
 
+/// A request's path and query, without the query where that has a password or a token in it: some write there what belongs
+/// into a form.
+pub fn shown_target(uri: &http::Uri) -> String {
+    let is_secret = |query: &str| ["password=", "token="].iter().any(|name| query.contains(name));
+    match uri.query() {
+        Some(query) if is_secret(query) => uri.path().to_owned(),
+        _ => uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
+    }
+}
+
 /// The status of a request whose client was gone before there was an answer, as distribution and nginx log it.
 pub const CLIENT_CLOSED: u16 = 499;
 

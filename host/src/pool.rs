@@ -201,13 +201,14 @@ async fn call(
         let response = data.table.delete(answer)?;
         let exchange = data.exchange()?;
         let note = exchange.note.take();
-        if let Some(begun) = exchange.begun.take() {
+        let begun = exchange.begun.take();
+        let response = match exchange.answer.take().filter(|(stand_in, _)| *stand_in == rep) {
+            Some((_, made)) => made,
+            None => response.into_http(store.as_context_mut(), sent)?.map(AnswerBody::Foreign),
+        };
+        if let Some(begun) = begun.filter(|_| response.status().is_success()) {
             begun.told();
         }
-        if let Some((_, made)) = exchange.answer.take().filter(|(stand_in, _)| *stand_in == rep) {
-            return Ok(Answer { response: made, note });
-        }
-        let response = response.into_http(store.as_context_mut(), sent)?;
-        Ok(Answer { response: response.map(AnswerBody::Foreign), note })
+        Ok(Answer { response, note })
     })
 }

@@ -87,6 +87,16 @@ fn a_request_whose_client_is_gone_before_the_answer_has_a_line_too() {
 }
 
 #[test]
+fn a_password_in_the_query_is_in_no_line() {
+    let server = Server::start();
+    for query in ["username=a&password=hunter2", "refresh_token=hunter2&service=a"] {
+        server.request(&Request::post(&format!("/auth/token?{query}")));
+        server.access_line(|line| line.text("uri") == "/auth/token");
+    }
+    assert!(!server.log().contains("hunter2"), "{}", server.log());
+}
+
+#[test]
 fn an_upload_that_was_cut_has_a_line_too() {
     let server = Server::start();
     let upload = tests::start_upload(&server, "a");

@@ -3,6 +3,7 @@
 use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
 use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
 use crate::blobs::link;
+use crate::error::unless_damaged;
 use crate::{Answer, BATCH, Error, Objects, Store, purge, referrers, repository};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
@@ -133,14 +134,15 @@ impl<O: Objects> Walk<'_, O> {
         // What is no name, such as `_layers`, has no repository below it either.
         let name = if name.is_empty() { component.to_owned() } else { layout::in_directory(name, component) };
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
-        if !passed && is_repository(self.objects, &repository).await? {
+        if !passed && unless_damaged(is_repository(self.objects, &repository).await)? == Some(true) {
             if self.page.names.len() >= self.limit {
                 self.page.more = true;
                 return Ok(());
             }
             self.page.names.push(name.clone());
         }
-        self.walk(&layout::in_directory(directory, component), &name, after).await
+        let below = layout::in_directory(directory, component);
+        unless_damaged(self.walk(&below, &name, after).await).map(Option::unwrap_or_default)
     }
 }
 

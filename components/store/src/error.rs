@@ -38,6 +38,19 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Passes over one thing that cannot be looked at, so that it hides no others; what is wrong with all of the storage stays an
+/// error.
+pub(crate) fn unless_damaged<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind == Kind::Failed => {
+            guest_log::log!("passed over: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// What whoever asked is told; the log is told the rest.
 pub(crate) fn told(error: Error) -> types::Error {
     guest_log::log!("storage failed: {error}");

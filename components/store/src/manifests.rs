@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing
 use crate::bindings::exports::pierhead::storage::manifests;
 use crate::bindings::exports::pierhead::storage::types::{self, Content};
 use crate::blobs::{Opened, data, held, link, stat};
-use crate::error::told;
+use crate::error::{told, unless_damaged};
 use crate::{
     AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers,
     repository, tag,
@@ -231,7 +231,8 @@ async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest
         after = listing.names.last().cloned();
         let tags = listing.names.iter().filter_map(|tag| tag.parse::<Tag>().ok());
         let looked = stream::iter(tags).map(async |tag| {
-            let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await?;
+            let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await;
+            let named = unless_damaged(named)?.flatten();
             Ok::<_, Error>((named.as_ref() == Some(wanted)).then_some(tag))
         });
         let here: Vec<Option<Tag>> = looked.buffered(AT_ONCE).try_collect().await?;

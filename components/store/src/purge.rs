@@ -2,8 +2,9 @@
 //! for the whole tree, after the answer.
 
 use crate::bindings::pierhead::host::config;
+use crate::error::unless_damaged;
 use crate::uploads::now;
-use crate::{BATCH, Error, Kind, Objects, SessionError};
+use crate::{BATCH, Error, Objects, SessionError};
 use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
@@ -80,8 +81,8 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
                 if name.is_empty() { component.clone() } else { layout::in_directory(name, component) };
             if let Ok(repository) = name.parse::<RepositoryName>() {
                 let below = layout::in_directory(directory, component);
-                passed_over(purge_repository(objects, &repository).await)?;
-                passed_over(Box::pin(purge_below(objects, &below, &name)).await)?;
+                unless_damaged(purge_repository(objects, &repository).await)?;
+                unless_damaged(Box::pin(purge_below(objects, &below, &name)).await)?;
             }
         }
         if !listing.more {
@@ -91,25 +92,13 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
     }
 }
 
-/// What cannot be looked at, or removed, is in nobody's way: those after it are looked at all the same, unless all of the
-/// storage is away or takes no writes.
-fn passed_over(done: Result<(), Error>) -> Result<(), Error> {
-    done.or_else(|error| match error.kind {
-        Kind::Failed => {
-            guest_log::log!("uploads that nobody finished stay for now: {error}");
-            Ok(())
-        }
-        _ => Err(error),
-    })
-}
-
 async fn purge_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result<(), Error> {
     let (uploads, mut after) = (layout::uploads(name), None::<String>);
     loop {
         let listing = objects.list(&uploads, after.as_deref(), BATCH).await?;
         for id in listing.names.iter().filter_map(|id| id.parse::<UploadId>().ok()) {
             let directory = layout::upload(name, &id);
-            passed_over(purge_session(objects, &directory).await)?;
+            unless_damaged(purge_session(objects, &directory).await)?;
         }
         if !listing.more {
             return Ok(());

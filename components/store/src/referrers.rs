@@ -6,6 +6,7 @@
 
 use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, ReferrersQuery};
 use crate::bindings::pierhead::host::config;
+use crate::error::unless_damaged;
 use crate::manifests::{by_digest, revision};
 use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -94,7 +95,7 @@ async fn complete<O: Objects>(objects: &O, name: &RepositoryName) -> Result<Loos
     let mut looked = stream::iter(unknown)
         .map(async |line| {
             let digest = digest(line);
-            let found = match referrer(objects, name, &digest).await? {
+            let found = match unless_damaged(referrer(objects, name, &digest).await)?.flatten() {
                 Some(Some(found)) => found,
                 Some(None) => return Ok((Some(line), None)),
                 None => return Ok((None, None)),

@@ -54,10 +54,10 @@ impl Store {
     /// The names of repositories after `after`, which need not exist, by path component, `limit` at most. Reads only
     /// the directories that the page's names lie in.
     pub fn repositories(&self, after: Option<&RepositoryName>, limit: usize) -> Result<Page, Error> {
-        let mut page = Page { names: Vec::new(), more: false };
-        let after = after.map(|name| name.as_str());
-        self.inner.walk(layout::REPOSITORIES, "", after, limit, &mut page)?;
-        Ok(page)
+        let page = Page { names: Vec::new(), more: false };
+        let mut walk = Walk { inner: &self.inner, limit, page };
+        walk.walk(layout::REPOSITORIES, "", after.map(RepositoryName::as_str))?;
+        Ok(walk.page)
     }
 }
 
@@ -105,17 +105,19 @@ impl Inner {
         }
         Ok(false)
     }
+}
 
+/// Repositories on their way into a page.
+struct Walk<'a> {
+    inner: &'a Inner,
+    limit: usize,
+    page: Page,
+}
+
+impl Walk<'_> {
     /// Adds what lies in `directory`, whose name as a repository is `name`, and below it, after `after`, which is
     /// relative to it. Ends when the page is full and one more was found.
-    fn walk(
-        &self,
-        directory: &str,
-        name: &str,
-        after: Option<&str>,
-        limit: usize,
-        page: &mut Page,
-    ) -> Result<(), Error> {
+    fn walk(&mut self, directory: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
         // All that lies in the component that `after` begins with comes after it or not; what comes before that
         // component is not looked at.
         let (first, rest) = match after.map(|after| after.split_once('/').unwrap_or((after, ""))) {
@@ -123,21 +125,18 @@ impl Inner {
             None => (None, None),
         };
         if let Some(first) = first {
-            self.enter(directory, name, first, true, rest, limit, page)?;
+            self.enter(directory, name, first, true, rest)?;
         }
         let mut last = first.map(str::to_owned);
-        while !page.more {
+        while !self.page.more {
             // What is no name, such as `_layers`, has no repository below it either.
             let is_name = |name: &str| name.parse::<RepositoryName>().is_ok();
-            let batch = limit.clamp(1, BATCH);
-            let Some(found) =
-                waited(self.names(directory, last.as_deref(), batch, is_name, SHORT, Wait::May))?
-            else {
-                return Ok(());
-            };
+            let batch = self.limit.clamp(1, BATCH);
+            let found = self.inner.names(directory, last.as_deref(), batch, is_name, SHORT, Wait::May);
+            let Some(found) = waited(found)? else { return Ok(()) };
             for component in &found.names {
-                self.enter(directory, name, component, false, None, limit, page)?;
-                if page.more {
+                self.enter(directory, name, component, false, None)?;
+                if self.page.more {
                     return Ok(());
                 }
             }
@@ -150,31 +149,25 @@ impl Inner {
     }
 
     /// Adds the repository `component` below `name`, unless it is known to be `passed`, and what lies below it.
-    #[expect(clippy::too_many_arguments)]
     fn enter(
-        &self,
+        &mut self,
         directory: &str,
         name: &str,
         component: &str,
         passed: bool,
         after: Option<&str>,
-        limit: usize,
-        page: &mut Page,
     ) -> Result<(), Error> {
-        let name = match name {
-            "" => component.to_owned(),
-            _ => layout::in_directory(name, component),
-        };
+        let name = if name.is_empty() { component.to_owned() } else { layout::in_directory(name, component) };
         // Too long a name, perhaps.
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
-        if !passed && unless_damaged(self.is_repository(&repository))? == Some(true) {
-            if page.names.len() >= limit {
-                page.more = true;
+        if !passed && unless_damaged(self.inner.is_repository(&repository))? == Some(true) {
+            if self.page.names.len() >= self.limit {
+                self.page.more = true;
                 return Ok(());
             }
-            page.names.push(name.clone());
+            self.page.names.push(name.clone());
         }
         let below = layout::in_directory(directory, component);
-        unless_damaged(self.walk(&below, &name, after, limit, page)).map(Option::unwrap_or_default)
+        unless_damaged(self.walk(&below, &name, after)).map(Option::unwrap_or_default)
     }
 }

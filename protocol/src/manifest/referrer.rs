@@ -6,8 +6,8 @@ use names::Digest;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 
-/// A manifest as its subject's referrers are listed. Follows from the manifest's bytes and media type alone, so that it
-/// never changes.
+/// A manifest as its subject's referrers are listed. Follows from the manifest's bytes and the media
+/// type that it was pushed as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Referrer {
     /// The digest of the manifest that it is about.
