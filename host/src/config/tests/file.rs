@@ -387,7 +387,7 @@ fn a_typing_error_in_what_protects_stops_the_server() {
         assert_says(&variable(wrong).unwrap_err().to_string(), &[wrong, "auth", "write that"]);
     }
     // Another program's.
-    for other in ["REGISTRY_AUTHENTICATION", "REGISTRY_AUTHZ_HOST", "REGISTRY_ACCESS_LOG"] {
+    for other in ["REGISTRY_AUTHENTICATION", "REGISTRY_AUTHZ_HOST", "REGISTRY_ACCESSORIES"] {
         variable(other).unwrap();
     }
 }
