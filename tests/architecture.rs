@@ -25,7 +25,7 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("s3", &[]),
     ("components/front", &["names", "protocol"]),
     ("components/auth", &["access", "names", "tokens"]),
-    ("components/blobs", &[]),
+    ("components/blobs", &["protocol"]),
     // Of access manifests needs the patterns of what someone may list.
     ("components/manifests", &["access", "names", "protocol"]),
     // What variables are called; its tests ask tokens which algorithms there are.

@@ -264,11 +264,7 @@ impl uploads::HostWithStore<Data> for Host {
             None => Algorithm::Sha256,
         };
         match blocking(move || BegunUpload::new(store, name, algorithm)).await? {
-            Ok(begun) => accessor.with(|mut access| {
-                let upload = begun.id();
-                access.get().exchange()?.begun = Some(begun);
-                Ok(Ok(upload))
-            }),
+            Ok(begun) => accessor.with(|mut data| Ok(Ok(data.get().exchange()?.begun.insert(begun).id()))),
             Err(error) => Ok(Err(failed(error, id))),
         }
     }

@@ -158,3 +158,36 @@ fn tokens_of_others_reach_the_component_with_all_that_distributions_users_write(
         &["RS256, ES256"],
     );
 }
+
+#[test]
+fn a_typing_error_in_what_protects_stops_the_server() {
+    let rules = "[{who: alice, repositories: x/**, actions: pull}]";
+    for (wrong, meant) in [
+        ("acess", "access"),
+        ("acces", "access"),
+        ("accesss", "access"),
+        ("access-rules", "access"),
+        ("aut", "auth"),
+        ("atuh", "auth"),
+        ("authorization", "auth"),
+    ] {
+        let settings = format!("{wrong}: {rules}\n");
+        assert_says(&load(&settings, &[]).unwrap_err().to_string(), &[wrong, meant, "write that"]);
+    }
+    for (settings, wrong, meant) in [
+        ("auht: {htpasswd: {path: x}}\n", "auht.htpasswd.path", "auth"),
+        ("auhtn: {htpasswd: {path: x}}\n", "auhtn.htpasswd.path", "auth"),
+        ("http: {auth: {htpasswd: {path: x}}}\n", "http.auth.htpasswd.path", "auth"),
+        ("auth: {htpasswd: {path: x, access: [{who: a}]}}\n", "auth.htpasswd.access", "access"),
+    ] {
+        assert_says(&load(settings, &[]).unwrap_err().to_string(), &[wrong, meant, "write that"]);
+    }
+    let variable = |name| load_environment(&[(name, "x")]);
+    for wrong in ["REGISTRY_AUHT_HTPASSWD_PATH", "REGISTRY_AUHT_TOKEN_REALM"] {
+        assert_says(&variable(wrong).unwrap_err().to_string(), &[wrong, "auth", "write that"]);
+    }
+    // Another program's.
+    for other in ["REGISTRY_AUTHENTICATION", "REGISTRY_AUTHZ_HOST", "REGISTRY_ACCESSORIES"] {
+        variable(other).unwrap();
+    }
+}
