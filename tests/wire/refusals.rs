@@ -89,7 +89,11 @@ fn the_next_request_on_the_connection_is_not_taken_for_the_refused_body() {
     let mut client = server.client();
     let unknown = "/v2/a/blobs/uploads/00000000-0000-4000-8000-000000000000";
     let body = b"GET /v2/_catalog HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10);
-    let response = client.request(&Request::patch(unknown, body));
+    // In one piece: other hosts than ours read of a body that nobody takes what has come with the head, and then end the
+    // connection without a word (docs/hosts.md). What ours does is in tests/native/refused_bodies.rs.
+    let request = Request::patch(unknown, body);
+    client.send(&[&request.head_bytes("a"), request.content()].concat());
+    let response = client.response("PATCH");
     assert_error(&response, 404, "BLOB_UPLOAD_UNKNOWN");
     match client.try_request(&Request::get("/v2/a/tags/list")) {
         Ok(next) => assert_error(&next, 404, "NAME_UNKNOWN"),
