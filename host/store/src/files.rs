@@ -7,6 +7,7 @@ mod commit;
 mod draft;
 mod marks;
 mod removal;
+mod root;
 mod staging;
 mod stamp;
 mod tree;
@@ -37,16 +38,14 @@ const ATTEMPTS: usize = 16;
 const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root, or is an absolute one; \
     mount what it leads to in its place, as with mount --bind, or make the link a relative one";
 
-const REPLACED: &str = "the storage's root directory was removed or replaced while the server runs, which has to be \
-    started anew: make";
-
 const NO_FILE: &str = "is no file";
 
 /// Files beneath a root directory.
 pub(crate) struct Files {
     root: OwnedFd,
-    /// Where the root was when it was opened.
+    /// Where the root was when it was opened, as we were told, and as the kernel calls it.
     path: PathBuf,
+    own_path: Option<PathBuf>,
     /// Whether the kernel lets us call openat2; some containers' system call filters do not.
     openat2: bool,
     /// Whether a durable commit syncs.
@@ -69,8 +68,9 @@ impl Files {
         let probe = rustix::fs::openat2(&fd, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
         let files = Files {
             stamps: Stamper::new(&fd),
-            root: fd,
             path: root.to_owned(),
+            own_path: root::own_path(&fd),
+            root: fd,
             openat2: probe.is_ok(),
             fsync,
             staging: staging::Staging::default(),
@@ -78,54 +78,6 @@ impl Files {
         };
         files.refuse_to_be_led_out()?;
         Ok(files)
-    }
-
-    /// Tells whoever starts the server that the directories in which all lies are elsewhere, rather than each who asks for
-    /// anything.
-    fn refuse_to_be_led_out(&self) -> Result<(), OpenError> {
-        let above = layout::ROOT.match_indices('/').map(|(end, _)| &layout::ROOT[..end]);
-        for key in above.chain([layout::ROOT, layout::REPOSITORIES, layout::BLOBS]) {
-            if let Err(Error::Failed(cause)) = self.directory(key)
-                && cause.source.raw_os_error().is_none()
-            {
-                return Err(OpenError::LedOut { path: self.path.join(key) });
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells whoever starts the server of a directory that this user may not write to, rather than the first who pushes.
-    pub fn warn_where_not_writable(&self, root: &Path) {
-        for below in ["", layout::ROOT, layout::REPOSITORIES, layout::BLOBS] {
-            let (path, whole) = match below {
-                "" => (".", root.to_owned()),
-                _ => (below, root.join(below)),
-            };
-            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-            let (user, whole, root) = (rustix::process::geteuid().as_raw(), whole.display(), root.display());
-            match rustix::fs::accessat(&self.root, path, access, AtFlags::EACCESS) {
-                Err(Errno::ACCESS | Errno::PERM) => tracing::warn!(
-                    "pushes will fail: user {user} may not write to {whole}; give it to them (chown -R {user} {root}), or \
-                     set storage.maintenance.readonly.enabled"
-                ),
-                Err(Errno::ROFS) => {
-                    tracing::warn!("pushes will fail: {whole} is on a read-only file system");
-                }
-                _ => continue,
-            }
-            return;
-        }
-    }
-
-    /// Fails where another directory has come into the root's place, in which nobody would look for what is written to this
-    /// one.
-    fn in_its_place(&self) -> Result<(), Error> {
-        let same = rustix::fs::stat(&self.path).is_ok_and(|there| {
-            rustix::fs::fstat(&self.root)
-                .is_ok_and(|root| (root.st_dev, root.st_ino) == (there.st_dev, there.st_ino))
-        });
-        // What had been told for a moment is true again when the directory is back.
-        if same { Ok(()) } else { Err(Error::new(REPLACED, layout::ROOT, Errno::STALE)) }
     }
 
     /// Opens beneath the root; `None` when there is nothing of that name.
