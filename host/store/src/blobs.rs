@@ -1,4 +1,4 @@
-use crate::backend::{Fault, Wait};
+use crate::backend::{Fault, Stamp, Wait};
 use crate::content::Content;
 use crate::error::Error;
 use crate::{Inner, Store, now, waited};
@@ -103,6 +103,11 @@ impl Inner {
         }
     }
 
+    /// Whether a file is the one that was stamped, and was not changed.
+    pub fn is_as_it_was(&self, key: &str, known: &Stamp, wait: Wait) -> Result<bool, Fault> {
+        Ok(self.backend.stat(key, Some(known), wait)?.is_some_and(|found| found.same(known)))
+    }
+
     /// How many bytes lie under a digest, whoever holds them.
     pub fn stat_bytes(&self, digest: &Digest, wait: Wait) -> Result<Option<u64>, Fault> {
         let key = layout::in_directory(&layout::blob(digest), layout::DATA);
@@ -128,7 +133,7 @@ impl Inner {
         let Some(held) = self.hold(repository, digest, wait)? else { return Ok(None) };
         let key = layout::in_directory(&layout::blob(&held), layout::DATA);
         if let Some((stamp, Some(bytes))) = self.blobs.get(held.as_str())
-            && self.backend.stat(&key, Some(&stamp), wait)?.is_some_and(|found| found.same(&stamp))
+            && self.is_as_it_was(&key, &stamp, wait)?
         {
             return Ok(Some(Content::from(bytes)));
         }

@@ -38,8 +38,6 @@ const ATTEMPTS: usize = 16;
 const LED_OUT: &str = "a symbolic link on this path leads out of the storage's root, or is an absolute one; \
     mount what it leads to in its place, as with mount --bind, or make the link a relative one";
 
-const NO_FILE: &str = "is no file";
-
 /// Files beneath a root directory.
 pub(crate) struct Files {
     root: OwnedFd,
@@ -102,7 +100,7 @@ impl Files {
                 Err(Error::new("open", key, std::io::Error::other(LED_OUT)).into())
             }
             // A socket.
-            Err(Errno::NXIO) => Err(Error::Corrupt { path: key.to_owned(), what: NO_FILE.to_owned() }.into()),
+            Err(Errno::NXIO) => Err(no_file(key).into()),
             Err(error) => Err(Error::new("open", key, error).into()),
         }
     }
@@ -140,9 +138,13 @@ impl Files {
         let stamp = self.stamps.of(&fd).map_err(|error| Error::new("stat", key, error))?;
         match stamp.file {
             true => Ok(Some((fd, stamp))),
-            false => Err(Error::Corrupt { path: key.to_owned(), what: NO_FILE.to_owned() }.into()),
+            false => Err(no_file(key).into()),
         }
     }
+}
+
+fn no_file(key: &str) -> Error {
+    Error::Corrupt { path: key.to_owned(), what: "is no file".to_owned() }
 }
 
 /// Reads at an offset, retrying what a signal cut short.

@@ -128,7 +128,7 @@ impl Store {
     pub fn open(options: Options) -> Result<Store, OpenError> {
         let files = files::Files::open(&options.root, options.fsync)?;
         if !options.read_only {
-            files.warn_where_not_writable(&options.root);
+            files.warn_where_not_writable();
         }
         let inner = Inner {
             backend: if options.read_only { Box::new(ReadOnly(files)) } else { Box::new(files) },

@@ -213,7 +213,7 @@ impl Inner {
     /// The bytes of a manifest, or of a descriptor of one, that are remembered, if their file is as it was.
     pub fn remembered(&self, key: &str, wait: Wait) -> Result<Option<Bytes>, Fault> {
         let Some((stamp, bytes)) = self.manifests.get(key) else { return Ok(None) };
-        if self.backend.stat(key, Some(&stamp), wait)?.is_some_and(|found| found.same(&stamp)) {
+        if self.is_as_it_was(key, &stamp, wait)? {
             return Ok(Some(bytes));
         }
         self.manifests.remove(key);

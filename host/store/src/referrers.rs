@@ -1,10 +1,12 @@
 //! Which manifests are about which others.
 //!
-//! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong (what may change is the
-//! media type that it was pushed as, and who pushes it writes the entry too): one whose manifest is gone is passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
+//! What a manifest is about follows from its bytes, so an entry in the index never becomes wrong (what may change is
+//! the media type that it was pushed as, and who pushes it writes the entry too): one whose manifest is gone is
+//! passed over, and one that is missing is made from the bytes. Which revisions were looked at stands beside the
 //! entries; whoever asks compares that with the revisions there are, and looks at the others first. So an index that
-//! another program did not keep, or that someone removed, is complete before it is used. A revision without a link or without
-//! bytes was not looked at: another program is about to write them, or has left the directory when it removed the link.
+//! another program did not keep, or that someone removed, is complete before it is used. A revision without a link or
+//! without bytes was not looked at: another program is about to write them, or has left the directory when it removed
+//! the link.
 //!
 //! A descriptor has its manifest's annotations, and so mebibytes of them: no more than one is held at a time, besides the page
 //! and what is written together.

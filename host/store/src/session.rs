@@ -108,7 +108,6 @@ impl Writer {
             return Err(UploadError::DigestMismatch { actual });
         }
         let session = self.lock.session.clone();
-        let hold = || Unit::from(tree::hold(repository, digest, digest));
         // The bytes come last. If their move fails the session still has them, and a hold without bytes is none.
         let bytes = Unit {
             directory: layout::blob(digest),
@@ -119,7 +118,8 @@ impl Writer {
         }
         let inner = &self.lock.inner;
         let _shared = inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
-        inner.store_units(&[hold(), bytes], &[hold()], digest)?;
+        let units = [tree::hold(repository, digest, digest).into(), bytes];
+        inner.store_units(&units, &units[..1], digest)?;
         inner.remember_holder(repository, digest);
         let backend = &inner.backend;
         self.settled = true;

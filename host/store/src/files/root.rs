@@ -5,7 +5,7 @@ use crate::error::{Error, OpenError};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const REPLACED: &str = "the storage's root directory was removed or replaced while the server runs, which has to be \
     started anew: make";
@@ -16,6 +16,7 @@ impl Files {
     pub(super) fn refuse_to_be_led_out(&self) -> Result<(), OpenError> {
         let above = layout::ROOT.match_indices('/').map(|(end, _)| &layout::ROOT[..end]);
         for key in above.chain([layout::ROOT, layout::REPOSITORIES, layout::BLOBS]) {
+            // Of what fails to open, this alone is not in the system's own words.
             if let Err(Error::Failed(cause)) = self.directory(key)
                 && cause.source.raw_os_error().is_none()
             {
@@ -26,14 +27,15 @@ impl Files {
     }
 
     /// Tells whoever starts the server of a directory that this user may not write to, rather than the first who pushes.
-    pub fn warn_where_not_writable(&self, root: &Path) {
+    pub fn warn_where_not_writable(&self) {
         for below in ["", layout::ROOT, layout::REPOSITORIES, layout::BLOBS] {
             let (path, whole) = match below {
-                "" => (".", root.to_owned()),
-                _ => (below, root.join(below)),
+                "" => (".", self.path.clone()),
+                _ => (below, self.path.join(below)),
             };
             let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-            let (user, whole, root) = (rustix::process::geteuid().as_raw(), whole.display(), root.display());
+            let (user, whole, root) =
+                (rustix::process::geteuid().as_raw(), whole.display(), self.path.display());
             match rustix::fs::accessat(&self.root, path, access, AtFlags::EACCESS) {
                 Err(Errno::ACCESS | Errno::PERM) => tracing::warn!(
                     "pushes will fail: user {user} may not write to {whole}; give it to them (chown -R {user} {root}), or \
