@@ -345,6 +345,21 @@ fn a_tag_that_moves_while_what_it_named_is_deleted_stays() {
 }
 
 #[test]
+fn of_two_who_delete_a_manifest_none_is_answered_while_its_tag_is_listed() {
+    let faulty = Faulty::start();
+    let digest = tagged(&faulty, "text");
+    let gate = faulty.between.hold(|head| is(head, "DELETE", "/link") && head.contains("/latest/index/"));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| faulty.server.delete(&format!("/v2/a/manifests/{digest}")));
+        gate.reached();
+        faulty.server.delete(&format!("/v2/a/manifests/{digest}")).expect(202);
+        assert!(!faulty.server.get("/v2/a/tags/list").text().contains("latest"));
+        gate.open();
+        first.join().expect("it is answered").expect(404);
+    });
+}
+
+#[test]
 fn a_bucket_that_knows_no_conditions_on_deletion_is_deleted_from_all_the_same() {
     let faulty = Faulty::start();
     let digest = tagged(&faulty, "text");

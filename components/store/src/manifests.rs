@@ -223,7 +223,7 @@ async fn is_whole<O: Objects>(
     Ok(revision?.is_some() && tags?.into_iter().all(|here| here))
 }
 
-/// The tags that name a manifest.
+/// The tags that name a manifest, and those that name nothing: their removal has begun, and not ended.
 async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest) -> Result<Vec<Tag>, Error> {
     let (mut found, mut after) = (Vec::new(), None::<String>);
     loop {
@@ -232,8 +232,8 @@ async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest
         let tags = listing.names.iter().filter_map(|tag| tag.parse::<Tag>().ok());
         let looked = stream::iter(tags).map(async |tag| {
             let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await;
-            let named = unless_damaged(named)?.flatten();
-            Ok::<_, Error>((named.as_ref() == Some(wanted)).then_some(tag))
+            let Some(named) = unless_damaged(named)? else { return Ok(None) };
+            Ok::<_, Error>(named.is_none_or(|named| named == *wanted).then_some(tag))
         });
         let here: Vec<Option<Tag>> = looked.buffered(AT_ONCE).try_collect().await?;
         found.extend(here.into_iter().flatten());
@@ -241,6 +241,23 @@ async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest
             return Ok(found);
         }
     }
+}
+
+/// Removes a tag if what it names `goes`, and what is left of one that names nothing: it is listed until all of it is gone, also
+/// for whoever is told meanwhile that what it had named is deleted.
+async fn untag<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    tag: &Tag,
+    goes: impl AsyncFn(&[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let directory = layout::tag(name, tag);
+    let removed = objects.remove_if(&directory, layout::CURRENT_LINK, goes).await?;
+    let link = layout::in_directory(&directory, layout::CURRENT_LINK);
+    if !removed && objects.size(&link).await?.is_none() {
+        objects.remove_rest(&directory, layout::CURRENT_LINK).await?;
+    }
+    Ok(())
 }
 
 async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bool, Error> {
@@ -252,8 +269,7 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
     // Tags first: a tag without its manifest is worse than a manifest without its tag.
     let names_it = |link: &[u8]| digest_in_link(link).as_ref() == Some(wanted);
     for tag in tags_of(objects, name, wanted).await? {
-        let directory = layout::tag(name, &tag);
-        objects.remove_if(&directory, layout::CURRENT_LINK, async |link| Ok(names_it(link))).await?;
+        untag(objects, name, &tag, async |link| Ok(names_it(link))).await?;
     }
     if !is_revision {
         return objects.remove(&layout::layer(name, wanted), layout::LINK).await;
@@ -262,9 +278,8 @@ async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bo
     let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
     // Those that someone has written meanwhile, and who has seen that the manifest was there.
     for tag in tags_of(objects, name, wanted).await? {
-        let directory = layout::tag(name, &tag);
         let goes = async |link: &[u8]| Ok(names_it(link) && revision(objects, name, wanted).await?.is_none());
-        objects.remove_if(&directory, layout::CURRENT_LINK, goes).await?;
+        untag(objects, name, &tag, goes).await?;
     }
     if let Some(referrer) = referrer {
         referrers::forget(objects, name, wanted, &referrer).await?;
