@@ -27,8 +27,9 @@ COMPOSE     := target/release/compose
 guest_args  := $(COMPONENTS:%=-p %)
 not_guests  := --workspace $(COMPONENTS:%=--exclude %) --exclude $(FAULTY) --exclude guest-store $(BARE:%=--exclude %)
 
-# A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it.
-export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := -Ctarget-feature=+simd128 --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
+# A guest is the same bytes wherever it is built: where the sources of crates lie is no part of it. Numbers that the linker wrote
+# take no more bytes than they need.
+export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS := -Ctarget-feature=+simd128 -Clink-arg=--compress-relocations --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 
 # What `make run` serves.
 ADDR ?= 127.0.0.1:5000
