@@ -28,8 +28,7 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("components/blobs", &["protocol"]),
     // Of access manifests needs the patterns of what someone may list.
     ("components/manifests", &["access", "names", "protocol"]),
-    // What variables are called; its tests ask tokens which algorithms there are.
-    ("components/settings", &["guest-log", "tokens", "units"]),
+    ("components/settings", &["guest-log", "units"]),
     ("components/log", &[]),
     ("components/task", &[]),
     ("components/http-plain", &["guest-task"]),

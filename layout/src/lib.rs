@@ -7,12 +7,12 @@
 //! docker/registry/v2/
 //! ├── blobs/<algorithm>/<first two of hex>/<hex>/        blob
 //! │   └── data                                           DATA
-//! ├── repositories/                                      repositories
-//! │   └── <name>/                                        repository
+//! ├── repositories/                                      REPOSITORIES
+//! │   └── <name>/
 //! │       ├── _layers/                                   layers
 //! │       │   └── <algorithm>/<hex>/                     layer
 //! │       │       └── link                               LINK
-//! │       ├── _manifests/                                manifests
+//! │       ├── _manifests/                                by which distribution 3.x finds repositories
 //! │       │   ├── revisions/<algorithm>/<hex>/           revision
 //! │       │   │   ├── link                               LINK
 //! │       │   │   └── _mediatype              (ours)     MEDIA_TYPE
@@ -84,11 +84,6 @@ pub fn blob_digest(key: &str) -> Option<Digest> {
     (name == DATA && directory == blob(&digest)).then_some(digest)
 }
 
-/// A repository; it is one when it has [`layers`] or [`manifests`].
-pub fn repository(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str()].concat()
-}
-
 /// The blobs that a repository holds. distribution 2.x finds repositories by it.
 pub fn layers(name: &RepositoryName) -> String {
     [REPOSITORIES, "/", name.as_str(), "/_layers"].concat()
@@ -98,11 +93,6 @@ pub fn layers(name: &RepositoryName) -> String {
 pub fn layer(name: &RepositoryName, digest: &Digest) -> String {
     let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
     [REPOSITORIES, "/", name.as_str(), "/_layers/", algorithm, "/", hex].concat()
-}
-
-/// A repository's manifests. distribution 3.x finds repositories by it.
-pub fn manifests(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_manifests"].concat()
 }
 
 /// A repository's hold on a manifest.
@@ -157,12 +147,12 @@ pub fn upload(name: &RepositoryName, id: &UploadId) -> String {
     [REPOSITORIES, "/", name.as_str(), "/_uploads/", id.as_str()].concat()
 }
 
-/// The key of a thing in a directory.
+/// The key of a thing in a directory, which is empty for what lies at the root.
 pub fn in_directory(directory: &str, name: &str) -> String {
-    [directory, "/", name].concat()
+    if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() }
 }
 
-/// A key's directory and the name in it; the directory of what lies at the root is empty.
+/// A key's directory and the name in it, out of which [`in_directory`] makes the key.
 pub fn split(key: &str) -> (&str, &str) {
     key.rsplit_once('/').unwrap_or(("", key))
 }
@@ -184,10 +174,8 @@ mod tests {
         assert_eq!(blob_digest(&in_directory(&blob(&digest), DATA)), Some(digest.clone()));
         assert_eq!(blob_digest(&in_directory(&layer(&name, &digest), DATA)), None);
         assert_eq!(blob_digest(DATA), None);
-        assert_eq!(repository(&name), at);
         assert_eq!(layers(&name), format!("{at}/_layers"));
         assert_eq!(in_directory(&layer(&name, &digest), LINK), format!("{at}/_layers/sha256/{hex}/link"));
-        assert_eq!(manifests(&name), format!("{at}/_manifests"));
         assert_eq!(revision(&name, &digest), format!("{at}/_manifests/revisions/sha256/{hex}"));
         assert_eq!(revisions(&name, Algorithm::Sha512), format!("{at}/_manifests/revisions/sha512"));
         assert_eq!(referrer(&name, &digest, &digest), format!("{at}/_referrers/sha256/{hex}/sha256/{hex}"));
@@ -213,5 +201,6 @@ mod tests {
     fn a_key_splits_into_its_directory_and_name() {
         assert_eq!(split("a/b/c"), ("a/b", "c"));
         assert_eq!(split("a"), ("", "a"));
+        assert_eq!([in_directory("a/b", "c"), in_directory("", "a")], ["a/b/c", "a"]);
     }
 }

@@ -31,6 +31,14 @@ impl Algorithm {
     }
 }
 
+impl FromStr for Algorithm {
+    type Err = DigestError;
+
+    fn from_str(name: &str) -> Result<Algorithm, DigestError> {
+        Algorithm::ALL.into_iter().find(|known| known.as_str() == name).ok_or(DigestError::Algorithm)
+    }
+}
+
 /// `<algorithm>:<lower-case hex>`: the name of some bytes (OCI Distribution Specification, "Digest").
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
@@ -98,8 +106,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Digest, DigestError> {
         let (name, hex) = text.split_once(':').ok_or(DigestError::Form)?;
-        let algorithm =
-            Algorithm::ALL.into_iter().find(|a| a.as_str() == name).ok_or(DigestError::Algorithm)?;
+        let algorithm: Algorithm = name.parse()?;
         if hex.len() != algorithm.hex_len() {
             return Err(DigestError::Length { algorithm, found: hex.chars().count() });
         }

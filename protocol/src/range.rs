@@ -2,12 +2,12 @@
 
 use crate::error::{Code, ErrorResponse};
 
-/// Some bytes of a blob: from `first` to `last`, both included.
+/// Some bytes of a blob, stored or to come: from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Offset of the first byte.
     pub first: u64,
-    /// Offset of the last byte, not before the first and less than the size.
+    /// Offset of the last byte, not before the first; less than the size, and of a chunk less than 2^63.
     pub last: u64,
 }
 
@@ -104,27 +104,11 @@ pub fn received_range(received: u64) -> String {
     format!("0-{}", received.saturating_sub(1))
 }
 
-/// Which bytes of the blob a chunk is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkRange {
-    /// Offset of the first byte.
-    pub first: u64,
-    /// Offset of the last byte, not before the first and less than 2^63.
-    pub last: u64,
-}
-
-impl ChunkRange {
-    /// How many bytes those are; at least one.
-    pub fn length(self) -> u64 {
-        self.last - self.first + 1
-    }
-}
-
 /// The chunk that an upload's `Content-Range` announces: `<first>-<last>`, and HTTP's own `bytes 0-9/*` too.
 ///
 /// # Errors
 /// RANGE_INVALID (416) for any other form, and for a last byte before the first.
-pub fn parse_chunk_range(header: &str) -> Result<ChunkRange, ErrorResponse> {
+pub fn parse_chunk_range(header: &str) -> Result<Part, ErrorResponse> {
     let text = header.trim();
     let text = match text.get(..5) {
         Some(unit) if unit.eq_ignore_ascii_case("bytes") => {
@@ -135,7 +119,7 @@ pub fn parse_chunk_range(header: &str) -> Result<ChunkRange, ErrorResponse> {
     };
     let chunk = text.split_once('-').and_then(|(first, last)| {
         let (first, last) = (saturating(first)?, saturating(last)?);
-        (first <= last && last < 1 << 63).then_some(ChunkRange { first, last })
+        (first <= last && last < 1 << 63).then_some(Part { first, last })
     });
     chunk.ok_or_else(|| {
         ErrorResponse::new(Code::RangeInvalid)
@@ -238,7 +222,7 @@ mod tests {
     fn a_chunk_says_its_first_and_last_byte() {
         for header in ["5-9", " 5-9 ", "bytes 5-9/*", "bytes 5-9/10", "Bytes=5-9", "bytes 5-9"] {
             let chunk = parse_chunk_range(header).expect(header);
-            assert_eq!((chunk, chunk.length()), (ChunkRange { first: 5, last: 9 }, 5), "{header}");
+            assert_eq!((chunk, chunk.length()), (Part { first: 5, last: 9 }, 5), "{header}");
         }
         assert_eq!(parse_chunk_range("0-0").unwrap().length(), 1);
     }

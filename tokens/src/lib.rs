@@ -12,7 +12,6 @@ mod token;
 
 pub use claims::{Access, Audience, Claims};
 pub use keys::{Algorithm, Keys, KeysError};
-pub use scope::Scope;
 pub use token::{LEEWAY, LONGEST, TokenError, Trust};
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use access::quoted;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use tokens::{Claims, LEEWAY, TokenError, Trust};
+use tokens::{Algorithm, Claims, LEEWAY, TokenError, Trust};
 
 /// How many tokens an instance remembers to have verified, and the longest of them.
 const REMEMBERED: usize = 256;
@@ -37,8 +37,8 @@ pub struct Bearer {
     trust: Trust,
 }
 
-/// A setting without which tokens cannot be checked: to go on would be to guess.
-fn setting(name: &str) -> String {
+/// A setting without which tokens can neither be checked nor made: to go on would be to guess.
+pub fn setting(name: &str) -> String {
     config::get(name).unwrap_or_else(|| panic!("the setting {name} is missing"))
 }
 
@@ -150,9 +150,19 @@ impl Bearer {
 fn trust(issuer: String, service: String, late: f64) -> Trust {
     let keys = setting("auth.token.keys");
     let keys = keys.parse().unwrap_or_else(|error| panic!("the setting auth.token.keys: {error}"));
-    let algorithms = setting("auth.token.signingalgorithms");
-    let algorithms = algorithms.split(' ').filter_map(|name| name.parse().ok()).collect();
+    let algorithms = match config::get("auth.token.signingalgorithms") {
+        None => Algorithm::ALL.into(),
+        Some(names) => names.split(' ').map(algorithm).collect(),
+    };
     Trust { keys, algorithms, issuer, service, late }
+}
+
+/// A way of signing that is configured. To leave out what is unknown would be to refuse tokens without a word.
+fn algorithm(name: &str) -> Algorithm {
+    let known = || Algorithm::ALL.map(Algorithm::as_str).join(", ");
+    name.parse().unwrap_or_else(|()| {
+        panic!("the setting auth.token.signingalgorithms: {name:?} is not an algorithm of this version; write {}", known())
+    })
 }
 
 /// The scope of what was asked. Who pushes looks first.

@@ -1,18 +1,15 @@
 //! Tokens of our own: short-lived, good for what the rules grant of what was asked for, signed by the host.
 
 use crate::Unverified;
-use crate::bearer::{Bearer, now};
+use crate::bearer::{Bearer, now, setting};
 use crate::bindings::exports::pierhead::registry::auth::{Challenge, Refusal, Token, TokenRequest};
 use crate::bindings::pierhead::host::credentials::{self, Identity};
-use crate::bindings::pierhead::host::{config, signer};
+use crate::bindings::pierhead::host::signer;
 use crate::policy::Policy;
 use crate::refusal;
 use access::{Action, Asker, Authorization};
 use names::RepositoryName;
-use tokens::{Access, Audience, Claims, LONGEST, Scope};
-
-/// How long a token holds where nothing says it.
-const EXPIRATION: u32 = 300;
+use tokens::{Access, Audience, Claims, LONGEST};
 
 /// A token for what is granted of what was asked for.
 pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refusal> {
@@ -50,8 +47,9 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
 }
 
 fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]) -> Result<Token, Refusal> {
-    let expires_in = config::get("auth.issuer.expiration").and_then(|seconds| seconds.parse().ok());
-    let expires_in = expires_in.unwrap_or(EXPIRATION);
+    let expires_in = setting("auth.issuer.expiration");
+    let expires_in: u32 =
+        expires_in.parse().unwrap_or_else(|error| panic!("the setting auth.issuer.expiration: {error}"));
     let access: Vec<Access> = scopes.iter().filter_map(|scope| granted(policy, asker, scope)).collect();
     let lists = access.iter().any(|access| access.kind == "registry");
     let now = now();
@@ -79,7 +77,7 @@ fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]
 
 /// What is granted of a scope.
 fn granted(policy: &Policy, asker: &Asker<'_>, scope: &str) -> Option<Access> {
-    let Scope(Access { kind, name, actions }) = scope.parse().ok()?;
+    let Access { kind, name, actions } = scope.parse().ok()?;
     if kind == "registry" && name == "catalog" {
         policy.access.grants(asker, Some(Action::Catalog), None)?;
         return Some(Access { kind, name, actions: Some(vec!["*".into()]) });

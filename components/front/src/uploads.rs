@@ -7,7 +7,7 @@ use crate::bindings::wasi::http::types::Request;
 use crate::failure::Refused;
 use crate::place::url;
 use crate::{Asked, may_pull};
-use names::{Algorithm, Digest, RepositoryName, UploadId};
+use names::{Algorithm, Digest, DigestError, RepositoryName, UploadId};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
 use protocol::query;
@@ -18,9 +18,11 @@ fn digest(asked: &Asked<'_>, parameter: &str) -> Result<Option<Digest>, Refused>
     let Some(text) = query::first(asked.query, parameter).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    text.parse().map(Some).map_err(|why: names::DigestError| {
-        ErrorResponse::new(Code::DigestInvalid).message(format!("{parameter}: {why}")).into()
-    })
+    text.parse().map(Some).map_err(|why| not_digest(parameter, why))
+}
+
+fn not_digest(parameter: &str, why: DigestError) -> Refused {
+    ErrorResponse::new(Code::DigestInvalid).message(format!("{parameter}: {why}")).into()
 }
 
 /// POST: begins an upload, mounts a blob, or takes a whole one.
@@ -67,12 +69,7 @@ async fn source(asked: &Asked<'_>, digest: &Digest) -> Option<Source> {
 /// The algorithm of the digest that the upload will be finished with, where the request says it.
 fn algorithm(asked: &Asked<'_>) -> Result<Option<Algorithm>, Refused> {
     let Some(text) = query::first(asked.query, "digest-algorithm") else { return Ok(None) };
-    let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text);
-    known.map(Some).ok_or_else(|| {
-        let known = Algorithm::ALL.map(Algorithm::as_str).join(" and ");
-        let message = format!("digest-algorithm: this registry knows {known}");
-        ErrorResponse::new(Code::DigestInvalid).message(message).into()
-    })
+    text.parse().map(Some).map_err(|why| not_digest("digest-algorithm", why))
 }
 
 /// GET, HEAD, PATCH, PUT and DELETE of an upload under way.

@@ -56,9 +56,6 @@ const GAP: usize = 16;
 /// The parts of a rule.
 const PARTS: [&str; 3] = ["who", "repositories", "actions"];
 
-/// Every algorithm that tokens may be signed with.
-const ALGORITHMS: &str = "RS256 ES256 EdDSA";
-
 /// The name of a setting's variable: `storage.delete.enabled` is `REGISTRY_STORAGE_DELETE_ENABLED`.
 pub fn variable(name: &str) -> String {
     ["REGISTRY_", &name.replace('.', "_").to_ascii_uppercase()].concat()
@@ -84,9 +81,7 @@ pub fn get(name: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String
         "auth.token.keys" => given("auth.token.jwks"),
         "auth.token.autoredirectpath" => (given("auth.token.autoredirect").as_deref() == Some("true"))
             .then(|| given(name).unwrap_or_else(|| "/auth/token".into())),
-        "auth.token.signingalgorithms" => {
-            Some(given(name).map_or_else(|| ALGORITHMS.into(), |list| words(&list).join(" ")))
-        }
+        "auth.token.signingalgorithms" => given(name).map(|list| words(&list).join(" ")),
         "http.prefix" => Some(given(name)?.trim_end_matches('/').to_owned()),
         "limits.chunkminlength" => {
             given(name).map(|text| units::size(&text).map_or(text, |bytes| bytes.to_string()))
@@ -256,9 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn tokens_may_be_signed_in_every_way_that_is_known_unless_some_are_named() {
-        let every = tokens::Algorithm::ALL.map(|algorithm| algorithm.as_str()).join(" ");
-        assert_eq!(of(&[], "auth.token.signingalgorithms"), Some(every));
+    fn the_ways_in_which_tokens_may_be_signed_are_a_list() {
+        assert_eq!(of(&[], "auth.token.signingalgorithms"), None);
         let given = [("REGISTRY_AUTH_TOKEN_SIGNINGALGORITHMS", "[EdDSA, ES256]")];
         assert_eq!(of(&given, "auth.token.signingalgorithms").as_deref(), Some("EdDSA ES256"));
     }

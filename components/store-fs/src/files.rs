@@ -216,7 +216,10 @@ impl Files {
         let made = made.await;
         match made {
             Ok(true) => self.sync_directory(above).await?,
-            _ => self.clear(&staged).await?,
+            _ => self
+                .clear(&staged)
+                .await
+                .unwrap_or_else(|error| guest_log::log!("{staged} is not cleared away: {error}")),
         }
         made
     }

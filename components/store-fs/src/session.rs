@@ -63,6 +63,21 @@ impl Upload {
         written.await.map_err(|code| error("write", &self.key, code))
     }
 
+    /// Gives the bytes back as they were when it was opened.
+    async fn cut_off(&mut self) -> Result<(), SessionError> {
+        if self.size != self.start {
+            // Nothing is cut off but what we could just give another name: it is no blob by now, and nobody else's.
+            let again = claim::ours(&self.directory);
+            if !self.files.rename(&self.key, &again).await? {
+                return Ok(());
+            }
+            self.key = again;
+            let cut = self.file.set_size(self.start).await;
+            cut.map_err(|code| error("cut off", &self.key, code))?;
+        }
+        self.release().await
+    }
+
     /// Gives the bytes back, for the next who writes.
     async fn release(&self) -> Result<(), SessionError> {
         let data = layout::in_directory(&self.directory, layout::DATA);
@@ -107,7 +122,7 @@ impl Session for Upload {
 
     async fn save(mut self, state: &[u8]) -> Result<(), SessionError> {
         if let Err(error) = self.settle().await {
-            self.undo().await?;
+            self.undo().await;
             return Err(error.into());
         }
         self.files.sync(&self.file, &self.key).await?;
@@ -120,23 +135,14 @@ impl Session for Upload {
         Ok(())
     }
 
-    async fn undo(mut self) -> Result<(), Error> {
+    async fn undo(mut self) {
         // What could not be written is not there to be taken back.
         let _ = self.settle().await;
-        if self.size != self.start {
-            // Nothing is cut off but what we could just give another name: it is no blob by now, and nobody else's.
-            let again = claim::ours(&self.directory);
-            if !self.files.rename(&self.key, &again).await? {
-                return Ok(());
-            }
-            self.key = again;
-            let cut = self.file.set_size(self.start).await;
-            cut.map_err(|code| error("cut off", &self.key, code))?;
-        }
-        match self.release().await {
-            Err(SessionError::Error(error)) => Err(error),
+        match self.cut_off().await {
+            Ok(()) => {}
+            Err(SessionError::Error(error)) => guest_log::log!("an upload is not as it was: {error}"),
             // Whoever has taken it over goes on with it.
-            _ => Ok(()),
+            Err(SessionError::Unknown | SessionError::Busy | SessionError::Moved(_)) => {}
         }
     }
 
@@ -158,7 +164,7 @@ impl Session for Upload {
             // Someone has taken them over.
             Ok(false) => return Err(SessionError::Busy),
             Err(error) => {
-                self.undo().await?;
+                self.undo().await;
                 return Err(SessionError::Error(error));
             }
         }

@@ -29,8 +29,8 @@ pub const LAST: Range<u32> = NUMBERED.end..MAX_PART + 1;
 /// How many bytes an upload has; none where there is none.
 pub async fn size(bucket: &Bucket, directory: &str) -> Result<Option<u64>, Error> {
     let key = layout::in_directory(directory, layout::SESSION);
-    match bucket.read_head(&key, HEAD).await? {
-        Some(head) => match Record::size_in(&head) {
+    match bucket.read_head_tagged(&key, HEAD).await? {
+        Some((head, _)) => match Record::size_in(&head) {
             Some(size) => Ok(Some(size)),
             None => Err(damaged(&key)),
         },

@@ -134,19 +134,21 @@ impl Session for Upload {
             None => self.parts.settle().await,
         };
         if let Err(error) = settled {
-            self.undo().await?;
+            self.undo().await;
             return Err(error);
         }
         let saved = self.parts.save(state).await;
         // Anything else may have been written all the same, and then it is these parts that count.
         if let Err(SessionError::Moved(_) | SessionError::Unknown) = saved {
-            self.undo().await?;
+            self.undo().await;
         }
         saved
     }
 
-    async fn undo(self) -> Result<(), Error> {
-        self.parts.undo().await
+    async fn undo(self) {
+        if let Err(error) = self.parts.undo().await {
+            guest_log::log!("an upload is not as it was: {error}");
+        }
     }
 
     async fn publish(mut self, key: &str) -> Result<(), SessionError> {
@@ -155,7 +157,7 @@ impl Session for Upload {
             None => self.make(key).await,
         };
         if let Err(error) = made {
-            self.undo().await?;
+            self.undo().await;
             return Err(error);
         }
         if let Err(error) = self.parts.remove().await {

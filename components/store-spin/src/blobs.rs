@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::types::{self, Content, Error, G
 use crate::bindings::exports::pierhead::storage::{blob_writer, blobs};
 use crate::bindings::wit_stream;
 use crate::database::{Database, text};
-use crate::{Store, canonical, content, path};
+use crate::{Store, content, parsed, path};
 use names::Digest;
 use wit_bindgen::StreamReader;
 
@@ -62,7 +62,7 @@ impl GuestContent for Opened {
 }
 
 async fn find(repository: &str, digest: &str) -> Result<Option<Blob>, Error> {
-    let (path, digest): (_, Digest) = (path(repository), canonical(digest));
+    let (path, digest): (_, Digest) = (path(repository), parsed(digest));
     let look = "SELECT content, size FROM blobs JOIN holds USING (digest) WHERE path = ?1 AND digest = ?2";
     let found = Database::open().await?.row(look, vec![text(path), text(digest)]).await?;
     found.map(|mut row| Ok(Blob { content: row.number()?, size: row.number()? })).transpose()
@@ -92,7 +92,7 @@ impl blobs::Guest for Store {
 
 impl blob_writer::Guest for Store {
     async fn mount(repository: String, source: String, digest: String) -> Result<bool, Error> {
-        let digest: Digest = canonical(&digest);
+        let digest: Digest = parsed(&digest);
         // A row that is there already is one of the statement's rows only if it is written again.
         let hold = "INSERT INTO holds (path, digest) \
                     SELECT ?1, digest FROM blobs JOIN holds USING (digest) WHERE path = ?2 AND digest = ?3 \
@@ -102,7 +102,7 @@ impl blob_writer::Guest for Store {
     }
 
     async fn delete(repository: String, digest: String) -> Result<bool, Error> {
-        let digest: Digest = canonical(&digest);
+        let digest: Digest = parsed(&digest);
         let drop = "DELETE FROM holds WHERE path = ?1 AND digest = ?2 RETURNING digest";
         Database::open().await?.has(drop, vec![text(path(&repository)), text(digest)]).await
     }

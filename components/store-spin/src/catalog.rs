@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page, Referrer
 use crate::bindings::exports::pierhead::storage::types::Error;
 use crate::database::{Database, Value, number, optional, text};
 use crate::path::Path;
-use crate::{Store, canonical, path, sweep};
+use crate::{Store, parsed, path, sweep};
 use names::Digest;
 use tree::DescriptorPage;
 
@@ -69,7 +69,7 @@ impl Guest for Store {
         let ReferrersQuery { subject, artifact_type, after, limit, room } = query;
         let values = vec![
             text(path(&repository)),
-            text::<Digest>(canonical(&subject)),
+            text::<Digest>(parsed(&subject)),
             Value::Text(after.unwrap_or_default()),
             optional(artifact_type.map(Value::Text)),
             number(u64::from(limit) + 1),

@@ -30,11 +30,11 @@ use std::str::FromStr;
 struct Store;
 bindings::export!(Store with_types_in bindings);
 
-/// What a text says that the caller has parsed before. One that is not canonical is the caller's fault, and traps.
-fn canonical<T: FromStr<Err: Display>>(text: &str) -> T {
-    text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"))
+/// A name in the seam's canonical text. One that is not is the caller's fault, and traps it.
+fn parsed<T: FromStr<Err: Display>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("{text:?} was passed to storage: {error}"))
 }
 
 fn path(repository: &str) -> Path {
-    canonical::<names::RepositoryName>(repository).into()
+    parsed::<names::RepositoryName>(repository).into()
 }

@@ -6,7 +6,7 @@ use crate::bindings::exports::pierhead::storage::types::{Content, Error};
 use crate::blobs::Opened;
 use crate::database::{Database, Transaction, Value, list, optional, text};
 use crate::path::Path;
-use crate::{Store, canonical, path};
+use crate::{Store, parsed, path};
 use names::{Digest, Tag};
 use protocol::manifest::{artifact_type_of, media_type_of, referrer};
 use tree::hash::digest_of;
@@ -14,9 +14,9 @@ use tree::hash::digest_of;
 impl manifests::Guest for Store {
     async fn get(repository: String, reference: Reference) -> Result<Option<Manifest>, Error> {
         let (named, name) = match reference {
-            Reference::Digest(digest) => ("SELECT ?2 AS digest", text::<Digest>(canonical(&digest))),
+            Reference::Digest(digest) => ("SELECT ?2 AS digest", text::<Digest>(parsed(&digest))),
             Reference::Tag(tag) => {
-                ("SELECT digest FROM tags WHERE path = ?1 AND name = ?2", text::<Tag>(canonical(&tag)))
+                ("SELECT digest FROM tags WHERE path = ?1 AND name = ?2", text::<Tag>(parsed(&tag)))
             }
         };
         let look = format!(
@@ -94,10 +94,10 @@ async fn write(
 
 impl manifest_writer::Guest for Store {
     async fn put(repository: String, manifest: NewManifest) -> Result<(), PutError> {
-        let (path, digest): (_, Digest) = (path(&repository), canonical(&manifest.digest));
-        let all = |names: &[String]| names.iter().map(|name| canonical(name)).collect::<Vec<Digest>>();
+        let (path, digest): (_, Digest) = (path(&repository), parsed(&manifest.digest));
+        let all = |names: &[String]| names.iter().map(|name| parsed(name)).collect::<Vec<Digest>>();
         let (blobs, manifests) = (all(&manifest.blobs), all(&manifest.manifests));
-        let tags: Vec<Tag> = manifest.tags.iter().map(|tag| canonical(tag)).collect();
+        let tags: Vec<Tag> = manifest.tags.iter().map(|tag| parsed(tag)).collect();
         let transaction = Database::open().await?.begin().await?;
         let missing = Missing {
             blobs: lacks(&transaction, &path, &blobs, "holds JOIN blobs USING (digest)").await?,
@@ -111,7 +111,7 @@ impl manifest_writer::Guest for Store {
     }
 
     async fn delete(repository: String, digest: String) -> Result<bool, Error> {
-        let values = || vec![text(path(&repository)), text::<Digest>(canonical(&digest))];
+        let values = || vec![text(path(&repository)), text::<Digest>(parsed(&digest))];
         let transaction = Database::open().await?.begin().await?;
         let revision = "DELETE FROM manifests WHERE path = ?1 AND digest = ?2 RETURNING digest";
         if !transaction.has(revision, values()).await? {
@@ -123,7 +123,7 @@ impl manifest_writer::Guest for Store {
     }
 
     async fn delete_tag(repository: String, tag: String) -> Result<bool, Error> {
-        let values = vec![text(path(&repository)), text::<Tag>(canonical(&tag))];
+        let values = vec![text(path(&repository)), text::<Tag>(parsed(&tag))];
         let drop = "DELETE FROM tags WHERE path = ?1 AND name = ?2 RETURNING name";
         Database::open().await?.has(drop, values).await
     }

@@ -108,7 +108,7 @@ impl Session {
             // Nothing is lost by another algorithm yet.
             Some((0, kept)) => session.hash = algorithm.map_or(kept, Hash::new),
             Some((_, kept)) => session.hash = kept,
-            None => session.hash = session.reread(session.hash.clone()).await?,
+            None => session.hash = session.reread(session.start, session.hash.clone()).await?,
         }
         session.tail = session.read_tail().await?;
         Ok(session)
@@ -226,8 +226,7 @@ impl Session {
         if self.hash.algorithm() == algorithm {
             return Ok(self.hash.clone().digest());
         }
-        let written = self.reread_to(self.written, Hash::new(algorithm)).await;
-        let mut hash = written?;
+        let mut hash = self.reread(self.written, Hash::new(algorithm)).await?;
         hash.update(&self.tail);
         Ok(hash.digest())
     }
@@ -258,12 +257,8 @@ impl Session {
         Ok(Published { size, is_new })
     }
 
-    async fn reread(&self, hash: Hash) -> Result<Hash, Error> {
-        self.reread_to(self.start, hash).await
-    }
-
     /// Goes on with the hash of the first bytes that are written.
-    async fn reread_to(&self, end: u64, mut hash: Hash) -> Result<Hash, Error> {
+    async fn reread(&self, end: u64, mut hash: Hash) -> Result<Hash, Error> {
         if end == 0 {
             return Ok(hash);
         }

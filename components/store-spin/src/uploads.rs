@@ -3,22 +3,20 @@
 use crate::Store;
 use crate::bindings::exports::pierhead::storage::types::{Body, Error};
 use crate::bindings::exports::pierhead::storage::uploads::{Guest, UploadError};
-use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::bindings::wasi::random::random;
 use crate::database::{Database, text};
 use crate::path::Path;
 use crate::session::{Published, Purpose, Session, state};
-use crate::{canonical, path, session, sweep};
+use crate::{parsed, path, session, sweep};
 use names::{Algorithm, Digest, UploadId};
 use tree::hash::Hash;
 
 impl Guest for Store {
     async fn create(repository: String, algorithm: Option<String>) -> Result<String, Error> {
         let path = path(&repository);
-        let algorithm = algorithm.map_or(Algorithm::Sha256, |name| {
-            let known = Algorithm::ALL.into_iter().find(|known| known.as_str() == name);
-            known.unwrap_or_else(|| panic!("{name:?} is no algorithm of digests"))
-        });
-        let id = UploadId::from_random(random());
+        let algorithm = algorithm.map_or(Algorithm::Sha256, |name| parsed(&name));
+        let bytes = u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64());
+        let id = UploadId::from_random(bytes.to_le_bytes());
         let database = Database::open().await?;
         let begin = "INSERT INTO uploads (id, path, began, size, state) VALUES (?1, ?2, unixepoch(), 0, ?3)";
         database.run(begin, vec![text(&id), text(path), state(0, &Hash::new(algorithm))]).await?;
@@ -30,7 +28,7 @@ impl Guest for Store {
     }
 
     async fn offset(repository: String, upload: String) -> Result<u64, UploadError> {
-        let id: UploadId = canonical(&upload);
+        let id: UploadId = parsed(&upload);
         let look = "SELECT size FROM uploads WHERE id = ?1 AND path = ?2";
         let values = vec![text(id), text(path(&repository))];
         match Database::open().await?.row(look, values).await? {
@@ -45,7 +43,7 @@ impl Guest for Store {
         at: Option<u64>,
         body: Body,
     ) -> Result<u64, UploadError> {
-        let id = canonical(&upload);
+        let id = parsed(&upload);
         let mut session = Session::open(&path(&repository), &id, at, Purpose::Append, None).await?;
         let appended = match session.receive(body).await {
             Ok(is_whole) => session.close().await.map(|offset| (is_whole, offset)),
@@ -66,7 +64,7 @@ impl Guest for Store {
         digest: String,
     ) -> Result<u64, UploadError> {
         let (path, id, digest): (Path, UploadId, Digest) =
-            (path(&repository), canonical(&upload), canonical(&digest));
+            (path(&repository), parsed(&upload), parsed(&digest));
         let algorithm = Some(digest.algorithm());
         let mut session = Session::open(&path, &id, at, Purpose::Finish, algorithm).await?;
         let published = match complete(&mut session, body, &digest).await {
@@ -85,22 +83,10 @@ impl Guest for Store {
     }
 
     async fn cancel(repository: String, upload: String) -> Result<(), UploadError> {
-        session::cancel(&path(&repository), &canonical(&upload)).await?;
+        session::cancel(&path(&repository), &parsed(&upload)).await?;
         guest_task::spawn(sweep::sweep());
         Ok(())
     }
-}
-
-/// Random bytes, of which the host may give fewer at once than are asked for.
-fn random<const N: usize>() -> [u8; N] {
-    let mut all = [0; N];
-    let mut have = 0;
-    while have < N {
-        let some = get_random_bytes((N - have) as u64);
-        all[have..have + some.len()].copy_from_slice(&some);
-        have += some.len();
-    }
-    all
 }
 
 /// Takes the last bytes, and makes sure that all of them are those of the digest.

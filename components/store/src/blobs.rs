@@ -3,7 +3,7 @@
 use crate::bindings::exports::pierhead::storage::types::{self, Content, GuestContent};
 use crate::bindings::exports::pierhead::storage::{blob_writer, blobs};
 use crate::bindings::wit_stream;
-use crate::{Answer, Error, Object, Objects, Store, digest, repository};
+use crate::{Answer, Error, Object, Objects, Store, parsed};
 use futures_util::future::join;
 use names::{Digest, RepositoryName};
 use tree::{MAX_LINK, digest_in_link, hold, may_stand_for};
@@ -119,7 +119,7 @@ impl<B: Object> GuestContent for Opened<B> {
 
 impl<O: Objects> blobs::Guest for Store<O> {
     async fn stat(name: String, blob: String) -> Result<Option<u64>, types::Error> {
-        async { stat(O::configured()?, &repository(&name), &digest(&blob)).await }.await.told()
+        async { stat(O::configured()?, &parsed(&name), &parsed(&blob)).await }.await.told()
     }
 
     fn stat_now(_: String, _: String) -> Option<Result<Option<u64>, types::Error>> {
@@ -129,7 +129,7 @@ impl<O: Objects> blobs::Guest for Store<O> {
     async fn open(name: String, blob: String) -> Result<Option<Content>, types::Error> {
         let opened = async {
             let objects = O::configured()?;
-            let (name, blob) = (repository(&name), digest(&blob));
+            let (name, blob) = (parsed(&name), parsed(&blob));
             let (held, early) = join(held(objects, &name, &blob), objects.open(&data(&blob))).await;
             match held? {
                 Some(held) if held == blob => early,
@@ -151,13 +151,11 @@ impl<O: Objects> blobs::Guest for Store<O> {
 
 impl<O: Objects> blob_writer::Guest for Store<O> {
     async fn mount(name: String, source: String, blob: String) -> Result<bool, types::Error> {
-        async { mount(O::configured()?, &repository(&name), &repository(&source), &digest(&blob)).await }
-            .await
-            .told()
+        async { mount(O::configured()?, &parsed(&name), &parsed(&source), &parsed(&blob)).await }.await.told()
     }
 
     async fn delete(name: String, blob: String) -> Result<bool, types::Error> {
-        let (name, blob) = (repository(&name), digest(&blob));
+        let (name, blob) = (parsed(&name), parsed(&blob));
         let deleted = async {
             let objects = O::configured()?;
             // A hold without bytes is none, and may be that of an upload which is about to be published: it stays.

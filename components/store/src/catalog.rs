@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
 use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
 use crate::blobs::link;
 use crate::error::unless_damaged;
-use crate::{Answer, BATCH, Error, Objects, Store, purge, referrers, repository};
+use crate::{Answer, BATCH, Error, Objects, Store, parsed, purge, referrers};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
 
@@ -132,7 +132,7 @@ impl<O: Objects> Walk<'_, O> {
         after: Option<&str>,
     ) -> Result<(), Error> {
         // What is no name, such as `_layers`, has no repository below it either.
-        let name = if name.is_empty() { component.to_owned() } else { layout::in_directory(name, component) };
+        let name = layout::in_directory(name, component);
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
         if !passed && unless_damaged(is_repository(self.objects, &repository).await)? == Some(true) {
             if self.page.names.len() >= self.limit {
@@ -155,11 +155,11 @@ async fn repositories<O: Objects>(after: Option<RepositoryName>, limit: usize) -
 
 impl<O: Objects> Guest for Store<O> {
     async fn repositories(after: Option<String>, limit: u32) -> Result<Page, types::Error> {
-        repositories::<O>(after.as_deref().map(repository), limit as usize).await.told()
+        repositories::<O>(after.as_deref().map(parsed), limit as usize).await.told()
     }
 
     async fn tags(name: String, after: Option<String>, limit: u32) -> Result<Option<Page>, types::Error> {
-        tags::<O>(&repository(&name), after, limit as usize).await.told()
+        tags::<O>(&parsed(&name), after, limit as usize).await.told()
     }
 
     fn tags_now(_: String, _: Option<String>, _: u32) -> Option<Result<Option<Page>, types::Error>> {
@@ -167,7 +167,7 @@ impl<O: Objects> Guest for Store<O> {
     }
 
     async fn referrers(name: String, query: ReferrersQuery) -> Result<ReferrersPage, types::Error> {
-        referrers::page::<O>(&repository(&name), &query).await.told()
+        referrers::page::<O>(&parsed(&name), &query).await.told()
     }
 
     fn referrers_now(_: String, _: ReferrersQuery) -> Option<Result<ReferrersPage, types::Error>> {

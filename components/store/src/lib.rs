@@ -32,7 +32,7 @@ pub use error::{Error, Kind};
 pub use objects::{Listing, Object, Objects, Session, SessionError};
 
 use error::Answer;
-use names::{Digest, Reference, RepositoryName, Tag, UploadId};
+use names::Reference;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
@@ -52,22 +52,10 @@ const MANIFEST_LIMIT: u64 = protocol::manifest::MANIFEST_LIMIT as u64;
 fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text:?} was passed to storage: {error}"))
 }
-fn repository(text: &str) -> RepositoryName {
-    parsed(text)
-}
-fn digest(text: &str) -> Digest {
-    parsed(text)
-}
-fn tag(text: &str) -> Tag {
-    parsed(text)
-}
-fn upload_id(text: &str) -> UploadId {
-    parsed(text)
-}
 fn reference(reference: bindings::exports::pierhead::storage::manifests::Reference) -> Reference {
     use bindings::exports::pierhead::storage::manifests::Reference as Asked;
     match reference {
-        Asked::Tag(text) => Reference::Tag(tag(&text)),
-        Asked::Digest(text) => Reference::Digest(digest(&text)),
+        Asked::Tag(text) => Reference::Tag(parsed(&text)),
+        Asked::Digest(text) => Reference::Digest(parsed(&text)),
     }
 }

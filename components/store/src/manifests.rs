@@ -6,8 +6,7 @@ use crate::bindings::exports::pierhead::storage::types::{self, Content};
 use crate::blobs::{Opened, data, held, link, stat};
 use crate::error::{told, unless_damaged};
 use crate::{
-    AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, digest, reference, referrers,
-    repository, tag,
+    AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, parsed, reference, referrers,
 };
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -296,7 +295,7 @@ impl<O: Objects> manifests::Guest for Store<O> {
         name: String,
         wanted: manifests::Reference,
     ) -> Result<Option<manifests::Manifest>, types::Error> {
-        let found = get::<O>(&repository(&name), reference(wanted)).await.told()?;
+        let found = get::<O>(&parsed(&name), reference(wanted)).await.told()?;
         Ok(found.map(|Manifest { digest, media_type, bytes }| manifests::Manifest {
             digest: digest.to_string(),
             media_type: media_type.or_else(|| media_type_of(&bytes).map(Into::into)),
@@ -314,16 +313,16 @@ impl<O: Objects> manifests::Guest for Store<O> {
 
 impl<O: Objects> manifest_writer::Guest for Store<O> {
     async fn put(name: String, manifest: NewManifest) -> Result<(), PutError> {
-        let digests = |texts: &[String]| texts.iter().map(|text| digest(text)).collect();
+        let digests = |texts: &[String]| texts.iter().map(|text| parsed(text)).collect();
         let new = PutManifest {
-            digest: digest(&manifest.digest),
+            digest: parsed(&manifest.digest),
             blobs: digests(&manifest.blobs),
             manifests: digests(&manifest.manifests),
-            tags: manifest.tags.iter().map(|text| tag(text)).collect(),
+            tags: manifest.tags.iter().map(|text| parsed(text)).collect(),
             media_type: manifest.media_type,
             bytes: manifest.bytes.into(),
         };
-        match put::<O>(&repository(&name), new).await {
+        match put::<O>(&parsed(&name), new).await {
             Ok(None) => Ok(()),
             Ok(Some(missing)) => Err(PutError::Missing(missing)),
             Err(error) => Err(PutError::Storage(told(error))),
@@ -331,11 +330,11 @@ impl<O: Objects> manifest_writer::Guest for Store<O> {
     }
 
     async fn delete(name: String, wanted: String) -> Result<bool, types::Error> {
-        delete::<O>(&repository(&name), &digest(&wanted)).await.told()
+        delete::<O>(&parsed(&name), &parsed(&wanted)).await.told()
     }
 
     async fn delete_tag(name: String, wanted: String) -> Result<bool, types::Error> {
-        let directory = layout::tag(&repository(&name), &tag(&wanted));
+        let directory = layout::tag(&parsed(&name), &parsed(&wanted));
         async {
             let objects = O::configured()?;
             let removed = objects.remove(&directory, layout::CURRENT_LINK).await?;

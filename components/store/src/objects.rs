@@ -134,8 +134,8 @@ pub trait Session {
     /// Makes what was written count, with the state that belongs to it.
     async fn save(self, state: &[u8]) -> Result<(), SessionError>;
 
-    /// Leaves the upload as it was opened.
-    async fn undo(self) -> Result<(), Error>;
+    /// Leaves the upload as it was opened. Whoever does so has a reason to tell: if this fails too, the log says so.
+    async fn undo(self);
 
     /// Makes its bytes the object `key`, whole, returns when they survive a crash, and ends the upload.
     async fn publish(self, key: &str) -> Result<(), SessionError>;

@@ -77,8 +77,7 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
     loop {
         let listing = objects.list(directory, after.as_deref(), BATCH).await?;
         for component in &listing.names {
-            let name =
-                if name.is_empty() { component.clone() } else { layout::in_directory(name, component) };
+            let name = layout::in_directory(name, component);
             if let Ok(repository) = name.parse::<RepositoryName>() {
                 let below = layout::in_directory(directory, component);
                 unless_damaged(purge_repository(objects, &repository).await)?;

@@ -8,7 +8,7 @@ use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, Referrer
 use crate::bindings::pierhead::host::config;
 use crate::error::unless_damaged;
 use crate::manifests::{by_digest, revision};
-use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, digest};
+use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, parsed};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
@@ -94,7 +94,7 @@ async fn complete<O: Objects>(objects: &O, name: &RepositoryName) -> Result<Loos
     // Written as they are found: no more descriptors are held than are looked at at once.
     let mut looked = stream::iter(unknown)
         .map(async |line| {
-            let digest = digest(line);
+            let digest = parsed(line);
             let found = match unless_damaged(referrer(objects, name, &digest).await)?.flatten() {
                 Some(Some(found)) => found,
                 Some(None) => return Ok((Some(line), None)),
@@ -137,7 +137,7 @@ fn warn(name: &RepositoryName, error: &Error) {
 /// A page of a subject's referrers.
 pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> Result<ReferrersPage, Error> {
     let objects = O::configured()?;
-    let subject = digest(&query.subject);
+    let subject = parsed(&query.subject);
     let loose = complete(objects, name).await?;
     let mut page = DescriptorPage::new(query.limit as usize, query.room as usize);
     'full: for algorithm in Algorithm::ALL {

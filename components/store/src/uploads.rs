@@ -6,9 +6,7 @@ use crate::bindings::wasi::clocks::system_clock;
 use crate::bindings::wasi::random::random;
 use crate::blobs::data;
 use crate::error::told;
-use crate::{
-    Answer, Error, Kind, Objects, Session, SessionError, Store, digest, purge, repository, upload_id,
-};
+use crate::{Answer, Error, Kind, Objects, Session, SessionError, Store, parsed, purge};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::hash::{self, Hash};
@@ -105,7 +103,7 @@ async fn open<O: Objects>(
     match at.is_some_and(|at| at != session.size()) {
         true => {
             let offset = session.size();
-            session.undo().await.map_err(failed)?;
+            session.undo().await;
             Err(UploadError::WrongOffset(offset))
         }
         false => Ok(session),
@@ -127,7 +125,7 @@ async fn append<O: Objects>(
     let (hash, whole) = match received.await {
         Ok(received) => received,
         Err(error) => {
-            session.undo().await.map_err(failed)?;
+            session.undo().await;
             return Err(failed(error));
         }
     };
@@ -185,7 +183,7 @@ async fn finish<O: Objects>(
         }
         Err(error) => failed(error),
     };
-    session.undo().await.map_err(failed)?;
+    session.undo().await;
     Err(refused)
 }
 
@@ -193,21 +191,22 @@ impl<O: Objects> Guest for Store<O> {
     async fn create(name: String, algorithm: Option<String>) -> Result<String, types::Error> {
         let bytes = u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64());
         let id = UploadId::from_random(bytes.to_le_bytes());
-        let directory = layout::upload(&repository(&name), &id);
+        let directory = layout::upload(&parsed(&name), &id);
         // RFC 3339, as distribution writes it.
         let started_at = humantime::format_rfc3339_seconds(now()).to_string();
-        let expected = algorithm
-            .as_deref()
-            .and_then(|text| Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text));
+        let expected: Option<Algorithm> = algorithm.as_deref().map(parsed);
         let begun = async {
             let objects = O::configured()?;
             objects.begin(&directory, &started_at).await?;
             // What is not said is SHA-256.
-            if let Some(algorithm) = expected.filter(|algorithm| *algorithm != Algorithm::Sha256)
-                && let Ok(session) = objects.session(&directory).await
-                && session.save(&hash::encode(&hash::ALWAYS, 0, &Hash::new(algorithm))).await.is_err()
-            {
-                guest_log::log!("{directory}: its bytes will be read a second time to be hashed");
+            if let Some(algorithm) = expected.filter(|algorithm| *algorithm != Algorithm::Sha256) {
+                let state = hash::encode(&hash::ALWAYS, 0, &Hash::new(algorithm));
+                let kept = async { objects.session(&directory).await?.save(&state).await };
+                if let Err(why) = kept.await {
+                    guest_log::log!(
+                        "{directory}: its bytes will be read a second time to be hashed: {why:?}"
+                    );
+                }
             }
             guest_task::spawn(purge::purge(objects));
             Ok::<_, Error>(())
@@ -217,13 +216,13 @@ impl<O: Objects> Guest for Store<O> {
     }
 
     async fn offset(name: String, upload: String) -> Result<u64, UploadError> {
-        let directory = layout::upload(&repository(&name), &upload_id(&upload));
+        let directory = layout::upload(&parsed(&name), &parsed(&upload));
         let size = async { O::configured()?.upload_size(&directory).await }.await.map_err(failed)?;
         size.ok_or(UploadError::Unknown)
     }
 
     async fn append(name: String, upload: String, at: Option<u64>, body: Body) -> Result<u64, UploadError> {
-        append::<O>(&repository(&name), &upload_id(&upload), at, body).await
+        append::<O>(&parsed(&name), &parsed(&upload), at, body).await
     }
 
     async fn finish(
@@ -233,11 +232,11 @@ impl<O: Objects> Guest for Store<O> {
         body: Option<Body>,
         wanted: String,
     ) -> Result<u64, UploadError> {
-        finish::<O>(&repository(&name), &upload_id(&upload), at, body, &digest(&wanted)).await
+        finish::<O>(&parsed(&name), &parsed(&upload), at, body, &parsed(&wanted)).await
     }
 
     async fn cancel(name: String, upload: String) -> Result<(), UploadError> {
-        let directory = layout::upload(&repository(&name), &upload_id(&upload));
+        let directory = layout::upload(&parsed(&name), &parsed(&upload));
         let objects = O::configured().map_err(failed)?;
         objects.end(&directory).await.map_err(stopped)
     }

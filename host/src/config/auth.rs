@@ -79,15 +79,16 @@ impl Auth {
             }
             AuthKind::Token => {
                 let token = &self.token;
-                let given = !token.signingalgorithms.is_empty();
-                let algorithms = if given { token.signingalgorithms.as_slice() } else { &Algorithm::ALL };
-                let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
                 settings.extend([
                     ("auth.token.realm", token.realm.clone()),
                     ("auth.token.service", token.service.clone()),
                     ("auth.token.issuer", token.issuer.clone()),
-                    ("auth.token.signingalgorithms", algorithms.join(" ")),
                 ]);
+                let algorithms = token.signingalgorithms.iter().map(|algorithm| algorithm.as_str());
+                let algorithms = algorithms.collect::<Vec<_>>().join(" ");
+                if !algorithms.is_empty() {
+                    settings.insert("auth.token.signingalgorithms", algorithms);
+                }
                 if token.autoredirect {
                     settings.insert("auth.token.autoredirectpath", token.autoredirectpath.clone());
                 }

@@ -2,8 +2,7 @@
 
 use protocol::multipart::Multipart;
 use protocol::range::{
-    ChunkRange, Part, Requested, content_range, parse_chunk_range, parse_range, received_range,
-    unsatisfied_range,
+    Part, Requested, content_range, parse_chunk_range, parse_range, received_range, unsatisfied_range,
 };
 
 /// Of which blob the parts are.
@@ -63,7 +62,7 @@ pub(crate) fn of_a_chunk(input: &[u8]) {
     let header = crate::text(input);
     match parse_chunk_range(&header) {
         Ok(chunk) => {
-            let ChunkRange { first, last } = chunk;
+            let Part { first, last } = chunk;
             assert!(first <= last && last < 1 << 63, "{header:?} is {first} to {last}");
             assert_eq!(first + (chunk.length() - 1), last);
             for same in [format!("{first}-{last}"), format!("bytes {first}-{last}/*")] {

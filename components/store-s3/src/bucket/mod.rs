@@ -79,12 +79,7 @@ impl Bucket {
         found(self.ask_all(&Request::get(&self.settings.place, key), &[], limit).await, "read", key)
     }
 
-    /// The first bytes of an object, `length` at most.
-    pub async fn read_head(&self, key: &str, length: u64) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.read_head_tagged(key, length).await?.map(|(head, _)| head))
-    }
-
-    /// The same, with the object's entity tag.
+    /// The first bytes of an object, `length` at most, and its entity tag.
     pub async fn read_head_tagged(&self, key: &str, length: u64) -> Result<Option<(Vec<u8>, String)>, Error> {
         let request = Request::get_range(&self.settings.place, key, 0, length);
         let limit = usize::try_from(length).unwrap_or(usize::MAX);
