@@ -118,13 +118,29 @@ fn field(name: u8, value: &str) -> Vec<u8> {
 }
 
 #[test]
+fn whoever_sends_a_body_that_is_refused_gets_the_answer() {
+    let server = Server::start();
+    let file = server.scratch().join("bytes");
+    for size in [100, 1_000, 100_000, 2_000_000] {
+        std::fs::write(&file, noise(1, size)).expect("a file");
+        let sends = ["--upload-file", file.to_str().expect("a path")];
+        for _ in 0..5 {
+            let target = "/v2/a/blobs/uploads/00000000-0000-4000-8000-000000000000?digest=sha256:abc";
+            let (status, _, body) = curl(&server, &sends, target);
+            assert_eq!(status, 400, "{size} bytes");
+            assert!(String::from_utf8_lossy(&body).contains("DIGEST_INVALID"), "{size} bytes");
+        }
+    }
+}
+
+#[test]
 fn an_upload_that_is_refused_early_is_answered_in_full_before_its_stream_ends() {
     const DATA: u8 = 0;
     const HEADERS: u8 = 1;
     const RST_STREAM: u8 = 3;
     const SETTINGS: u8 = 4;
     const END: u8 = 1;
-    let server = Server::start();
+    let server = Server::with(|s| s.env("REGISTRY_LIMITS_LINGERTIME", "100ms"));
     let path = "/v2/a/blobs/uploads/00000000-0000-4000-8000-000000000000?digest=sha256:abc";
     let (authority, method, scheme, length) = (1, 2, 6, 28);
     let head = [

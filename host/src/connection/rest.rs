@@ -42,8 +42,8 @@ fn says_close(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("close"))
 }
 
-/// Sees to the rest of a body of which `read` bytes were read: a short one is read off, while the answer is sent or
-/// after it, and of any other the answer says that it ends the connection.
+/// Sees to the rest of a body of which `read` bytes were read: a short one, and any over HTTP/2, is read off, while the answer
+/// is sent or after it, and of any other the answer says that it ends the connection.
 pub async fn settle(
     rest: Incoming,
     read: u64,
@@ -55,24 +55,27 @@ pub async fn settle(
     // The client may still be sending it. It gets its answer all the same: should the connection end before all of it
     // has come, it is closed in halves (see `Io`).
     unread.add();
-    if manner.version == Version::HTTP_2 {
-        // There a stream ends by itself, and the connection goes on.
-        return;
-    }
     let length = rest.size_hint().exact();
+    let rest = RequestBody::new(rest, limits.idletimeout);
+    let later = |rest, most| {
+        let (unread, linger) = (unread.clone(), limits.lingertime);
+        tokio::task::spawn_local(async move {
+            if let Ok(true) = timeout(linger, read_off(rest, most)).await {
+                unread.remove();
+            }
+        });
+    };
+    if manner.version == Version::HTTP_2 {
+        // There a stream ends without the connection. To end it with the answer is allowed (RFC 9113, 8.1), and curl loses
+        // the answer then: whoever has it stops by himself.
+        return later(rest, u64::MAX);
+    }
     let asked_for = read > 0 || !manner.waits;
     if manner.stays && asked_for && length.is_none_or(|length| length <= READ_OFF) {
-        let rest = RequestBody::new(rest, limits.idletimeout);
-        let (unread, linger) = (unread.clone(), limits.lingertime);
         if length.is_some() {
-            tokio::task::spawn_local(async move {
-                if let Ok(true) = timeout(linger, read_off(rest)).await {
-                    unread.remove();
-                }
-            });
-            return;
+            return later(rest, READ_OFF);
         }
-        if let Ok(true) = timeout(UNKNOWN_END.min(limits.idletimeout), read_off(rest)).await {
+        if let Ok(true) = timeout(UNKNOWN_END.min(limits.idletimeout), read_off(rest, READ_OFF)).await {
             unread.remove();
             return;
         }
@@ -82,10 +85,10 @@ pub async fn settle(
     answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
-/// Whether the body came to its end before it became too long.
-async fn read_off(mut rest: RequestBody) -> bool {
+/// Whether the body came to its end with `most` bytes.
+async fn read_off(mut rest: RequestBody, most: u64) -> bool {
     while let Some(frame) = rest.frame().await {
-        if frame.is_err() || rest.bytes_read() > READ_OFF {
+        if frame.is_err() || rest.bytes_read() > most {
             return false;
         }
     }
