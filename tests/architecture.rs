@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("htpasswd", &[]),
     ("s3", &[]),
     ("components/front", &["names", "protocol"]),
-    ("components/auth", &["access", "names", "tokens"]),
+    ("components/auth", &["access", "guest-log", "names", "tokens"]),
     ("components/blobs", &["protocol"]),
     // Of access manifests needs the patterns of what someone may list.
     ("components/manifests", &["access", "names", "protocol"]),

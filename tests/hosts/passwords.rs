@@ -23,12 +23,50 @@ fn with_lines_that_are_no_passwords_the_others_come_in_and_the_log_counts_the_li
 }
 
 #[test]
-fn an_auth_that_is_no_kind_lets_nobody_in() {
-    let server = Server::with(|setup| setup.env("REGISTRY_AUTH", "htpaswd"));
-    let refused = server.get("/v2/");
-    assert!(refused.status >= 400, "{refused}");
-    let refused = server.post("/v2/a/blobs/uploads/");
-    assert!(refused.status >= 400, "{refused}");
+fn by_settings_that_are_wrong_nobody_gets_in_and_the_log_names_them() {
+    const TOKEN: [(&str, &str); 5] = [
+        ("REGISTRY_AUTH", "token"),
+        ("REGISTRY_AUTH_TOKEN_REALM", "https://tokens.example/"),
+        ("REGISTRY_AUTH_TOKEN_SERVICE", "registry"),
+        ("REGISTRY_AUTH_TOKEN_ISSUER", "issuer"),
+        ("REGISTRY_AUTH_TOKEN_JWKS", r#"{"keys":[]}"#),
+    ];
+    let without = |at: usize| [&TOKEN[..at], &TOKEN[at + 1..]].concat();
+    let and = |name, value| [&without(4)[..], &[TOKEN[4], (name, value)]].concat();
+    for (given, says) in [
+        (
+            vec![("REGISTRY_AUTH", "htpaswd")],
+            "auth: \"htpaswd\" is no way to log in here; write htpasswd or token",
+        ),
+        (without(1), "auth.token.realm is missing"),
+        (without(2), "auth.token.service is missing"),
+        (without(3), "auth.token.issuer is missing"),
+        (without(4), "auth.token.jwks is missing"),
+        (and("REGISTRY_AUTH_TOKEN_JWKS", "nonsense"), "auth.token.jwks: "),
+        (
+            and("REGISTRY_AUTH_TOKEN_SIGNINGALGORITHMS", "[RS256, RS512]"),
+            "\"RS512\" is not an algorithm of this version",
+        ),
+        (
+            vec![
+                ("REGISTRY_ACCESS_0_WHO", "anonymous"),
+                ("REGISTRY_ACCESS_0_REPOSITORIES", "**"),
+                ("REGISTRY_ACCESS_0_ACTIONS", "write"),
+            ],
+            "access: ",
+        ),
+    ] {
+        let server = Server::with(|setup| {
+            for (name, value) in given {
+                setup.env(name, value);
+            }
+            setup
+        });
+        assert_error(&server.get("/v2/"), 503, "UNAVAILABLE");
+        assert_error(&server.post("/v2/a/blobs/uploads/"), 503, "UNAVAILABLE");
+        server.assert_says("nobody gets in: ");
+        server.assert_says(says);
+    }
 }
 
 #[test]

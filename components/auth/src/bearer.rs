@@ -35,11 +35,13 @@ enum Realm {
 pub struct Bearer {
     realm: Realm,
     trust: Trust,
+    /// For how many seconds those that we make hold.
+    expiration: u32,
 }
 
 /// A setting without which tokens can neither be checked nor made: to go on would be to guess.
-pub fn setting(name: &str) -> String {
-    config::get(name).unwrap_or_else(|| panic!("the setting {name} is missing"))
+fn setting(name: &str) -> Result<String, String> {
+    config::get(name).ok_or_else(|| format!("{name} is missing"))
 }
 
 /// The time, in seconds since 1970.
@@ -49,26 +51,35 @@ pub fn now() -> f64 {
 
 impl Bearer {
     /// Tokens of our own, where they are made.
-    pub fn own() -> Option<Bearer> {
-        (config::get("auth.issuer.enabled").as_deref() == Some("true")).then(|| Bearer {
-            realm: Realm::Here(None),
-            // Our own clock has dated them, or that of a server with the same key: they hold as long as is configured.
-            trust: trust(setting("auth.issuer.name"), setting("auth.issuer.service"), 0.0),
-        })
+    pub fn own() -> Result<Option<Bearer>, String> {
+        if config::get("auth.issuer.enabled").as_deref() != Some("true") {
+            return Ok(None);
+        }
+        let expiration = setting("auth.issuer.expiration")?;
+        let expiration = expiration.parse().map_err(|error| format!("auth.issuer.expiration: {error}"))?;
+        // Our own clock has dated them, or that of a server with the same key: they hold as long as is configured.
+        let trust = trust(setting("auth.issuer.name")?, setting("auth.issuer.service")?, 0.0)?;
+        Ok(Some(Bearer { realm: Realm::Here(None), trust, expiration }))
     }
 
     /// Tokens that someone else makes.
-    pub fn foreign() -> Bearer {
+    pub fn foreign() -> Result<Bearer, String> {
         let realm = match config::get("auth.token.autoredirectpath") {
             Some(path) => Realm::Here(Some(path)),
-            None => Realm::There(setting("auth.token.realm")),
+            None => Realm::There(setting("auth.token.realm")?),
         };
-        Bearer { realm, trust: trust(setting("auth.token.issuer"), setting("auth.token.service"), LEEWAY) }
+        let trust = trust(setting("auth.token.issuer")?, setting("auth.token.service")?, LEEWAY)?;
+        Ok(Bearer { realm, trust, expiration: 0 })
     }
 
     /// For whom tokens are.
     pub fn service(&self) -> &str {
         &self.trust.service
+    }
+
+    /// For how many seconds those that we make hold.
+    pub fn expiration(&self) -> u32 {
+        self.expiration
     }
 
     /// Who makes them.
@@ -147,21 +158,22 @@ impl Bearer {
 }
 
 /// The tokens of one issuer for this registry, and how many seconds they are taken for after their time.
-fn trust(issuer: String, service: String, late: f64) -> Trust {
-    let keys = setting("auth.token.keys");
-    let keys = keys.parse().unwrap_or_else(|error| panic!("the setting auth.token.keys: {error}"));
+fn trust(issuer: String, service: String, late: f64) -> Result<Trust, String> {
+    // What the keys are made of depends on the host: everywhere they may be a key set.
+    let keys = setting("auth.token.keys").map_err(|_| "auth.token.jwks is missing")?;
+    let keys = keys.parse().map_err(|error| format!("auth.token.jwks: {error}"))?;
     let algorithms = match config::get("auth.token.signingalgorithms") {
         None => Algorithm::ALL.into(),
-        Some(names) => names.split(' ').map(algorithm).collect(),
+        Some(names) => names.split(' ').map(algorithm).collect::<Result<_, _>>()?,
     };
-    Trust { keys, algorithms, issuer, service, late }
+    Ok(Trust { keys, algorithms, issuer, service, late })
 }
 
-/// A way of signing that is configured. To leave out what is unknown would be to refuse tokens without a word.
-fn algorithm(name: &str) -> Algorithm {
-    let known = || Algorithm::ALL.map(Algorithm::as_str).join(", ");
-    name.parse().unwrap_or_else(|()| {
-        panic!("the setting auth.token.signingalgorithms: {name:?} is not an algorithm of this version; write {}", known())
+/// A way of signing that is configured.
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    name.parse().map_err(|()| {
+        let known = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+        format!("auth.token.signingalgorithms: {name:?} is not an algorithm of this version; write {known}")
     })
 }
 

@@ -1,7 +1,7 @@
 //! Tokens of our own: short-lived, good for what the rules grant of what was asked for, signed by the host.
 
 use crate::Unverified;
-use crate::bearer::{Bearer, now, setting};
+use crate::bearer::{Bearer, now};
 use crate::bindings::exports::pierhead::registry::auth::{Challenge, Refusal, Token, TokenRequest};
 use crate::bindings::pierhead::host::credentials::{self, Identity};
 use crate::bindings::pierhead::host::signer;
@@ -47,9 +47,7 @@ pub async fn issue(policy: &Policy, request: TokenRequest) -> Result<Token, Refu
 }
 
 fn signed(policy: &Policy, bearer: &Bearer, asker: &Asker<'_>, scopes: &[String]) -> Result<Token, Refusal> {
-    let expires_in = setting("auth.issuer.expiration");
-    let expires_in: u32 =
-        expires_in.parse().unwrap_or_else(|error| panic!("the setting auth.issuer.expiration: {error}"));
+    let expires_in = bearer.expiration();
     let access: Vec<Access> = scopes.iter().filter_map(|scope| granted(policy, asker, scope)).collect();
     let lists = access.iter().any(|access| access.kind == "registry");
     let now = now();

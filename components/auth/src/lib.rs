@@ -66,7 +66,10 @@ fn verified(policy: &Policy, question: &Question, verdict: Verdict) -> Result<Gr
 
 impl Guest for Auth {
     fn check_now(question: Question) -> Option<Result<Grant, Refusal>> {
-        let policy = Policy::get();
+        let policy = match Policy::get() {
+            Ok(policy) => policy,
+            Err(refusal) => return Some(Err(refusal)),
+        };
         match decide(policy, &question) {
             Ok(decision) => Some(decision),
             Err(Unverified { user, password }) => {
@@ -77,7 +80,7 @@ impl Guest for Auth {
     }
 
     async fn check(question: Question) -> Result<Grant, Refusal> {
-        let policy = Policy::get();
+        let policy = Policy::get()?;
         match decide(policy, &question) {
             Ok(decision) => decision,
             Err(Unverified { user, password }) => {
@@ -88,6 +91,6 @@ impl Guest for Auth {
     }
 
     async fn issue(request: TokenRequest) -> Result<Token, Refusal> {
-        issuer::issue(Policy::get(), request).await
+        issuer::issue(Policy::get()?, request).await
     }
 }

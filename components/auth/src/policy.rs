@@ -32,31 +32,35 @@ fn action(action: wit::Action) -> Option<Action> {
 }
 
 impl Policy {
-    /// The configuration's, which stays the same for as long as this instance lives.
-    pub fn get() -> &'static Policy {
-        static POLICY: OnceLock<Policy> = OnceLock::new();
-        POLICY.get_or_init(Policy::configured)
+    /// The configuration's, which stays the same for as long as this instance lives. By one that is wrong nobody gets in: our
+    /// own host does not begin with it, and on others the log says what is wrong.
+    pub fn get() -> Result<&'static Policy, Refusal> {
+        static POLICY: OnceLock<Result<Policy, ()>> = OnceLock::new();
+        let told = |problem| guest_log::log!("nobody gets in: {problem}");
+        POLICY
+            .get_or_init(|| Policy::configured().map_err(told))
+            .as_ref()
+            .map_err(|()| refusal::misconfigured())
     }
 
-    fn configured() -> Policy {
+    fn configured() -> Result<Policy, String> {
         let (basic, bearer) = match config::get("auth").as_deref() {
             None => (None, None),
             Some(kind @ ("htpasswd" | "ldap")) => {
                 let realm = config::get(&format!("auth.{kind}.realm")).unwrap_or_default();
-                (Some(format!("Basic realm={}", quoted(&realm))), Bearer::own())
+                (Some(format!("Basic realm={}", quoted(&realm))), Bearer::own()?)
             }
-            Some("token") => (None, Some(Bearer::foreign())),
-            // To go on would be to let everyone in.
-            Some(_) => panic!("this component knows no such setting of auth"),
+            Some("token") => (None, Some(Bearer::foreign()?)),
+            Some(kind) => {
+                return Err(format!("auth: {kind:?} is no way to log in here; write htpasswd or token"));
+            }
         };
-        let rules: Option<Rules> = config::get("access").map(|text| match text.parse() {
-            Ok(rules) => rules,
-            Err(error) => panic!("the setting access: {error}"),
-        });
+        let rules = config::get("access").map(|text| text.parse::<Rules>()).transpose();
+        let rules = rules.map_err(|error| format!("access: {error}"))?;
         // Without rules a certificate opens the connection and no more, as with distribution.
         let certificates = rules.is_some() && config::get("http.tls.clientcas").as_deref() == Some("true");
         let access = access::Policy { login: basic.is_some() || bearer.is_some(), rules };
-        Policy { basic, bearer, certificates, access }
+        Ok(Policy { basic, bearer, certificates, access })
     }
 
     /// Whether anyone can prove who they are.

@@ -18,6 +18,11 @@ pub fn denied(user: Option<&str>, message: &str) -> Refusal {
     Refusal { user: user.map(Into::into), ..refusal(Reason::Denied, message) }
 }
 
+/// Nobody gets in, whoever it is, until someone has set right what is wrong.
+pub fn misconfigured() -> Refusal {
+    refusal(Reason::Unavailable, "who may do what is not configured: the log says what is wrong")
+}
+
 /// What is said of a password that is not the user's.
 pub const WRONG: &str = "the name or the password is wrong";
 
