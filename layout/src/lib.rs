@@ -27,11 +27,13 @@
 //! │       │           └── descriptor                     DESCRIPTOR
 //! │       └── _uploads/<uuid>/                           upload
 //! │           ├── data                                   DATA
-//! │           ├── data-<number>               (ours)     of an upload in a bucket that began again
+//! │           ├── data-<number>               (ours)     data_again
+//! │           ├── _writing-…, _copy-…, _copied-… (ours)  WRITING, COPY, COPIED
 //! │           ├── startedat                              STARTED_AT
 //! │           ├── _hashstate                  (ours)     HASH_STATE
 //! │           └── _session                    (ours)     SESSION
 //! └── _staging/                               (ours)     STAGING
+//!     └── purged                              (ours)     PURGED
 //! ```
 //!
 //! Functions name directories; constants name what lies in them. A key is a directory, `/`, and a name, and is
@@ -55,6 +57,13 @@ pub const STARTED_AT: &str = "startedat";
 pub const HASH_STATE: &str = "_hashstate";
 /// What there is of an [`upload`] in a bucket, where its bytes are parts that are no object yet. Ours.
 pub const SESSION: &str = "_session";
+/// What the names begin with that an [`upload`]'s bytes have in the place of [`DATA`] while a component writes to them that has
+/// no locks; of copies of these; and of those whose copies count in their place. Ours.
+pub const WRITING: &str = "_writing-";
+/// See [`WRITING`].
+pub const COPY: &str = "_copy-";
+/// See [`WRITING`].
+pub const COPIED: &str = "_copied-";
 /// The descriptor that a [`referrer`] is listed with. Ours.
 pub const DESCRIPTOR: &str = "descriptor";
 /// The revisions that a repository's [`referrers`] were made from, a digest a line: whoever finds others there has to
@@ -62,6 +71,8 @@ pub const DESCRIPTOR: &str = "descriptor";
 pub const INDEXED: &str = "revisions";
 /// Where things are prepared that shall appear whole. Ours; its contents may be removed while nobody writes.
 pub const STAGING: &str = "docker/registry/v2/_staging";
+/// When old uploads were looked for last, in [`STAGING`], in seconds since 1970: where no clock rings. Ours.
+pub const PURGED: &str = "purged";
 /// Above everything.
 pub const ROOT: &str = "docker/registry/v2";
 /// The root of the repositories' own tree.
@@ -145,6 +156,11 @@ pub fn uploads(name: &RepositoryName) -> String {
 /// An upload session.
 pub fn upload(name: &RepositoryName, id: &UploadId) -> String {
     [REPOSITORIES, "/", name.as_str(), "/_uploads/", id.as_str()].concat()
+}
+
+/// The bytes of an [`upload`] in a bucket that began again, for the time of this number. Ours.
+pub fn data_again(number: u64) -> String {
+    format!("{DATA}-{number}")
 }
 
 /// The key of a thing in a directory, which is empty for what lies at the root.

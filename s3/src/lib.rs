@@ -18,6 +18,6 @@ pub use fault::{Kind, advice, judge};
 pub use order::{Gathering, Page};
 pub use place::Place;
 pub use record::{HEAD, Record};
-pub use request::{Condition, From, MAX_PART, Method, Part, Payload, Request, Source};
+pub use request::{Begin, Condition, MAX_PART, Method, Part, Payload, Request, Source};
 pub use settings::{BadSetting, LEAST_PART, Settings};
 pub use sign::{Keys, Signed};

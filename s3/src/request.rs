@@ -180,18 +180,18 @@ impl Request {
 
     /// A page of a list: what begins with `prefix`, `limit` at most (1 to 1000). With `by_level`, what lies below one
     /// more slash is told as one prefix.
-    pub fn list(place: &Place, prefix: &str, by_level: bool, from: &From, limit: usize) -> Request {
+    pub fn list(place: &Place, prefix: &str, by_level: bool, from: &Begin, limit: usize) -> Request {
         let (whole, limit) = (place.key(prefix), limit.to_string());
         let after;
         let mut pairs = vec![];
-        if let From::Token(token) = from {
+        if let Begin::Token(token) = from {
             pairs.push(("continuation-token", token.as_str()));
         }
         if by_level {
             pairs.push(("delimiter", "/"));
         }
         pairs.extend([("list-type", "2"), ("max-keys", &*limit), ("prefix", &*whole)]);
-        if let From::After(name) = from {
+        if let Begin::After(name) = from {
             after = [&*whole, name].concat();
             pairs.push(("start-after", &after));
         }
@@ -261,7 +261,7 @@ impl Request {
 
 /// Where a page of a list begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Begin {
     /// At the beginning.
     Start,
     /// Behind this text after the prefix.

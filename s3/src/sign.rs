@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_list_is_signed_with_its_query() {
         let Settings { place, keys, .. } = example("");
-        let request = Request::list(&place, "v1+a b/", true, &crate::From::After("x".into()), 7);
+        let request = Request::list(&place, "v1+a b/", true, &crate::Begin::After("x".into()), 7);
         let signed = keys.sign(&place, &request, THEN).unwrap();
         assert_eq!(
             signed.target,

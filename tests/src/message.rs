@@ -51,7 +51,7 @@ impl Request {
         self
     }
 
-    /// The body that [`Client::send`](crate::Client::send) sends after the head.
+    /// The body that [`Client::request`](crate::Client::request) sends after the head.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
         self

@@ -114,6 +114,20 @@ pub fn duration(name: &str, get: impl Fn(&str) -> Option<String>, default: Durat
     })
 }
 
+/// Until then an upload makes its repository one that is listed, and may be gone on with; later it may be removed. A week where
+/// nothing is said, as in distribution.
+pub fn upload_age(get: impl Fn(&str) -> Option<String>) -> Duration {
+    duration("storage.maintenance.uploadpurging.age", get, Duration::from_secs(168 * 60 * 60))
+}
+
+/// Whether uploads that nobody finishes are removed: not where they are only counted.
+pub fn purges_uploads(get: impl Fn(&str) -> Option<String>) -> bool {
+    let is = |name: &str, value: &str| {
+        get(&["storage.maintenance.uploadpurging.", name].concat()).as_deref() == Some(value)
+    };
+    !is("enabled", "false") && !is("dryrun", "true")
+}
+
 /// How it is known who asks, where only what belongs to it is given. Where that is nothing this host can go by, it is by
 /// passwords of which there are none.
 fn kind(given: impl Fn(&str) -> Option<String>) -> Option<String> {

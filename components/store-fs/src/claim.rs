@@ -20,16 +20,8 @@ use crate::wasi_bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::wasi_bindings::wasi::filesystem::types::NewTimestamp;
 use crate::wasi_bindings::wit_stream;
 use guest_store::{Error, Kind, Objects, SessionError};
+use layout::{COPIED, COPY, WRITING};
 use wit_bindgen::StreamResult;
-
-/// What the names of files begin with that someone writes to.
-const WRITING: &str = "_writing-";
-
-/// What those of their copies begin with.
-const COPY: &str = "_copy-";
-
-/// What those begin with whose copies count in their place.
-const COPIED: &str = "_copied-";
 
 /// How long a file that someone writes to may stay as it is until it counts as left behind, in seconds.
 const STILL: i64 = 10;

@@ -302,7 +302,7 @@ impl Objects for Files {
         Ok(found(stat, "stat", key)?.map(|stat| stat.size))
     }
 
-    async fn open(&self, key: &str) -> Result<Option<File>, Error> {
+    async fn open(&'static self, key: &str) -> Result<Option<File>, Error> {
         let Some(file) = self.reading(key).await? else { return Ok(None) };
         File::new(file, key).await.map(Some)
     }
@@ -367,11 +367,11 @@ impl Objects for Files {
         claim::size(self, directory).await
     }
 
-    async fn session(&self, directory: &str) -> Result<Upload, SessionError> {
-        Upload::open(directory).await
+    async fn session(&'static self, directory: &str) -> Result<Upload, SessionError> {
+        Upload::open(self, directory).await
     }
 
-    async fn end(&self, directory: &str) -> Result<(), SessionError> {
+    async fn end(&'static self, directory: &str) -> Result<(), SessionError> {
         // Whoever writes to it is heard first.
         claim::claim(self, directory).await?;
         Ok(self.clear_at_once(directory).await?)

@@ -34,8 +34,7 @@ struct Writing {
 
 impl Upload {
     /// Opens an upload for writing.
-    pub async fn open(directory: &str) -> Result<Upload, SessionError> {
-        let files = Files::configured()?;
+    pub async fn open(files: &'static Files, directory: &str) -> Result<Upload, SessionError> {
         let key = claim::claim_to_write(files, directory).await?;
         let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
         let opened = files.root.open_at(FOLLOW, files.path(&key), OpenFlags::empty(), flags).await;

@@ -79,11 +79,8 @@ impl Kept {
 
     /// Where the object lies that an upload in parts makes: the first one, or the one of this number.
     pub fn data(&self, number: Option<u64>) -> String {
-        let key = layout::in_directory(&self.directory, layout::DATA);
-        match number {
-            None => key,
-            Some(number) => format!("{key}-{number}"),
-        }
+        let name = number.map_or_else(|| layout::DATA.to_owned(), layout::data_again);
+        layout::in_directory(&self.directory, &name)
     }
 
     fn key(&self) -> String {

@@ -58,10 +58,9 @@ impl Objects for Bucket {
         Bucket::size(self, key).await
     }
 
-    async fn open(&self, key: &str) -> Result<Option<Found>, Error> {
+    async fn open(&'static self, key: &str) -> Result<Option<Found>, Error> {
         let size = Bucket::size(self, key).await?;
-        let bucket = Bucket::configured()?;
-        Ok(size.map(|size| Found { bucket, key: key.to_owned(), size }))
+        Ok(size.map(|size| Found { bucket: self, key: key.to_owned(), size }))
     }
 
     async fn write(&self, unit: &Unit) -> Result<(), Error> {
@@ -126,11 +125,11 @@ impl Objects for Bucket {
         kept::size(self, directory).await
     }
 
-    async fn session(&self, directory: &str) -> Result<Upload, SessionError> {
-        Upload::open(Bucket::configured()?, directory).await
+    async fn session(&'static self, directory: &str) -> Result<Upload, SessionError> {
+        Upload::open(self, directory).await
     }
 
-    async fn end(&self, directory: &str) -> Result<(), SessionError> {
-        Upload::open(Bucket::configured()?, directory).await?.end().await
+    async fn end(&'static self, directory: &str) -> Result<(), SessionError> {
+        Upload::open(self, directory).await?.end().await
     }
 }

@@ -10,24 +10,14 @@ use std::time::Duration;
 /// How many rows are removed at a time: in between, others write.
 const BATCH: u64 = 16;
 
-/// Until then an upload makes its repository one that is listed, and may be gone on with: a week.
-const AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-
 thread_local! {
-    /// `storage.maintenance.uploadpurging.age`. The settings stay the same for as long as the instance lives.
-    static OLD_AGE: Duration = settings::duration("storage.maintenance.uploadpurging.age", config::get, AGE);
+    /// The settings stay the same for as long as the instance lives.
+    static OLD_AGE: Duration = settings::upload_age(config::get);
 }
 
 /// After how many seconds an upload that nobody finishes is removed.
 pub fn age() -> Value {
     number(OLD_AGE.with(Duration::as_secs))
-}
-
-/// Whether such uploads are removed: not where they are only counted.
-fn purges() -> bool {
-    let is = |name: &str, value: &str| config::get(name).as_deref() == Some(value);
-    !is("storage.maintenance.uploadpurging.enabled", "false")
-        && !is("storage.maintenance.uploadpurging.dryrun", "true")
 }
 
 const OLD: &str = "began < unixepoch() - ?1 AND busy <= unixepoch()";
@@ -36,7 +26,7 @@ const OLD: &str = "began < unixepoch() - ?1 AND busy <= unixepoch()";
 pub async fn is_due(database: &Database) -> Result<bool, Error> {
     let old = format!("SELECT content FROM uploads WHERE {OLD} LIMIT 1");
     Ok(database.has("SELECT content FROM condemned LIMIT 1", vec![]).await?
-        || purges() && database.has(&old, vec![age()]).await?)
+        || settings::purges_uploads(config::get) && database.has(&old, vec![age()]).await?)
 }
 
 /// Removes it. What stays because of an error is removed the next time; the log has the error.
@@ -45,7 +35,7 @@ pub async fn sweep() {
 }
 
 async fn sweep_all() -> Result<(), Error> {
-    if purges() {
+    if settings::purges_uploads(config::get) {
         session::condemn(OLD, vec![age()]).await?;
     }
     let database = Database::open_relaxed().await?;

@@ -4,7 +4,7 @@ use crate::bindings::exports::pierhead::storage::catalog::{Guest, Page};
 use crate::bindings::exports::pierhead::storage::types::{self, ReferrersPage, ReferrersQuery};
 use crate::blobs::link;
 use crate::error::unless_damaged;
-use crate::{Answer, BATCH, Error, Objects, Store, parsed, purge, referrers};
+use crate::{Answer, BATCH, Error, Names, Objects, Store, parsed, purge, referrers};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
 
@@ -18,20 +18,17 @@ async fn any<O: Objects>(
     name: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<bool, Error> {
-    let (mut after, mut batch) = (None::<String>, FEW);
-    loop {
-        let listing = objects.list(directory, after.as_deref(), batch).await?;
-        for found in listing.names.iter().filter(|name| wanted(name)) {
+    let mut names = Names::new(objects, directory);
+    names.batch = FEW;
+    while let Some(some) = names.next().await? {
+        for found in some.iter().filter(|name| wanted(name)) {
             if link(objects, &layout::in_directory(directory, found), name).await?.is_some() {
                 return Ok(true);
             }
         }
-        if !listing.more {
-            return Ok(false);
-        }
-        after = listing.names.last().cloned();
-        batch = BATCH;
+        names.batch = BATCH;
     }
+    Ok(false)
 }
 
 /// Whether there is such a repository: it has a manifest, a tag or an upload that is not too old.

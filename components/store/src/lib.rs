@@ -33,6 +33,7 @@ pub use objects::{Listing, Object, Objects, Session, SessionError};
 
 use error::Answer;
 use names::Reference;
+use objects::Names;
 use std::marker::PhantomData;
 use std::str::FromStr;
 

@@ -6,7 +6,7 @@ use crate::bindings::exports::pierhead::storage::types::{self, Content};
 use crate::blobs::{Opened, data, held, link, stat};
 use crate::error::{told, unless_damaged};
 use crate::{
-    AT_ONCE, Answer, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, Store, parsed, reference, referrers,
+    AT_ONCE, Answer, Error, Kind, MANIFEST_LIMIT, Names, Objects, Store, parsed, reference, referrers,
 };
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -145,15 +145,10 @@ async fn listed<O: Objects>(
     let mut found = BTreeSet::new();
     for algorithm in Algorithm::ALL {
         for directory in directories(algorithm) {
-            let mut after = None::<String>;
-            loop {
-                let listing = objects.list(&directory, after.as_deref(), BATCH).await?;
-                let digests = listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex));
+            let mut names = Names::new(objects, &directory);
+            while let Some(some) = names.next().await? {
+                let digests = some.iter().filter_map(|hex| digest_of_name(algorithm, hex));
                 found.extend(digests.filter(|digest| wanted.contains(digest)));
-                after = listing.names.last().cloned();
-                if !listing.more {
-                    break;
-                }
             }
         }
     }
@@ -224,11 +219,10 @@ async fn is_whole<O: Objects>(
 
 /// The tags that name a manifest, and those that name nothing: their removal has begun, and not ended.
 async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest) -> Result<Vec<Tag>, Error> {
-    let (mut found, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let listing = objects.list(&layout::tags(name), after.as_deref(), BATCH).await?;
-        after = listing.names.last().cloned();
-        let tags = listing.names.iter().filter_map(|tag| tag.parse::<Tag>().ok());
+    let (mut found, directory) = (Vec::new(), layout::tags(name));
+    let mut names = Names::new(objects, &directory);
+    while let Some(some) = names.next().await? {
+        let tags = some.iter().filter_map(|tag| tag.parse::<Tag>().ok());
         let looked = stream::iter(tags).map(async |tag| {
             let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await;
             let Some(named) = unless_damaged(named)? else { return Ok(None) };
@@ -236,10 +230,8 @@ async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest
         });
         let here: Vec<Option<Tag>> = looked.buffered(AT_ONCE).try_collect().await?;
         found.extend(here.into_iter().flatten());
-        if !listing.more {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
 
 /// Removes a tag if what it names `goes`, and what is left of one that names nothing: it is listed until all of it is gone, also

@@ -5,7 +5,7 @@
 
 #![expect(async_fn_in_trait, reason = "a component has one thread, and nothing need be Send")]
 
-use crate::Error;
+use crate::{BATCH, Error};
 use tree::Unit;
 use wit_bindgen::StreamReader;
 
@@ -57,7 +57,7 @@ pub trait Objects: Sized + 'static {
     async fn size(&self, key: &str) -> Result<Option<u64>, Error>;
 
     /// Opens an object for reading; none where there is none.
-    async fn open(&self, key: &str) -> Result<Option<Self::Object>, Error>;
+    async fn open(&'static self, key: &str) -> Result<Option<Self::Object>, Error>;
 
     /// Writes files in their order, each whole or not at all, and returns when they survive a crash. A file that lies
     /// under its digest and has the same size stays as it is.
@@ -91,10 +91,37 @@ pub trait Objects: Sized + 'static {
     async fn upload_size(&self, directory: &str) -> Result<Option<u64>, Error>;
 
     /// Opens an upload to write to it.
-    async fn session(&self, directory: &str) -> Result<Self::Session, SessionError>;
+    async fn session(&'static self, directory: &str) -> Result<Self::Session, SessionError>;
 
     /// Ends an upload and forgets its bytes.
-    async fn end(&self, directory: &str) -> Result<(), SessionError>;
+    async fn end(&'static self, directory: &str) -> Result<(), SessionError>;
+}
+
+/// The names of the directories in a directory, some at a time.
+pub(crate) struct Names<'a, O> {
+    objects: &'a O,
+    directory: &'a str,
+    after: Option<String>,
+    ended: bool,
+    /// How many come at a time.
+    pub batch: usize,
+}
+
+impl<'a, O: Objects> Names<'a, O> {
+    pub fn new(objects: &'a O, directory: &'a str) -> Names<'a, O> {
+        Names { objects, directory, after: None, ended: false, batch: BATCH }
+    }
+
+    /// The next ones; none when all have come.
+    pub async fn next(&mut self) -> Result<Option<Vec<String>>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let listing = self.objects.list(self.directory, self.after.as_deref(), self.batch).await?;
+        self.after = listing.names.last().cloned();
+        self.ended = !listing.more;
+        Ok(Some(listing.names))
+    }
 }
 
 /// An object opened for reading.

@@ -4,31 +4,18 @@
 use crate::bindings::pierhead::host::config;
 use crate::error::unless_damaged;
 use crate::uploads::now;
-use crate::{BATCH, Error, Objects, SessionError};
+use crate::{Error, Names, Objects, SessionError};
 use names::{RepositoryName, UploadId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
 
-/// A week, as in distribution.
-const AGE: Duration = Duration::from_secs(168 * 60 * 60);
-
-/// A day, as in distribution: `storage.maintenance.uploadpurging.interval`.
-const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often to look, and what that is where nothing is said: a day, as in distribution.
+const INTERVAL: &str = "storage.maintenance.uploadpurging.interval";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 thread_local! {
-    /// `storage.maintenance.uploadpurging.age`. The settings stay the same for as long as the instance lives.
-    static OLD: Duration = duration("age", AGE);
-}
-
-/// When it was looked at last: in the staging directory, in seconds since 1970.
-const PURGED: &str = "purged";
-
-fn duration(name: &str, default: Duration) -> Duration {
-    settings::duration(&format!("storage.maintenance.uploadpurging.{name}"), config::get, default)
-}
-
-fn is(name: &str, value: &str) -> bool {
-    config::get(&format!("storage.maintenance.uploadpurging.{name}")).as_deref() == Some(value)
+    /// The settings stay the same for as long as the instance lives.
+    static OLD: Duration = settings::upload_age(config::get);
 }
 
 /// How long an upload under way makes its repository one that is listed; an older one may be removed.
@@ -45,38 +32,37 @@ pub async fn age_of<O: Objects>(objects: &O, directory: &str) -> Result<Option<D
 }
 
 /// Removes old uploads, if that is due. What stays because of an error is removed the next time.
-pub async fn purge<O: Objects>(objects: &O) {
+pub async fn purge<O: Objects>(objects: &'static O) {
     if let Err(error) = purge_if_due(objects).await {
         guest_log::log!("uploads that nobody finished stay for now: {error}");
     }
 }
 
-async fn purge_if_due<O: Objects>(objects: &O) -> Result<(), Error> {
-    if is("enabled", "false") || is("dryrun", "true") {
+async fn purge_if_due<O: Objects>(objects: &'static O) -> Result<(), Error> {
+    if !settings::purges_uploads(config::get) {
         return Ok(());
     }
-    let key = layout::in_directory(layout::STAGING, PURGED);
+    let key = layout::in_directory(layout::STAGING, layout::PURGED);
     let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
     let last =
         text.and_then(|text| text.parse().ok()).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     // A time in the future was written by a clock that was wrong.
     let since = last.and_then(|last: SystemTime| now().duration_since(last).ok());
-    if since.is_some_and(|since| since < duration("interval", INTERVAL)) {
+    if since.is_some_and(|since| since < settings::duration(INTERVAL, config::get, DAY)) {
         return Ok(());
     }
     // First, lest all who begin an upload now look as well.
     let seconds = now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
-    let files = vec![(PURGED.to_owned(), seconds.into())];
+    let files = vec![(layout::PURGED.to_owned(), seconds.into())];
     objects.write(&Unit { directory: layout::STAGING.into(), files }).await?;
     purge_below(objects, layout::REPOSITORIES, "").await
 }
 
 /// Those of the repositories in a directory, whose name as a repository is `name`, and below it.
-async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Result<(), Error> {
-    let mut after = None::<String>;
-    loop {
-        let listing = objects.list(directory, after.as_deref(), BATCH).await?;
-        for component in &listing.names {
+async fn purge_below<O: Objects>(objects: &'static O, directory: &str, name: &str) -> Result<(), Error> {
+    let mut names = Names::new(objects, directory);
+    while let Some(some) = names.next().await? {
+        for component in &some {
             let name = layout::in_directory(name, component);
             if let Ok(repository) = name.parse::<RepositoryName>() {
                 let below = layout::in_directory(directory, component);
@@ -84,29 +70,23 @@ async fn purge_below<O: Objects>(objects: &O, directory: &str, name: &str) -> Re
                 unless_damaged(Box::pin(purge_below(objects, &below, &name)).await)?;
             }
         }
-        if !listing.more {
-            return Ok(());
-        }
-        after = listing.names.last().cloned();
     }
+    Ok(())
 }
 
-async fn purge_repository<O: Objects>(objects: &O, name: &RepositoryName) -> Result<(), Error> {
-    let (uploads, mut after) = (layout::uploads(name), None::<String>);
-    loop {
-        let listing = objects.list(&uploads, after.as_deref(), BATCH).await?;
-        for id in listing.names.iter().filter_map(|id| id.parse::<UploadId>().ok()) {
+async fn purge_repository<O: Objects>(objects: &'static O, name: &RepositoryName) -> Result<(), Error> {
+    let uploads = layout::uploads(name);
+    let mut names = Names::new(objects, &uploads);
+    while let Some(some) = names.next().await? {
+        for id in some.iter().filter_map(|id| id.parse::<UploadId>().ok()) {
             let directory = layout::upload(name, &id);
             unless_damaged(purge_session(objects, &directory).await)?;
         }
-        if !listing.more {
-            return Ok(());
-        }
-        after = listing.names.last().cloned();
     }
+    Ok(())
 }
 
-async fn purge_session<O: Objects>(objects: &O, directory: &str) -> Result<(), Error> {
+async fn purge_session<O: Objects>(objects: &'static O, directory: &str) -> Result<(), Error> {
     if age_of(objects, directory).await?.is_none_or(|old| old < age()) {
         return Ok(());
     }

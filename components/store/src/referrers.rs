@@ -8,7 +8,7 @@ use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, Referrer
 use crate::bindings::pierhead::host::config;
 use crate::error::unless_damaged;
 use crate::manifests::{by_digest, revision};
-use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects, parsed};
+use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Names, Objects, parsed};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
@@ -65,16 +65,12 @@ async fn seen<O: Objects>(objects: &O, name: &RepositoryName) -> Result<String, 
 async fn there<O: Objects>(objects: &O, name: &RepositoryName) -> Result<String, Error> {
     let mut there = String::new();
     for algorithm in Algorithm::ALL {
-        let (directory, mut last) = (layout::revisions(name, algorithm), None::<String>);
-        loop {
-            let listing = objects.list(&directory, last.as_deref(), BATCH).await?;
-            for digest in listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex)) {
+        let directory = layout::revisions(name, algorithm);
+        let mut names = Names::new(objects, &directory);
+        while let Some(some) = names.next().await? {
+            for digest in some.iter().filter_map(|hex| digest_of_name(algorithm, hex)) {
                 there.push_str(digest.as_str());
                 there.push('\n');
-            }
-            last = listing.names.last().cloned();
-            if !listing.more {
-                break;
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::wasi_bindings::wit_stream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guest_store::{Error, Kind, Listing};
 use names::Algorithm;
-use s3::{Condition, From, Gathering, Payload, Request, Settings};
+use s3::{Begin, Condition, Gathering, Payload, Request, Settings};
 use std::time::Duration;
 use tree::hash::{Hash, digest_of};
 use tries::now;
@@ -213,7 +213,7 @@ impl Bucket {
     pub async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
         let prefix = [directory, "/"].concat();
         let mut gathering = Gathering::new(after, limit);
-        let mut from = after.map_or(From::Start, |after| From::After(after.to_owned()));
+        let mut from = after.map_or(Begin::Start, |after| Begin::After(after.to_owned()));
         let at_once = limit.saturating_add(1).min(MAX_PAGE);
         loop {
             let mut listed = self.page(&prefix, true, &from, at_once).await?;
@@ -229,7 +229,7 @@ impl Bucket {
                     }
                     break;
                 }
-                Some(token) => from = From::Token(token),
+                Some(token) => from = Begin::Token(token),
             }
         }
         let page = gathering.page();
@@ -239,14 +239,14 @@ impl Bucket {
     /// Whether any key begins so.
     async fn is_there(&self, prefix: &str) -> Result<bool, Error> {
         // Two, for the first may be the mark of an empty folder.
-        Ok(!self.page(prefix, false, &From::Start, 2).await?.names.is_empty())
+        Ok(!self.page(prefix, false, &Begin::Start, 2).await?.names.is_empty())
     }
 
     async fn page(
         &self,
         prefix: &str,
         by_level: bool,
-        from: &From,
+        from: &Begin,
         limit: usize,
     ) -> Result<s3::Listed, Error> {
         let request = Request::list(&self.settings.place, prefix, by_level, from, limit);
@@ -261,7 +261,7 @@ impl Bucket {
     /// Removes everything below a directory but what has this name in it.
     pub async fn remove_all_but(&self, name: &str, directory: &str) -> Result<(), Error> {
         let prefix = [directory, "/"].concat();
-        let mut from = From::Start;
+        let mut from = Begin::Start;
         loop {
             let mut listed = self.page(&prefix, false, &from, MAX_PAGE).await?;
             listed.names.retain(|listed| listed != name);
@@ -269,7 +269,7 @@ impl Bucket {
                 stream::iter(listed.names).map(async |name| self.delete(&[&*prefix, &name].concat()).await);
             removed.buffered(REMOVALS).try_collect::<()>().await?;
             match listed.next {
-                Some(token) => from = From::Token(token),
+                Some(token) => from = Begin::Token(token),
                 None => return Ok(()),
             }
         }

@@ -1,10 +1,8 @@
+use super::tries::MAX_SMALL;
 use super::{Bucket, Fault};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guest_store::{Error, Kind};
 use s3::{MAX_PART, Part, Request, Source, upload_id};
-
-/// How many bytes the answer about an upload that was begun has at most.
-const MAX_ANSWER: usize = 64 << 10;
 
 /// An object that is made of parts. It appears when it is completed; until then S3 keeps the parts under an id.
 #[derive(Clone)]
@@ -18,7 +16,7 @@ impl Multipart {
     /// Begins one.
     pub async fn create(bucket: &'static Bucket, key: &str) -> Result<Multipart, Fault> {
         let request = Request::create_upload(&bucket.settings.place, key);
-        let body = bucket.ask_all(&request, &[], MAX_ANSWER).await?;
+        let body = bucket.ask_all(&request, &[], MAX_SMALL).await?;
         match upload_id(&body) {
             Some(id) => Ok(Multipart::known(bucket, key, id)),
             None => {

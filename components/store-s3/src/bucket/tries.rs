@@ -12,7 +12,7 @@ use s3::{Budget, Copied, Kind, Request, ServiceError, advice, judge, service_err
 /// How many bytes of an error are read.
 const MAX_ERROR: usize = 64 << 10;
 /// How many bytes the answer about a copy, or about an upload that was begun, has at most.
-const MAX_SMALL: usize = 64 << 10;
+pub(super) const MAX_SMALL: usize = 64 << 10;
 /// How many characters of what a server says for people reach the log.
 const MAX_MESSAGE: usize = 200;
 
