@@ -69,7 +69,7 @@ build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 test: check unit integration test-hosts ## formatting, lints, licences, and the tests
 
 test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
-	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::
+	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::,lists::
 	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::
 
 test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin

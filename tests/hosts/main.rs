@@ -7,6 +7,7 @@ mod claims;
 mod database;
 mod faulty_bucket;
 mod grants;
+mod lists;
 mod passwords;
 mod read_only;
 mod redirect;

@@ -143,11 +143,9 @@ fn every_test_of_the_specification_is_in_the_tables() {
 }
 
 #[test]
+#[ignore = "SPECIFICATION=path/to/spec.md"]
 fn every_requirement_of_the_specification_is_quoted() {
-    let Some(file) = std::env::var_os("SPECIFICATION") else {
-        eprintln!("not held to the text: SPECIFICATION does not say where spec.md is");
-        return;
-    };
+    let file = std::env::var_os("SPECIFICATION").expect("SPECIFICATION says where spec.md is");
     let specification = std::fs::read_to_string(file).expect("SPECIFICATION is the specification's spec.md");
     let sections = sections(&specification);
     let rows = rows(&page());

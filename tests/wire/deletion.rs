@@ -18,14 +18,6 @@ fn a_deleted_blob_is_gone_from_its_repository_alone() {
 }
 
 #[test]
-fn an_unknown_blob_cannot_be_deleted() {
-    let server = Server::with(|s| s.delete_enabled());
-    assert_error(&server.delete(&format!("/v2/a/blobs/{}", sha256(b"unknown"))), 404, "BLOB_UNKNOWN");
-    push_blob(&server, "b", b"bytes");
-    assert_error(&server.delete(&format!("/v2/a/blobs/{}", sha256(b"bytes"))), 404, "BLOB_UNKNOWN");
-}
-
-#[test]
 fn deleting_a_manifest_removes_its_tags_and_no_others() {
     let server = Server::with(|s| s.delete_enabled());
     let image = Image::oci(1);

@@ -95,3 +95,16 @@ fn a_mounted_blob_outlives_the_repository_it_came_from() {
     let again = server.post(&format!("/v2/other/blobs/uploads/?mount={digest}&from=from"));
     assert_eq!(again.status, 202, "what is gone cannot be mounted: {again}");
 }
+
+#[test]
+fn a_mount_that_names_the_digest_twice_and_no_length_is_no_upload_of_nothing() {
+    let server = Server::start();
+    push_blob(&server, "source", b"bytes");
+    let digest = sha256(b"bytes");
+    let mut client = server.client();
+    // As curl sends it.
+    let target = format!("/v2/a/blobs/uploads/?mount={digest}&from=source&digest={digest}");
+    client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    client.response("POST").expect(201);
+    server.get(&format!("/v2/a/blobs/{digest}")).expect(200);
+}

@@ -140,17 +140,6 @@ fn an_upload_that_ended_is_gone() {
 }
 
 #[test]
-fn nothing_can_be_read_before_the_upload_ended() {
-    let server = Server::start();
-    let upload = start_upload(&server, "a");
-    server.patch(&upload, b"bytes").expect(202);
-    let digest = sha256(b"bytes");
-    server.get(&format!("/v2/a/blobs/{digest}")).expect(404);
-    server.put(&closing(&upload, &digest), b"").expect(201);
-    server.get(&format!("/v2/a/blobs/{digest}")).expect(200);
-}
-
-#[test]
 fn the_empty_blob_is_a_blob() {
     let server = Server::start();
     let digest = push_blob(&server, "a", b"");

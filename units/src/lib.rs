@@ -1,7 +1,16 @@
-//! Durations and sizes, as the configuration spells them: `1m30s`, `64KiB`.
+//! Switches, durations and sizes, as the configuration spells them: `yes`, `1m30s`, `64KiB`.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
+
+/// A switch, as YAML 1.1 spells it, in which distribution's configuration is written. None where it is none.
+pub fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Some(true),
+        "false" | "no" | "off" | "n" => Some(false),
+        _ => None,
+    }
+}
 
 /// The units of a size. One without a unit is in bytes.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

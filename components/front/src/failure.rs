@@ -88,7 +88,7 @@ impl From<Error> for Refused {
                 Refused::from(error).header("retry-after", "5")
             }
             Error::Failed => ErrorResponse::new(Code::Unknown)
-                .message("the registry failed: its log says why, under the request named in X-Request-Id")
+                .message("the registry failed: its log says why, under X-Request-Id where the answer has one")
                 .into(),
         }
     }

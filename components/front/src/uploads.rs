@@ -28,8 +28,9 @@ fn not_digest(parameter: &str, why: DigestError) -> Refused {
 /// POST: begins an upload, mounts a blob, or takes a whole one.
 pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -> Result<Answer, Refused> {
     let mount = digest(asked, "mount")?;
-    // Some clients name the digest beside a mount as well: what has no body is not the blob.
-    let mounts_only = mount.is_some() && asked.head.content_length == Some(0);
+    // Some clients name the digest beside a mount as well: what has no body is not the blob. Where a host does not tell of a
+    // body whether there is one, there is none.
+    let mounts_only = mount.is_some() && asked.head.content_length.unwrap_or(0) == 0;
     if let Some(digest) = digest(asked, "digest")?.filter(|_| !mounts_only) {
         let chunk = chunk(asked, request).await?;
         blobs::upload(name.to_string(), chunk, digest.to_string())

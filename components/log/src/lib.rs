@@ -6,7 +6,8 @@ use std::io::{Write, stderr};
 
 /// Writes a line, as `log!` does.
 pub fn line(text: Arguments<'_>) {
-    let _ = writeln!(stderr(), "{text}");
+    // In one piece, for standard error keeps nothing back: requests at once have lines of their own.
+    let _ = stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Writes a line. The log may lie on the disk that is full: what cannot be written is left out, where `eprintln!` would

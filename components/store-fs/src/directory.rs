@@ -4,17 +4,20 @@ use crate::files::{ATTEMPTS, FOLLOW, Files, error, found, is_absent};
 use crate::wasi_bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags,
 };
-use guest_store::Error;
+use guest_store::{Error, Kind};
 use wit_bindgen::StreamResult;
 
 /// How many entries are taken at a time.
 const BATCH: usize = 1000;
 
+/// How often a directory is listed anew of which something is removed meanwhile: the host ends a list at a name that is gone
+/// by the time it looks at it.
+const LISTED: usize = 20;
+
 /// What lies in a directory.
 pub struct Entry {
     pub name: String,
-    /// Whether it is a directory, or may lead to one.
-    pub leads_deeper: bool,
+    pub is_directory: bool,
 }
 
 impl Files {
@@ -86,24 +89,36 @@ impl Files {
         }
     }
 
-    /// Looks at all that lies in a directory, of which there need be none.
+    /// Looks at all that lies in a directory, of which there need be none; at some of it more than once where others change
+    /// it meanwhile.
     pub async fn each_entry(
         &self,
         key: &str,
         mut each: impl AsyncFnMut(Entry) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Some(directory) = self.directory(key).await? else { return Ok(()) };
-        let (mut entries, ended) = directory.read_directory();
-        loop {
-            let (result, batch) = entries.read(Vec::with_capacity(BATCH)).await;
-            for DirectoryEntry { type_, name } in batch {
-                let leads_deeper = !matches!(type_, DescriptorType::RegularFile);
-                each(Entry { name, leads_deeper }).await?;
+        for _ in 0..LISTED {
+            let Some(directory) = self.directory(key).await? else { return Ok(()) };
+            let (mut entries, ended) = directory.read_directory();
+            let mut result = StreamResult::Complete(0);
+            while result != StreamResult::Dropped {
+                let batch;
+                (result, batch) = entries.read(Vec::with_capacity(BATCH)).await;
+                for DirectoryEntry { type_, name } in batch {
+                    each(Entry { name, is_directory: matches!(type_, DescriptorType::Directory) }).await?;
+                }
             }
-            if result == StreamResult::Dropped {
-                return ended.await.map_err(|code| error("list", key, code));
+            match ended.await {
+                Ok(()) => return Ok(()),
+                Err(code) if is_absent(&code) => {}
+                Err(ErrorCode::IllegalByteSequence) => {
+                    let why =
+                        "it has a name that is not UTF-8, behind which this host does not look: remove that";
+                    return Err(Error::new(Kind::Failed, "list", key, why));
+                }
+                Err(code) => return Err(error("list", key, code)),
             }
         }
+        Err(Error::new(Kind::Unavailable, "list", key, "others remove from it all the time"))
     }
 
     /// Removes a directory with all that is in it: all of it is gone at once, and what is left of it is in nobody's way.

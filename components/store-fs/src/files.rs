@@ -320,7 +320,7 @@ impl Objects for Files {
     async fn list(&self, directory: &str, after: Option<&str>, limit: usize) -> Result<Listing, Error> {
         let mut first = BTreeSet::new();
         self.each_entry(directory, async |entry| {
-            if entry.leads_deeper && after.is_none_or(|after| *entry.name > *after) {
+            if entry.is_directory && after.is_none_or(|after| *entry.name > *after) {
                 first.insert(entry.name);
                 // One more than wanted tells whether there are more.
                 if first.len() > limit + 1 {

@@ -126,7 +126,8 @@ impl Bucket {
             Some(hash) => hash.to_owned(),
             None => digest_of(Algorithm::Sha256, bytes).hex().to_owned(),
         };
-        let request = Request::put(&self.settings.place, key, condition, Payload::Sha256(hash));
+        let payload = Payload::Sha256(hash);
+        let request = Request::put(&self.settings.place, key, condition, payload, bytes.len());
         Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
     }
 
