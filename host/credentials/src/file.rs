@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use htpasswd::{COST, Users};
 use std::fs::Metadata;
 use std::io;
+use std::mem::replace;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +28,10 @@ type Version = (u64, u64, u64, i64, i64);
 
 #[derive(Default)]
 struct Known {
-    /// The version that was read, or could not be.
+    /// The version that was read.
     read: Option<Version>,
+    /// Whether it is said already that it cannot be read.
+    failing: bool,
     /// The version at the last look.
     seen: Option<Version>,
 }
@@ -85,35 +88,40 @@ impl File {
     }
 
     /// Reads the file if it has changed and stands still: for a while, or since the last look. What cannot be read changes
-    /// nothing, and is said once.
+    /// nothing, is said once, and is tried again at each look: it may be the process that has no descriptors left.
     pub fn reread(&self) {
         let mut known = lock(&self.version);
         let version = std::fs::metadata(&self.path).map(version).ok();
-        let seen = std::mem::replace(&mut known.seen, version);
-        if let Some(now) = version
-            && (known.read == version || seen != version && !stands_still(now))
-        {
+        let seen = replace(&mut known.seen, version);
+        if version.is_some() && known.read == version {
+            // Where it was away, it is back as it was.
+            known.failing = false;
+            return;
+        }
+        if version.is_some_and(|now| seen != version && !stands_still(now)) {
             return;
         }
         let path = self.path.display();
-        match std::fs::read(&self.path) {
-            Ok(text) => {
-                let first = known.read.is_none();
-                let users = Arc::new(match first && version.is_some() {
-                    // Read at the start: nothing to say a second time.
-                    true => Users::parse(&String::from_utf8_lossy(&text)).0,
-                    false => parse(&self.path, &text),
-                });
-                *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
-                if !first {
-                    tracing::info!(%path, "the passwords have changed and were read again");
+        let text = match std::fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) => {
+                if !replace(&mut known.failing, true) {
+                    tracing::error!(%path, %error, "the passwords cannot be read: what they were still holds");
                 }
+                return;
             }
-            Err(error) if known.read != version || known.read.is_some() => {
-                tracing::error!(%path, %error, "the passwords cannot be read: what they were still holds");
-            }
-            Err(_) => {}
+        };
+        let first = known.read.is_none() && !known.failing;
+        let users = Arc::new(match first && version.is_some() {
+            // Read at the start: nothing to say a second time.
+            true => Users::parse(&String::from_utf8_lossy(&text)).0,
+            false => parse(&self.path, &text),
+        });
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
+        if !first {
+            tracing::info!(%path, "the passwords have changed and were read again");
         }
+        known.failing = false;
         known.read = version;
     }
 }
