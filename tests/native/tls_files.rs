@@ -157,6 +157,21 @@ fn what_cannot_serve_keeps_the_old_certificate_and_is_logged_once() {
 }
 
 #[test]
+fn what_could_not_be_read_for_want_of_descriptors_is_read_once_there_are_some() {
+    let (ours, renewed) = (Certificates::new(), Certificates::new());
+    let server = Server::with(|s| s.tls(&ours));
+    server.allow_files(Some(0));
+    for name in ["server.crt", "server.key"] {
+        copy(&renewed, name, &ours.file(name));
+    }
+    assert!(eventually(NOTICED, || complaints(&server) > 0), "{}", server.log());
+    std::thread::sleep(Duration::from_millis(2500));
+    server.allow_files(None);
+    assert!(eventually(NOTICED, || accepts(&server, &renewed.trust())), "{}", server.log());
+    assert_eq!(complaints(&server), 1, "{}", server.log());
+}
+
+#[test]
 fn a_certificate_that_has_expired_is_served_with_a_warning() {
     let ours = Certificates::new();
     let server = Server::with(|s| s.tls(&ours));

@@ -1,6 +1,6 @@
 use crate::place::{Place, files_below, free_port};
 use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, prlimit};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -187,10 +187,21 @@ impl Server {
         processes::memory_peak(self.pid())
     }
 
+    /// Allows the process this many files at most, or as many as the system does.
+    pub fn allow_files(&self, most: Option<u64>) {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: most.or(maximum), maximum };
+        prlimit(self.process(), Resource::Nofile, limit).expect("the limits of a child can be set");
+    }
+
+    fn process(&self) -> Option<Pid> {
+        Pid::from_raw(self.pid().cast_signed())
+    }
+
     /// Asks it to end, with SIGTERM on our own host, and returns at once.
     #[track_caller]
     pub fn signal_to_terminate(&self) {
-        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process has a number");
+        let pid = self.process().expect("a process has a number");
         kill_process(pid, self.host().ends_on()).expect("a running process takes a signal");
     }
 

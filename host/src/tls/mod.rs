@@ -142,15 +142,16 @@ impl Source {
         let tls = &self.tls;
         let builder = builder(tls)?;
         let provider = builder.crypto_provider().clone();
+        let verifier = match tls.clientcas.as_slice() {
+            [] => Arc::new(NoClientAuth),
+            _ => files::client_verifier(tls, &provider)?,
+        };
+        // Last: what is doubtful about a certificate is said each time that it is read, and what fails is read again.
         let certificates: Arc<dyn ResolvesServerCert> = match &self.certificates {
             Certificates::Files { certificate, key } => {
                 Arc::new(SingleCertAndKey::from(files::pair(certificate, key, &provider)?))
             }
             Certificates::Authority(served) => served.clone(),
-        };
-        let verifier = match tls.clientcas.as_slice() {
-            [] => Arc::new(NoClientAuth),
-            _ => files::client_verifier(tls, &provider)?,
         };
         let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(certificates);
         if self.http2 {

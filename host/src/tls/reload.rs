@@ -15,22 +15,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What tells one state of a file from another, links followed: a Kubernetes secret is replaced by turning a
 /// link round, other tools rename, and some write in place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    place: (u64, u64),
-    size: u64,
-    changed: [(i64, i64); 2],
-}
+type Mark = (u64, u64, u64, i64, i64);
 
-impl Mark {
-    fn of(file: &Path) -> Option<Mark> {
-        let metadata = fs::metadata(file).ok()?;
-        Some(Mark {
-            place: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            changed: [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())],
-        })
-    }
+fn mark(file: &Path) -> Option<Mark> {
+    let file = fs::metadata(file).ok()?;
+    Some((file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()))
 }
 
 /// Files, and the state in which they were last read.
@@ -49,7 +38,7 @@ impl Watched {
 }
 
 fn marks(files: &[PathBuf]) -> Vec<Option<Mark>> {
-    files.iter().map(|file| Mark::of(file)).collect()
+    files.iter().map(|file| mark(file)).collect()
 }
 
 /// Looks at the files for as long as the process runs. Connections that there are stay as they are.
@@ -60,23 +49,34 @@ pub(super) fn start(
 ) -> std::io::Result<()> {
     let look = move || {
         let mut last = watched.read.clone();
+        // Of which state it is said that it cannot serve. It is tried on: it may be the process that has no descriptors left.
+        let mut told = None;
         loop {
             std::thread::sleep(INTERVAL);
             let now = marks(&watched.files);
             let settled = now == last;
             last.clone_from(&now);
-            if !settled || now == watched.read {
+            if now == watched.read {
+                told = None;
                 continue;
             }
-            watched.read = now;
+            if !settled {
+                continue;
+            }
             match source.load() {
                 Ok(config) => {
+                    watched.read = now;
                     sender.send_replace(Arc::new(config));
                     tracing::info!(
                         "the certificate was read again: new connections get what is in its files now"
                     );
                 }
-                Err(error) => tracing::error!("{error}; the certificate that was read before stays in use"),
+                Err(error) => {
+                    if told.as_ref() != Some(&now) {
+                        tracing::error!("{error}; the certificate that was read before stays in use");
+                        told = Some(now);
+                    }
+                }
             }
         }
     };
