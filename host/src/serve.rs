@@ -313,15 +313,19 @@ async fn accept(
     }
     let accepting = async {
         let mut next = (0..cores.len()).cycle();
+        let mut told = false;
         loop {
             let permit = connections.clone().acquire_owned().await.expect("it is never closed");
             match listener.accept().await {
                 Ok((socket, peer)) => {
                     let core = &cores[next.next().expect("there is a core")];
                     let _ = core.send((socket, peer, permit));
+                    told = false;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no connection can be accepted for the moment");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "no connection can be accepted for the moment");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }

@@ -114,6 +114,20 @@ fn where_the_system_allows_few_open_files_it_is_said_and_as_many_connections_are
 }
 
 #[test]
+fn that_no_connection_can_be_accepted_is_said_once_until_one_is() {
+    let server = Server::start();
+    let said = || server.log().lines().filter(|line| line.contains("no connection can be accepted")).count();
+    for times in 1..=2 {
+        server.allow_files(Some(0));
+        let mut client = server.client();
+        std::thread::sleep(Duration::from_millis(500));
+        server.allow_files(None);
+        client.request(&Request::get("/v2/")).expect(200);
+        assert_eq!(said(), times, "{}", server.log());
+    }
+}
+
+#[test]
 fn the_limit_of_open_files_is_raised_as_far_as_the_system_allows() {
     let server = Server::with(|s| s.under(&["sh", "-c", "ulimit -Sn 80; exec \"$@\"", "sh"]));
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("limits");
