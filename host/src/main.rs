@@ -4,6 +4,9 @@ use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
 use pierhead::{certificate, check, explain, log, serve, signing};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -130,16 +133,19 @@ fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
     Config::load(file, variables())
 }
 
-fn check_config(check: &check::Check) -> ExitCode {
-    let checked = check.check(variables());
-    print!("{}", checked.effective);
-    eprint!("{}", checked.report);
-    if checked.passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Why standard output took nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output: {0}")]
+struct Unwritten(io::Error);
+
+fn print(text: impl Display) -> Result<(), Unwritten> {
+    let mut out = io::stdout();
+    write!(out, "{text}").and_then(|()| out.flush()).map_err(Unwritten)
 }
 
-fn make_certificate(hosts: &[String], out: &Path, days: u32) -> Result<(), certificate::CertificateError> {
-    print!("{}", certificate::self_signed(hosts, out, days)?);
-    Ok(())
+/// What was asked for is granted, or passes.
+fn verdict(passes: bool) -> ExitCode {
+    if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serve::ServeError> {
@@ -152,15 +158,29 @@ fn serve(config: Option<PathBuf>, component: Option<PathBuf>) -> Result<(), serv
     run(config, registry)
 }
 
-fn explain_access(config: &Config, check: &explain::Check) -> Result<ExitCode, String> {
-    let explained = check.explain(config)?;
-    println!("{}", explained.why);
-    Ok(if explained.granted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn print_keys(config: Option<&Path>) -> Result<ExitCode, String> {
-    let config = configured(config).map_err(|error| error.to_string())?;
-    println!("{}", signing::public_keys(&config.auth.issuer).map_err(|error| error.to_string())?);
+fn done(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        Command::Serve { config, component } => serve(config, component)?,
+        Command::Issuer(Issuer::Keys { config }) => {
+            let config = configured(config.as_deref())?;
+            print(signing::public_keys(&config.auth.issuer)? + "\n")?;
+        }
+        Command::GarbageCollect { .. } => return Err(NO_COLLECTION.into()),
+        Command::Cert(Cert::SelfSigned { host, out, days }) => {
+            print(certificate::self_signed(&host, &out, days)?)?;
+        }
+        Command::Config(ConfigCommand::Check(check)) => {
+            let checked = check.check(variables());
+            let printed = print(checked.effective);
+            let _ = write!(io::stderr(), "{}", checked.report);
+            return printed.map(|()| verdict(checked.passes)).map_err(Box::from);
+        }
+        Command::Access(Access::Check(check)) => {
+            let explained = check.explain(&configured(check.config.as_deref())?)?;
+            print(explained.why + "\n")?;
+            return Ok(verdict(explained.granted));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -173,24 +193,12 @@ fn main() -> ExitCode {
     unsafe {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
     }
-    let done = match Arguments::parse().command {
-        Command::Serve { config, component } => {
-            serve(config, component).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+    done(Arguments::parse().command).unwrap_or_else(|error| {
+        // Whoever reads no further has what they wanted.
+        let unread = error.downcast_ref().is_some_and(|Unwritten(why)| why.kind() == ErrorKind::BrokenPipe);
+        if !unread {
+            let _ = writeln!(io::stderr(), "pierhead: {error}");
         }
-        Command::Issuer(Issuer::Keys { config }) => print_keys(config.as_deref()),
-        Command::GarbageCollect { .. } => Err(NO_COLLECTION.to_owned()),
-        Command::Cert(Cert::SelfSigned { host, out, days }) => {
-            let made = make_certificate(&host, &out, days);
-            made.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
-        }
-        Command::Config(ConfigCommand::Check(check)) => Ok(check_config(&check)),
-        Command::Access(Access::Check(check)) => {
-            let config = configured(check.config.as_deref());
-            config.map_err(|error| error.to_string()).and_then(|config| explain_access(&config, &check))
-        }
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("pierhead: {error}");
         ExitCode::FAILURE
     })
 }

@@ -125,3 +125,22 @@ fn files_that_a_start_would_read_are_read_and_none_is_made() {
     assert_eq!(File::new("auth", &text).check(&[]).code, Some(0));
     assert!(!password.exists(), "a file of passwords was made");
 }
+
+#[test]
+fn an_output_that_takes_nothing_is_told_and_one_that_nobody_reads_is_not() {
+    for command in [&["config", "check"] as &[&str], &["access", "check", "--action", "catalog"]] {
+        let full = run(command, |s| s.under(&["sh", "-c", "exec \"$@\" >/dev/full", "sh"]));
+        assert_eq!(full.code, Some(1), "{}", full.output);
+        assert!(
+            full.output.ends_with("pierhead: standard output: No space left on device (os error 28)\n"),
+            "{}",
+            full.output
+        );
+        let unread = "{ sleep 0.5; \"$@\"; echo status $? >&2; } | true";
+        let unread = run(command, |s| s.under(&["sh", "-c", unread, "sh"]));
+        assert!(unread.output.ends_with("status 1\n"), "{}", unread.output);
+        assert!(!unread.output.contains("pierhead: "), "{}", unread.output);
+    }
+    let no_report = run(&["config", "check"], |s| s.under(&["sh", "-c", "exec \"$@\" 2>/dev/full", "sh"]));
+    assert_eq!(no_report.code, Some(0), "{}", no_report.output);
+}
