@@ -18,6 +18,14 @@ pub(super) struct Given {
     pub finding: usize,
 }
 
+/// Refuses a setting if it is given.
+pub(super) fn refuse(given: &[Given], name: &str, problem: &str) -> Result<(), ConfigError> {
+    match given.iter().find(|given| given.name == name) {
+        Some(given) => Err(ConfigError::setting(&given.origin, name, problem)),
+        None => Ok(()),
+    }
+}
+
 /// An implementation that was chosen: `htpasswd` of `auth`.
 pub(super) struct Chosen {
     pub name: &'static str,

@@ -1,6 +1,6 @@
 //! `http.tls.letsencrypt`: certificates from an authority that makes them without a person (RFC 8555).
 
-use super::judge::Given;
+use super::judge::{Given, refuse};
 use super::{Config, ConfigError, value};
 use std::path::PathBuf;
 
@@ -23,10 +23,7 @@ pub struct LetsEncrypt {
 impl LetsEncrypt {
     /// Refuses what asks for certificates, and would get none. Beside files, and without a cachefile, it is not used.
     pub(super) fn check(&self, given: &[Given], files: bool) -> Result<(), ConfigError> {
-        let refuse = |name: &str, problem: &str| match given.iter().find(|given| given.name == name) {
-            Some(given) => Err(ConfigError::setting(&given.origin, name, problem)),
-            None => Ok(()),
-        };
+        let refuse = |name, problem| refuse(given, name, problem);
         if self.cachefile.is_none() {
             if files {
                 return Ok(());

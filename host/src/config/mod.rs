@@ -86,7 +86,7 @@ pub struct Examined {
 }
 
 /// `storage`: where content lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Storage {
     /// `storage.filesystem`: the directory.
     pub filesystem: Filesystem,
@@ -99,7 +99,7 @@ pub struct Storage {
 }
 
 /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadPurging {
     /// `enabled`: whether they are removed.
     pub enabled: bool,
@@ -112,7 +112,7 @@ pub struct UploadPurging {
 }
 
 /// `storage.filesystem`: content in a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filesystem {
     /// `storage.filesystem.rootdirectory`: the directory, relative to the working directory unless absolute.
     pub rootdirectory: PathBuf,
@@ -121,7 +121,7 @@ pub struct Filesystem {
 }
 
 /// `limits`: what is admitted, and what one request may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// `limits.requests`: the most requests in flight.
     pub requests: usize,
@@ -158,13 +158,11 @@ pub struct Limits {
 impl Limits {
     /// Refuses to allow heads of which not all would be read.
     fn check(&self, given: &[judge::Given]) -> Result<(), ConfigError> {
-        match given.iter().find(|given| given.name == "limits.headers") {
-            Some(headers) if self.headers > self.readbuffer => {
-                let problem = "more than limits.readbuffer, which bounds heads too; write no more here than there, or more there";
-                Err(ConfigError::setting(&headers.origin, headers.name, problem))
-            }
-            _ => Ok(()),
+        if self.headers > self.readbuffer {
+            let problem = "more than limits.readbuffer, which bounds heads too; write no more here than there, or more there";
+            judge::refuse(given, "limits.headers", problem)?;
         }
+        Ok(())
     }
 }
 
@@ -236,15 +234,12 @@ impl Config {
 
     /// Refuses to listen on a path where none is given.
     fn check_address(&self, given: &[judge::Given]) -> Result<(), ConfigError> {
-        let find = |name: &str| given.iter().find(|given| given.name == name);
-        match find("http.net") {
-            Some(net) if self.http.net == Net::Unix && find("http.addr").is_none() => {
-                let problem =
-                    "a socket in the file system needs a path; give http.addr too, as in /run/pierhead.sock";
-                Err(ConfigError::setting(&net.origin, net.name, problem))
-            }
-            _ => Ok(()),
+        if self.http.net == Net::Unix && !given.iter().any(|given| given.name == "http.addr") {
+            let problem =
+                "a socket in the file system needs a path; give http.addr too, as in /run/pierhead.sock";
+            judge::refuse(given, "http.net", problem)?;
         }
+        Ok(())
     }
 
     /// Where to listen: on the first of these addresses whose address family the machine has.
@@ -292,45 +287,19 @@ impl Config {
         settings
     }
 
-    /// A configuration with nothing in it, to be filled from the table of settings.
+    /// A configuration with nothing in it, to be filled from the table of settings: what is the default stands there.
     fn blank() -> Config {
         Config {
             http: Http::default(),
             log: Log::default(),
-            storage: Storage {
-                filesystem: Filesystem { rootdirectory: PathBuf::new(), fsync: false },
-                delete: false,
-                uploadpurging: UploadPurging {
-                    enabled: false,
-                    age: Duration::ZERO,
-                    interval: Duration::ZERO,
-                    dryrun: false,
-                },
-                readonly: false,
-            },
+            storage: Storage::default(),
             catalog_maxentries: 0,
             tags_maxtags: 0,
             referrers_maxentries: 0,
             validation: Validation::default(),
             auth: Auth::default(),
             access: access::Rules::default(),
-            limits: Limits {
-                requests: 0,
-                connections: 0,
-                headertimeout: Duration::ZERO,
-                idletimeout: Duration::ZERO,
-                lingertime: Duration::ZERO,
-                readbuffer: 0,
-                headers: 0,
-                headercount: 0,
-                tags: 0,
-                ranges: 0,
-                chunkminlength: 0,
-                cache: 0,
-                memory: 0,
-                computation: Duration::ZERO,
-                threads: 0,
-            },
+            limits: Limits::default(),
             warnings: Vec::new(),
         }
     }

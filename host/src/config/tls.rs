@@ -1,6 +1,6 @@
 //! `http.tls`: certificates, and how clients may shake hands.
 
-use super::judge::Given;
+use super::judge::{Given, refuse};
 use super::{ConfigError, LetsEncrypt};
 use rustls::CipherSuite;
 use rustls::crypto::ring::ALL_CIPHER_SUITES;
@@ -73,11 +73,7 @@ impl Tls {
     /// Refuses what says that clients are met with TLS, or with more of it, and would not be.
     pub(super) fn check(&self, given: &[Given]) -> Result<(), ConfigError> {
         self.letsencrypt.check(given, self.pair().is_some())?;
-        let find = |name: &str| given.iter().find(|given| given.name == name);
-        let refuse = |name: &str, problem: &str| match find(name) {
-            Some(given) => Err(ConfigError::setting(&given.origin, name, problem)),
-            None => Ok(()),
-        };
+        let refuse = |name, problem| refuse(given, name, problem);
         if self.key.is_none() {
             refuse("http.tls.certificate", "a certificate without its key; give http.tls.key too")?;
         }
