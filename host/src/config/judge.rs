@@ -245,7 +245,7 @@ fn harmless(value: &Value, unless: &[&str]) -> bool {
             let same = |other: &str| {
                 text.eq_ignore_ascii_case(other) || switch(text).is_some_and(|on| switch(other) == Some(on))
             };
-            text.is_empty() || unless.iter().any(|other| same(other))
+            unless.iter().any(|other| same(other))
         }
     }
 }
@@ -260,7 +260,6 @@ fn chosen_by(key: &'static Key, setting: &Setting) -> Result<Option<Chosen>, Con
     let mut remedy = (*remedy).to_owned();
     let name = match (&setting.path[key.name.split('.').count()..], &setting.value) {
         ([], Value::Null | Value::Empty) => return Ok(None),
-        ([], Value::Text(Text { text, .. })) if text.is_empty() => return Ok(None),
         ([], Value::Text(Text { text, .. })) if let Some(chosen) = choice(text) => return Ok(Some(chosen)),
         // What was chosen is a value here, and values are not for messages.
         ([], _) => key.name.to_owned(),

@@ -33,6 +33,20 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    pub(super) const WORDS: &str = "error, warn, info or debug";
+
+    pub(super) fn parse(text: &str) -> Option<Level> {
+        match text.to_ascii_lowercase().as_str() {
+            "error" => Some(Level::Error),
+            "warn" => Some(Level::Warn),
+            "info" => Some(Level::Info),
+            "debug" => Some(Level::Debug),
+            _ => None,
+        }
+    }
+}
+
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Formatter {

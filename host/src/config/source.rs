@@ -53,7 +53,7 @@ pub(super) enum Value {
     Empty,
     /// A list.
     List,
-    /// A scalar.
+    /// A scalar, which is not empty.
     Text(Text),
 }
 

@@ -36,6 +36,19 @@ pub enum Platforms {
     List,
 }
 
+impl Platforms {
+    pub(super) const WORDS: &str = "all, none or list";
+
+    pub(super) fn parse(text: &str) -> Option<Platforms> {
+        match text.to_ascii_lowercase().as_str() {
+            "all" => Some(Platforms::All),
+            "none" => Some(Platforms::None),
+            "list" => Some(Platforms::List),
+            _ => None,
+        }
+    }
+}
+
 /// Where an image runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Platform {

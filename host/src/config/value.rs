@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Headers, Level, Log, Net, Platform, Platforms, address};
+use super::{Config, Headers, Log, Net, Platform, address};
 use credentials::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,8 +57,6 @@ pub(super) enum Kind {
     Url(Slot<Option<String>>),
     /// A directory.
     Directory(Slot<PathBuf>),
-    /// A level of severity.
-    Level(Slot<Level>),
     /// On or off.
     Switch(Slot<bool>),
     /// The size of a page; zero, and where `negative` says so anything below it, stands for the default.
@@ -69,8 +67,6 @@ pub(super) enum Kind {
     Size { slot: Slot<usize>, least: usize, most: usize },
     /// How long.
     Time { slot: Slot<Duration>, least: Duration },
-    /// Which platforms of an index must be there.
-    Platforms(Slot<Platforms>),
     /// A word in an entry of a list of platforms.
     Entry { slot: Slot<Vec<Platform>>, field: fn(&mut Platform) -> &mut String },
 }
@@ -78,7 +74,10 @@ pub(super) enum Kind {
 impl Kind {
     /// Puts a value in its place, or says what would be right.
     pub(super) fn set(&self, config: &mut Config, value: &Text) -> Result<(), String> {
-        let text = value.text.as_str();
+        let (text, at) = (value.text.as_str(), value.entry.unwrap_or(0));
+        if at >= MAX_ENTRIES {
+            return Err("there are too many entries".into());
+        }
         match self {
             Kind::Address(slot) => {
                 match config.http.net {
@@ -88,18 +87,12 @@ impl Kind {
                 *slot(config) = text.into();
             }
             Kind::File(slot) => *slot(config) = Some(path(text)?),
-            Kind::Files(slot) => {
-                value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
-                slot(config).push(path(text)?);
-            }
+            Kind::Files(slot) => slot(config).push(path(text)?),
             Kind::Word { put, words } => {
                 put(config, text).map_err(|problem| format!("{problem}; write {words}"))?;
             }
             Kind::Url(slot) => *slot(config) = Some(url(text)?),
-            Kind::Maybe(slot) => {
-                let on = unquoted(value).and_then(switch);
-                *slot(config) = Some(on.ok_or("not a switch; write true or false, without quotes")?);
-            }
+            Kind::Maybe(slot) => *slot(config) = Some(is_on(value)?),
             Kind::Text(slot) => {
                 if text.contains(char::is_control) {
                     return Err("it has control characters in it; write one line".into());
@@ -107,12 +100,7 @@ impl Kind {
                 *slot(config) = text.into();
             }
             Kind::Secret(slot) => *slot(config) = Some(text.into()),
-            Kind::Words { put, .. } => {
-                let at = Some(value.entry.unwrap_or(0))
-                    .filter(|at| *at < MAX_ENTRIES)
-                    .ok_or("there are too many entries")?;
-                put(config, at, text)?;
-            }
+            Kind::Words { put, .. } => put(config, at, text)?,
             Kind::Header(slot) => {
                 let name = value.under.as_deref().unwrap_or_default();
                 // A list that is not YAML is taken for text, and would become a header that nobody meant.
@@ -126,12 +114,7 @@ impl Kind {
             }
             Kind::Field(slot) => slot(config).put_field(value.under.as_deref().unwrap_or_default(), text)?,
             Kind::Directory(slot) => *slot(config) = path(text)?,
-            Kind::Level(slot) => *slot(config) = level(text)?,
-            Kind::Switch(slot) => {
-                *slot(config) = unquoted(value)
-                    .and_then(switch)
-                    .ok_or("not a switch; write true or false, without quotes")?;
-            }
+            Kind::Switch(slot) => *slot(config) = is_on(value)?,
             Kind::Page { slot, negative } => {
                 let count = unquoted(value).and_then(|text| text.parse::<i64>().ok());
                 let count = count
@@ -160,21 +143,12 @@ impl Kind {
                     return Err(format!("too short; write {}", self.unit()));
                 }
             }
-            Kind::Platforms(slot) => {
-                *slot(config) = match text.to_ascii_lowercase().as_str() {
-                    "all" => Platforms::All,
-                    "none" => Platforms::None,
-                    "list" => Platforms::List,
-                    _ => return Err(format!("not one of these; write {}", self.unit())),
-                };
-            }
             Kind::Entry { slot, field } => {
                 let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-                if text.is_empty() || !text.chars().all(fits) {
+                if !text.chars().all(fits) {
                     return Err(format!("not such a word; write {}", self.unit()));
                 }
                 let list = slot(config);
-                let at = value.entry.filter(|at| *at < MAX_ENTRIES).ok_or("there are too many entries")?;
                 if list.len() <= at {
                     list.resize_with(at + 1, Platform::default);
                 }
@@ -188,17 +162,14 @@ impl Kind {
     pub(super) fn unit(&self) -> String {
         match self {
             Kind::Address(_) => "host:port, [IPv6]:port or :port".into(),
-            Kind::Maybe(_) => "true or false".into(),
+            Kind::Maybe(_) | Kind::Switch(_) => "true or false".into(),
             Kind::Text(_) | Kind::Field(_) => "a text".into(),
             Kind::Secret(_) => "a text, which nothing shows".into(),
-            Kind::Words { words, .. } => (*words).into(),
+            Kind::Word { words, .. } | Kind::Words { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
-            Kind::Word { words, .. } => (*words).into(),
             Kind::Header(_) => "a list of texts".into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
-            Kind::Level(_) => "error, warn, info or debug".into(),
-            Kind::Switch(_) => "true or false".into(),
             Kind::Page { negative: true, .. } => "a number (0 or less: the default)".into(),
             Kind::Page { negative: false, .. } => "a number (0: the default)".into(),
             Kind::Count { least, most, .. } => format!("a number from {least} to {most}"),
@@ -207,7 +178,6 @@ impl Kind {
                 format!("a size from {least} to {most}, in bytes or as in 64MiB")
             }
             Kind::Time { least, .. } if least.is_zero() => "a duration, as in 1m30s or 500ms".into(),
-            Kind::Platforms(_) => "all, none or list".into(),
             Kind::Entry { .. } => "a word, as in an image's platform".into(),
             Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
         }
@@ -236,14 +206,8 @@ fn url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').into())
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "error" => Ok(Level::Error),
-        "warn" => Ok(Level::Warn),
-        "info" => Ok(Level::Info),
-        "debug" => Ok(Level::Debug),
-        _ => Err("not a level; write error, warn, info or debug".into()),
-    }
+fn is_on(value: &Text) -> Result<bool, &'static str> {
+    unquoted(value).and_then(switch).ok_or("not a switch; write true or false, without quotes")
 }
 
 /// A switch in the spellings of YAML 1.1, which distribution's parser takes.

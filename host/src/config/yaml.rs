@@ -90,7 +90,7 @@ pub(super) fn read_variable(
 ) -> (Vec<Setting>, Vec<ConfigError>) {
     let key = keys::find(path);
     let taken = |text: &str| {
-        let value = Value::Text(Text::plain(text));
+        let value = if text.is_empty() { Value::Null } else { Value::Text(Text::plain(text)) };
         (vec![Setting { path: path.to_vec(), value, origin: origin.clone() }], Vec::new())
     };
     if key.is_some_and(|key| matches!(key.standing, Standing::Honoured(Kind::Secret(_)))) {

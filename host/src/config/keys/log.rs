@@ -2,17 +2,15 @@
 
 use super::key::{Key, ignored, key};
 use super::put;
-use crate::config::Formatter;
 use crate::config::value::Kind;
+use crate::config::{Formatter, Level};
+
+const LEVEL: Kind =
+    Kind::Word { put: |c, text| put(&mut c.log.level, Level::parse(text)), words: Level::WORDS };
 
 pub(super) const KEYS: &[Key] = &[
-    key(
-        "loglevel",
-        Kind::Level(|c| &mut c.log.level),
-        "",
-        "the old name of `log.level`; where both are given, `log.level` counts",
-    ),
-    key("log.level", Kind::Level(|c| &mut c.log.level), "info", "the least severe level that is logged"),
+    key("loglevel", LEVEL, "", "the old name of `log.level`; where both are given, `log.level` counts"),
+    key("log.level", LEVEL, "info", "the least severe level that is logged"),
     key(
         "log.formatter",
         Kind::Word {

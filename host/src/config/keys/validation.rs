@@ -1,8 +1,9 @@
 //! Settings about which manifests are taken.
 
 use super::key::{Key, key};
-use crate::config::validation;
+use super::put;
 use crate::config::value::Kind;
+use crate::config::{Platforms, validation};
 
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -43,7 +44,10 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "validation.manifests.indexes.platforms",
-        Kind::Platforms(|c| &mut c.validation.platforms),
+        Kind::Word {
+            put: |c, text| put(&mut c.validation.platforms, Platforms::parse(text)),
+            words: Platforms::WORDS,
+        },
         "all",
         "which manifests of an index must be there when it is pushed: all, none, or those of platformlist",
     ),

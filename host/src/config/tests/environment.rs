@@ -40,6 +40,16 @@ fn an_empty_variable_takes_back_what_the_file_says() {
 }
 
 #[test]
+fn a_variable_of_spaces_is_an_empty_one() {
+    for value in ["", " ", "\t", "\n\t"] {
+        let config = load("http: {prefix: /registry/}\n", &[("REGISTRY_HTTP_PREFIX", value)]).unwrap();
+        assert_eq!(config.http.prefix, "", "{value:?}");
+        let moved = refusal("", &[("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", value)]);
+        assert_says(&moved, &["storage.filesystem.rootdirectory: empty"]);
+    }
+}
+
+#[test]
 fn an_empty_variable_never_moves_the_storage() {
     let file = "storage: {filesystem: {rootdirectory: /srv}}\n";
     for name in

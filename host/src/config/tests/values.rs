@@ -151,3 +151,11 @@ fn a_host_that_cannot_be_resolved_names_the_setting() {
     let message = config.listen_addresses().unwrap_err().to_string();
     assert_says(&message, &["http.addr", "nowhere.invalid:5000", "cannot be resolved"]);
 }
+
+#[test]
+fn a_list_has_an_end() {
+    for (name, value) in [("HTTP_TLS_LETSENCRYPT_HOSTS", "a.example"), ("HTTP_TLS_CLIENTCAS", "/ca.pem")] {
+        let message = set(&format!("REGISTRY_{name}_1000"), value).unwrap_err().to_string();
+        assert_says(&message, &["there are too many entries"]);
+    }
+}
