@@ -77,17 +77,19 @@ pub fn self_signed(hosts: &[String], out: &Path, days: u32) -> Result<String, Ce
     Ok(next_steps(first, &paths))
 }
 
+/// Whether a text is a name of DNS, or an address of IPv4.
+pub(crate) fn is_dns_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let fits = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(inner);
+    text.len() <= 253 && text.split('.').all(fits)
+}
+
 /// A name or an address, as certificates have them.
 fn host(text: &str) -> Result<String, CertificateError> {
     if text.parse::<IpAddr>().is_ok() {
         return Ok(text.to_owned());
     }
-    let fits = |label: &str| {
-        let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        (1..=63).contains(&label.len()) && label.chars().all(inner)
-    };
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    match name.len() <= 253 && name.split('.').all(fits) {
+    match is_dns_name(text.strip_prefix("*.").unwrap_or(text)) {
         true => Ok(text.to_ascii_lowercase()),
         false => Err(CertificateError::Host(text.escape_debug().to_string())),
     }

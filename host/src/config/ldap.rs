@@ -20,33 +20,44 @@ impl Ldap {
         let directory = &self.directory;
         let encrypted = directory.urls.iter().filter(|url| url.scheme() == "ldaps").count();
         let password = directory.bind_password.is_some() || directory.bind_password_file.is_some();
-        Some(match () {
-            () if directory.urls.is_empty() => {
-                ("auth.ldap.url", "not given; write where the directory is, as in ldaps://ldap.example.com")
-            }
-            () if directory.base.is_empty() => (
+        let faults = [
+            (
+                directory.urls.is_empty(),
+                "auth.ldap.url",
+                "not given; write where the directory is, as in ldaps://ldap.example.com",
+            ),
+            (
+                directory.base.is_empty(),
                 "auth.ldap.basedn",
                 "not given; write beneath which entry people are, as in ou=people,dc=example,dc=com",
             ),
-            () if directory.starttls && encrypted > 0 => {
-                ("auth.ldap.starttls", "ldaps:// begins with TLS; write ldap://, or remove starttls")
-            }
-            () if directory.roots.is_some() && !directory.starttls && encrypted == 0 => (
+            (
+                directory.starttls && encrypted > 0,
+                "auth.ldap.starttls",
+                "ldaps:// begins with TLS; write ldap://, or remove starttls",
+            ),
+            (
+                directory.roots.is_some() && !directory.starttls && encrypted == 0,
                 "auth.ldap.rootcertbundle",
                 "there is no TLS to need certificates; write ldaps://, or set auth.ldap.starttls",
             ),
-            () if directory.bind_password.is_some() && directory.bind_password_file.is_some() => {
-                ("auth.ldap.bindpassword", "there is a bindpasswordfile as well; write one of them")
-            }
-            () if directory.bind_dn.is_some() && !password => (
+            (
+                directory.bind_password.is_some() && directory.bind_password_file.is_some(),
+                "auth.ldap.bindpassword",
+                "there is a bindpasswordfile as well; write one of them",
+            ),
+            (
+                directory.bind_dn.is_some() && !password,
                 "auth.ldap.bindpassword",
                 "not given; write the password of auth.ldap.binddn, or a file with it as auth.ldap.bindpasswordfile",
             ),
-            () if directory.bind_dn.is_none() && password => {
-                ("auth.ldap.binddn", "not given; write whose password auth.ldap.bindpassword is")
-            }
-            () => return None,
-        })
+            (
+                directory.bind_dn.is_none() && password,
+                "auth.ldap.binddn",
+                "not given; write whose password auth.ldap.bindpassword is",
+            ),
+        ];
+        faults.into_iter().find(|(wrong, ..)| *wrong).map(|(_, name, problem)| (name, problem))
     }
 
     /// What to say where passwords are sent in the clear.

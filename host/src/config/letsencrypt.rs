@@ -2,6 +2,7 @@
 
 use super::judge::{Given, refuse};
 use super::{Config, ConfigError, value};
+use crate::certificate::is_dns_name;
 use std::path::PathBuf;
 
 /// `http.tls.letsencrypt`: certificates from an authority that makes them without a person.
@@ -47,25 +48,18 @@ impl LetsEncrypt {
 }
 
 pub(super) fn put_cachefile(config: &mut Config, text: &str) -> Result<(), String> {
-    config.http.tls.letsencrypt.cachefile = Some(value::path(text)?).filter(|_| !text.is_empty());
+    config.http.tls.letsencrypt.cachefile = Some(value::path(text)?);
     Ok(())
 }
 
 pub(super) fn put_host(config: &mut Config, text: &str) -> Result<(), String> {
     let name = text.to_ascii_lowercase();
-    let fits = |label: &str| {
-        let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        (1..=63).contains(&label.len()) && label.chars().all(inner)
-    };
     let number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
     let problem = if text.starts_with("*.") {
         "this way of asking gets no certificate for all names of a domain"
     } else if !text.is_ascii() {
         "a name in other letters than ASCII stands as it is in DNS, with xn--"
-    } else if name.len() > 253
-        || !name.split('.').all(fits)
-        || name.split('.').next_back().is_some_and(number)
-    {
+    } else if !is_dns_name(&name) || name.split('.').next_back().is_some_and(number) {
         "not a name of DNS, without scheme and port"
     } else {
         let hosts = &mut config.http.tls.letsencrypt.hosts;
@@ -82,7 +76,7 @@ pub(super) fn put_email(config: &mut Config, text: &str) -> Result<(), String> {
     let whole = text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && !host.is_empty() && !host.contains('@') && text.chars().all(fits)
     });
-    if !whole && !text.is_empty() {
+    if !whole {
         return Err("not an address of e-mail".into());
     }
     config.http.tls.letsencrypt.email = text.into();
@@ -90,9 +84,6 @@ pub(super) fn put_email(config: &mut Config, text: &str) -> Result<(), String> {
 }
 
 pub(super) fn put_directoryurl(config: &mut Config, text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        return Ok(());
-    }
     let rest = text.strip_prefix("https://").ok_or("who answers is known with https:// alone")?;
     let fits = |c: char| c.is_ascii_graphic() && !"#@\"<>\\^`{|}".contains(c);
     if rest.is_empty() || rest.starts_with(['/', ':']) || !rest.chars().all(fits) {
