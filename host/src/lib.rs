@@ -11,6 +11,7 @@ pub mod config;
 pub mod connection;
 pub mod engine;
 pub mod explain;
+mod file_error;
 mod forwarded;
 mod imports;
 pub mod io;
@@ -23,3 +24,5 @@ pub mod socket;
 pub mod state;
 pub mod tls;
 pub mod trust;
+
+pub use file_error::FileError;

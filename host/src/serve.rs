@@ -1,16 +1,16 @@
 //! The server: one thread for each core with its own connections and instances, and one that accepts.
 
+use crate::FileError;
 use crate::artefact;
 use crate::config::{self, AuthKind, Config, ConfigError, MAX_THREADS, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::engine::{self, Bounds};
 use crate::listener::{ListenError, Listener};
 use crate::pool::{Blueprint, IDLE, Pool};
-use crate::signing::{Signer, SigningError};
+use crate::signing::Signer;
 use crate::socket::{Detached, Peer, Socket};
 use crate::state::Shared;
-use crate::tls;
-use crate::trust::{self, TrustError};
+use crate::{tls, trust};
 use credentials::{Credentials, SourceOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::Cell;
@@ -75,12 +75,9 @@ pub enum ServeError {
     /// There can be no passwords.
     #[error(transparent)]
     Credentials(#[from] credentials::OpenError),
-    /// There can be no tokens of our own.
+    /// There can be no tokens: a file of keys is wrong.
     #[error(transparent)]
-    Signing(#[from] SigningError),
-    /// There can be no tokens.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
+    Keys(#[from] FileError),
     /// The system refuses what every server needs: threads, signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),

@@ -1,5 +1,6 @@
 //! The key with which tokens of our own are signed.
 
+use crate::FileError;
 use crate::config::Issuer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,41 +13,20 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
 
-/// Why there is no key.
+const KEY: &str = "auth.issuer.key";
+
+/// Why there is no key for others to verify with.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
-    /// The file cannot be read, or not be made.
-    #[error(
-        "{path}: cannot be read or made ({source}); name a file that this user may write (auth.issuer.key)"
-    )]
-    File {
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The file of the key is wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// No tokens are made.
     #[error("auth.issuer.enabled: no tokens are made with this configuration; switch it on")]
     Off,
     /// There is no key that lasts.
-    #[error("auth.issuer.key: not given, so that each start makes another key; name a file")]
+    #[error("{KEY}: not given, so that each start makes another key; name a file")]
     Unnamed,
-    /// There is no file yet.
-    #[error(
-        "{path}: is not there yet; the server makes it when it starts for the first time (auth.issuer.key)"
-    )]
-    Missing {
-        /// The file.
-        path: String,
-    },
-    /// The file is not such a key.
-    #[error(
-        "{path}: not an Ed25519 key in PEM; make it with openssl genpkey -algorithm ed25519 (auth.issuer.key)"
-    )]
-    Key {
-        /// The file.
-        path: String,
-    },
 }
 
 /// A key, and the name under which it is known.
@@ -68,10 +48,7 @@ pub fn public_keys(issuer: &Issuer) -> Result<String, SigningError> {
 }
 
 fn made() -> SigningKey {
-    let mut seed = [0; 32];
-    let filled = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
-    assert_eq!(filled, Ok(seed.len()), "the system has random numbers");
-    SigningKey::from_bytes(&seed)
+    SigningKey::from_bytes(&credentials::random())
 }
 
 /// Makes a new key, unless there is one meanwhile.
@@ -85,33 +62,41 @@ impl Signer {
     ///
     /// # Errors
     /// When the file can be neither read nor made, or is no such key.
-    pub fn open(path: Option<&Path>) -> Result<Signer, SigningError> {
+    pub fn open(path: Option<&Path>) -> Result<Signer, FileError> {
         let Some(path) = path else { return Ok(Signer::new(made())) };
-        match Signer::read(path) {
-            Err(SigningError::Missing { path: name }) => {
-                make(path).map_err(|source| SigningError::File { path: name, source })?;
-                Signer::read(path)
+        let pem = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(path).and_then(|()| std::fs::read_to_string(path))
             }
             read => read,
-        }
+        };
+        Signer::decode(path, pem)
     }
 
     /// The key in this file.
     ///
     /// # Errors
     /// When the file is not there, cannot be read, or is no such key.
-    pub fn read(path: &Path) -> Result<Signer, SigningError> {
-        let name = || path.display().to_string();
-        let pem = std::fs::read_to_string(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => SigningError::Missing { path: name() },
-            _ => SigningError::File { path: name(), source },
-        })?;
-        Signer::decode(path, &pem)
+    pub fn read(path: &Path) -> Result<Signer, FileError> {
+        match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let problem = "is not there yet; the server makes it when it starts for the first time";
+                Err(FileError::new(path, KEY, problem))
+            }
+            read => Signer::decode(path, read),
+        }
     }
 
-    fn decode(path: &Path, pem: &str) -> Result<Signer, SigningError> {
-        let key = SigningKey::from_pkcs8_pem(pem);
-        key.map(Signer::new).map_err(|_| SigningError::Key { path: path.display().to_string() })
+    fn decode(path: &Path, pem: io::Result<String>) -> Result<Signer, FileError> {
+        let pem = pem.map_err(|error| {
+            let problem = format!("cannot be read or made ({error}); name a file that this user may write");
+            FileError::new(path, KEY, problem)
+        })?;
+        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| {
+            let problem = "not an Ed25519 key in PEM; make it with openssl genpkey -algorithm ed25519";
+            FileError::new(path, KEY, problem)
+        })?;
+        Ok(Signer::new(key))
     }
 
     fn new(key: SigningKey) -> Signer {

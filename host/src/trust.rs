@@ -1,64 +1,24 @@
 //! The keys of whoever makes the tokens, out of distribution's files, as one JSON Web Key Set for the component.
 
+use crate::FileError;
 use crate::config::Auth;
+use crate::file_error::read;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Encode, Reader, SliceReader};
 
-/// Why no key can be trusted.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustError {
-    /// A file cannot be read.
-    #[error("{path}: cannot be read ({source}); name a file that this user may read ({setting})")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-        /// Where it is named.
-        setting: &'static str,
-    },
-    /// A file does not hold what it should.
-    #[error("{path}: not {wanted} ({setting})")]
-    Malformed {
-        /// The file.
-        path: String,
-        /// What it should be.
-        wanted: &'static str,
-        /// Where it is named.
-        setting: &'static str,
-    },
-    /// There are more keys than each instance of the component could hold.
-    #[error("{path}: there are {keys} keys in it, and at most {MOST} are taken ({setting})")]
-    TooMany {
-        /// The file.
-        path: String,
-        /// How many.
-        keys: usize,
-        /// Where it is named.
-        setting: &'static str,
-    },
-    /// There is not one key that can be used.
-    #[error("{path}: no key in it is one for signatures by RS256, ES256 or EdDSA ({setting})")]
-    Unusable {
-        /// The file.
-        path: String,
-        /// Where it is named.
-        setting: &'static str,
-    },
-}
-
 /// How many keys are taken of a file. Every instance of the component reads them all.
 const MOST: usize = 1000;
+
+const UNUSABLE: &str = "no key in it is one for signatures by RS256, ES256 or EdDSA";
 
 /// What a key has beside its public half (RFC 7518, 6): no component is to see it.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -66,36 +26,20 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 const JWKS: &str = "auth.token.jwks";
 const BUNDLE: &str = "auth.token.rootcertbundle";
 
-fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TrustError> {
-    std::fs::read(path).map_err(|source| TrustError::Unreadable {
-        path: path.display().to_string(),
-        source,
-        setting,
-    })
-}
-
 /// The keys that are trusted, as text.
 ///
 /// # Errors
 /// When a file cannot be read, or has no key in it that can be used.
-pub fn keys(auth: &Auth) -> Result<String, TrustError> {
+pub fn keys(auth: &Auth) -> Result<String, FileError> {
     let mut keys = Vec::new();
     if let Some(path) = &auth.token.jwks {
         let set: Option<Value> = serde_json::from_slice(&read(path, JWKS)?).ok();
         let given = set.as_ref().and_then(|set| set["keys"].as_array());
-        let malformed = || TrustError::Malformed {
-            path: path.display().to_string(),
-            wanted: "a JSON Web Key Set, {\"keys\": [...]}",
-            setting: JWKS,
-        };
+        let malformed = || FileError::new(path, JWKS, "not a JSON Web Key Set, {\"keys\": [...]}");
         keys.extend(usable(path, JWKS, given.ok_or_else(malformed)?.clone())?);
     }
     if let Some(path) = &auth.token.rootcertbundle {
-        let malformed = || TrustError::Malformed {
-            path: path.display().to_string(),
-            wanted: "certificates in PEM",
-            setting: BUNDLE,
-        };
+        let malformed = || FileError::new(path, BUNDLE, "not certificates in PEM");
         let text = read(path, BUNDLE)?;
         let chain: Result<Vec<Certificate>, _> = CertificateDer::pem_slice_iter(&text)
             .map(|der| Certificate::from_der(&der.map_err(|_| malformed())?).map_err(|_| malformed()))
@@ -132,9 +76,10 @@ fn is_valid(certificate: &Certificate, path: &Path, now: Duration) -> bool {
 }
 
 /// Those keys that can be used; what is said of the others.
-fn usable(path: &Path, setting: &'static str, mut keys: Vec<Value>) -> Result<Vec<Value>, TrustError> {
+fn usable(path: &Path, setting: &'static str, mut keys: Vec<Value>) -> Result<Vec<Value>, FileError> {
     if keys.len() > MOST {
-        return Err(TrustError::TooMany { path: path.display().to_string(), keys: keys.len(), setting });
+        let problem = format!("there are {} keys in it, and at most {MOST} are taken", keys.len());
+        return Err(FileError::new(path, setting, problem));
     }
     let mut secrets = 0;
     for key in keys.iter_mut().filter_map(Value::as_object_mut) {
@@ -153,7 +98,7 @@ fn usable(path: &Path, setting: &'static str, mut keys: Vec<Value>) -> Result<Ve
     };
     let (usable, others): (Vec<Value>, Vec<Value>) = keys.into_iter().partition(fits);
     if usable.is_empty() {
-        return Err(TrustError::Unusable { path: path.display().to_string(), setting });
+        return Err(FileError::new(path, setting, UNUSABLE));
     }
     if !others.is_empty() {
         let (path, keys) = (path.display(), others.len());
@@ -258,8 +203,8 @@ mod tests {
         let path = Path::new("keys.json");
         let taken = usable(path, JWKS, vec![key("enc"), key("sig"), json!(7)]).expect("a key");
         assert_eq!(taken, [key("sig")]);
-        let none = usable(path, JWKS, vec![key("enc")]);
-        assert!(matches!(none, Err(TrustError::Unusable { .. })), "{none:?}");
+        let none = usable(path, JWKS, vec![key("enc")]).expect_err("it signs nothing").to_string();
+        assert_eq!(none, format!("keys.json: {UNUSABLE} (auth.token.jwks)"));
     }
 
     #[test]

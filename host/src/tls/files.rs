@@ -1,7 +1,9 @@
 //! The files that `http.tls` names, and what is wrong with them.
 
 use super::client::{Clients, Taken};
+use crate::FileError;
 use crate::config::{ClientAuth, Tls};
+use crate::file_error::read;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -10,76 +12,54 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use time::OffsetDateTime;
-
-/// What is wrong with a file that `http.tls` names.
-#[derive(Debug, thiserror::Error)]
-#[error("{file} ({setting}): {problem}")]
-pub struct TlsError {
-    file: String,
-    setting: &'static str,
-    problem: String,
-}
 
 const CERTIFICATE: &str = "http.tls.certificate";
 const KEY: &str = "http.tls.key";
 const CLIENTCAS: &str = "http.tls.clientcas";
 
-impl TlsError {
-    pub(super) fn new(file: &Path, setting: &'static str, problem: impl Into<String>) -> TlsError {
-        TlsError { file: file.display().to_string(), setting, problem: problem.into() }
-    }
-}
-
-fn read(file: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|error| {
-        TlsError::new(file, setting, format!("cannot be read ({error}); name a file that this user may read"))
-    })
-}
-
-fn certificates(file: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(file: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let bytes = read(file, setting)?;
     let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) if bytes.first() == Some(&0x30) => {
             let remedy = "binary (DER) where PEM is needed; make it with `openssl x509 -inform der -in FILE -out FILE.pem`";
-            Err(TlsError::new(file, setting, remedy))
+            Err(FileError::new(file, setting, remedy))
         }
         Ok(_) => {
-            Err(TlsError::new(file, setting, "there is no certificate in it; write certificates in PEM"))
+            Err(FileError::new(file, setting, "there is no certificate in it; write certificates in PEM"))
         }
         Err(error) => {
-            Err(TlsError::new(file, setting, format!("not whole PEM ({error}); write the file anew")))
+            Err(FileError::new(file, setting, format!("not whole PEM ({error}); write the file anew")))
         }
     }
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     let bytes = read(file, KEY)?;
     let marks = |mark: &str| bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
     if marks("ENCRYPTED PRIVATE KEY") || marks("Proc-Type: 4,ENCRYPTED") {
         let remedy = "the key is encrypted, and nobody is there to ask for its password; \
                       decrypt it with `openssl pkey -in FILE -out FILE.plain`, and let only this user read it";
-        return Err(TlsError::new(file, KEY, remedy));
+        return Err(FileError::new(file, KEY, remedy));
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
         let problem = match error {
             pem::Error::NoItemsFound => "there is no private key in it; write the key in PEM".to_owned(),
             error => format!("not whole PEM ({error}); write the file anew"),
         };
-        TlsError::new(file, KEY, problem)
+        FileError::new(file, KEY, problem)
     })
 }
 
 /// The file of one certificate that others are trusted by.
-pub(super) fn root(file: &Path, setting: &'static str) -> Result<(), TlsError> {
+pub(super) fn root(file: &Path, setting: &'static str) -> Result<(), FileError> {
     match certificates(file, setting)?.as_slice() {
         [_] => Ok(()),
-        _ => Err(TlsError::new(file, setting, "more than one certificate; write the root alone")),
+        _ => Err(FileError::new(file, setting, "more than one certificate; write the root alone")),
     }
 }
 
@@ -88,11 +68,11 @@ pub(super) fn pair(
     certificate: &Path,
     key: &Path,
     provider: &CryptoProvider,
-) -> Result<CertifiedKey, TlsError> {
+) -> Result<CertifiedKey, FileError> {
     let chain = certificates(certificate, CERTIFICATE)?;
     let signer = provider.key_provider.load_private_key(private_key(key)?).map_err(|error| {
         let wanted = "make one of RSA (2048 bits or more), of the curves P-256 or P-384, or Ed25519";
-        TlsError::new(key, KEY, format!("not a key that this server can use ({error}); {wanted}"))
+        FileError::new(key, KEY, format!("not a key that this server can use ({error}); {wanted}"))
     })?;
     let pair = CertifiedKey::new(chain, signer);
     match pair.keys_match() {
@@ -102,12 +82,12 @@ pub(super) fn pair(
                 "not the key of the certificate that {} begins with; name the two that were made together",
                 certificate.display()
             );
-            return Err(TlsError::new(key, KEY, problem));
+            return Err(FileError::new(key, KEY, problem));
         }
-        Err(error) => return Err(TlsError::new(certificate, CERTIFICATE, unusable(&error))),
+        Err(error) => return Err(FileError::new(certificate, CERTIFICATE, unusable(&error))),
     }
     if let Some(doubt) = pair.end_entity_cert().ok().and_then(|leaf| doubt(leaf, provider)) {
-        tracing::warn!("{}", TlsError::new(certificate, CERTIFICATE, doubt));
+        tracing::warn!("{}", FileError::new(certificate, CERTIFICATE, doubt));
     }
     Ok(pair)
 }
@@ -150,12 +130,12 @@ fn doubt(leaf: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<String>
 pub(super) fn client_verifier(
     tls: &Tls,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+) -> Result<Arc<dyn ClientCertVerifier>, FileError> {
     let (mut roots, mut known) = (RootCertStore::empty(), Vec::new());
     for file in &tls.clientcas {
         for certificate in certificates(file, CLIENTCAS)? {
             known.push(certificate.clone());
-            roots.add(certificate).map_err(|error| TlsError::new(file, CLIENTCAS, unusable(&error)))?;
+            roots.add(certificate).map_err(|error| FileError::new(file, CLIENTCAS, unusable(&error)))?;
         }
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
@@ -164,7 +144,7 @@ pub(super) fn client_verifier(
         _ => builder.allow_unauthenticated(),
     };
     let verifier =
-        builder.build().map_err(|error| TlsError::new(&tls.clientcas[0], CLIENTCAS, error.to_string()))?;
+        builder.build().map_err(|error| FileError::new(&tls.clientcas[0], CLIENTCAS, error.to_string()))?;
     let taken = match tls.clientauth {
         ClientAuth::RequireAndVerify | ClientAuth::VerifyIfGiven => Taken::Known(known),
         ClientAuth::Request => Taken::Any { required: false },

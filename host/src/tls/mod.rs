@@ -9,10 +9,9 @@ mod read_ahead;
 mod reload;
 
 pub use acme::Authority;
-pub use files::TlsError;
 pub use handshake::{Accepted, Acceptor};
 
-use crate::config;
+use crate::{FileError, config};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::SingleCertAndKey;
@@ -35,7 +34,7 @@ const TICKETS: usize = 1;
 pub enum StartError {
     /// A file is not what its setting asks for.
     #[error(transparent)]
-    File(#[from] TlsError),
+    File(#[from] FileError),
     /// The settings contradict each other.
     #[error("http.tls: {0}")]
     Settings(#[from] rustls::Error),

@@ -4,7 +4,7 @@
 //! folder serves on here, and ours there.
 
 use super::Certificate;
-use crate::tls::TlsError;
+use crate::FileError;
 use instant_acme::AccountCredentials;
 use rustix::fs::{Access, access};
 use rustls::crypto::CryptoProvider;
@@ -31,10 +31,10 @@ impl Cache {
     ///
     /// # Errors
     /// When it can be neither, or nothing can be written to it.
-    pub(super) fn open(folder: &Path, provider: Arc<CryptoProvider>) -> Result<Cache, TlsError> {
+    pub(super) fn open(folder: &Path, provider: Arc<CryptoProvider>) -> Result<Cache, FileError> {
         if folder.exists() && !folder.is_dir() {
             let problem = "a file, where a folder is needed, as for distribution since 2.7; name a folder";
-            return Err(TlsError::new(folder, CACHEFILE, problem));
+            return Err(FileError::new(folder, CACHEFILE, problem));
         }
         DirBuilder::new()
             .recursive(true)
@@ -44,7 +44,7 @@ impl Cache {
             .map_err(|error| {
                 let problem =
                     format!("cannot be written to ({error}); name a folder that this user may write to");
-                TlsError::new(folder, CACHEFILE, problem)
+                FileError::new(folder, CACHEFILE, problem)
             })?;
         Ok(Cache { folder: folder.to_owned(), provider })
     }
@@ -53,7 +53,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it cannot be read: to ask for another one then would be to ask at every start.
-    pub(super) fn certificate(&self, host: &str) -> Result<Option<Certificate>, TlsError> {
+    pub(super) fn certificate(&self, host: &str) -> Result<Option<Certificate>, FileError> {
         let Some(pem) = self.read(host)? else { return Ok(None) };
         Ok(self.parse(host, &pem).map_err(|problem| self.damaged(host, &problem)).ok())
     }
@@ -97,21 +97,21 @@ impl Cache {
         let _ = fs::remove_file(self.folder.join(ACCOUNT));
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, TlsError> {
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, FileError> {
         let file = self.folder.join(name);
         match fs::read(&file) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 let problem = format!("cannot be read ({error}); let this user read it, or remove it");
-                Err(TlsError::new(&file, CACHEFILE, problem))
+                Err(FileError::new(&file, CACHEFILE, problem))
             }
         }
     }
 
     fn damaged(&self, name: &str, problem: &str) {
         let problem = format!("damaged ({problem}); another one is asked for");
-        tracing::warn!("{}", TlsError::new(&self.folder.join(name), CACHEFILE, problem));
+        tracing::warn!("{}", FileError::new(&self.folder.join(name), CACHEFILE, problem));
     }
 
     /// Writes a file whole or not at all, for its owner alone. What fails is logged: what was got serves all the same.
@@ -131,7 +131,7 @@ impl Cache {
             let problem = format!(
                 "cannot be written ({error}), and is asked for again at the next start; make room for it"
             );
-            tracing::error!("{}", TlsError::new(&file, CACHEFILE, problem));
+            tracing::error!("{}", FileError::new(&file, CACHEFILE, problem));
         }
     }
 }

@@ -8,7 +8,7 @@ mod served;
 
 pub(super) use served::Served;
 
-use super::TlsError;
+use crate::FileError;
 use crate::config::LetsEncrypt;
 use cache::Cache;
 use certificate::Certificate;
@@ -115,7 +115,7 @@ async fn sleep_until(time: SystemTime) {
 ///
 /// # Errors
 /// When one cannot be read or is not what its setting asks for.
-pub(super) fn check(settings: &LetsEncrypt) -> Result<(), TlsError> {
+pub(super) fn check(settings: &LetsEncrypt) -> Result<(), FileError> {
     let file = settings.directoryca.as_ref().filter(|_| settings.cachefile.is_some());
     file.map_or(Ok(()), |file| super::files::root(file, "http.tls.letsencrypt.directoryca"))
 }
@@ -128,7 +128,7 @@ impl Authority {
     pub(super) fn open(
         settings: &LetsEncrypt,
         builder: ConfigBuilder<ServerConfig, WantsVerifier>,
-    ) -> Result<Option<Authority>, TlsError> {
+    ) -> Result<Option<Authority>, FileError> {
         let Some(folder) = &settings.cachefile else { return Ok(None) };
         check(settings)?;
         let cache = Cache::open(folder, builder.crypto_provider().clone())?;
