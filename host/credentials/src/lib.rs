@@ -19,7 +19,7 @@ mod waiting;
 pub use ldap::{
     DirectoryOptions, GroupOptions, attribute, check_directory, directory_url, filter, member_filter,
 };
-pub use make::make_once;
+pub use make::{make_once, replace};
 pub use secret::Secret;
 pub use source::{OpenError, SourceOptions};
 pub use url::Url;

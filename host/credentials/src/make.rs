@@ -1,34 +1,53 @@
-//! Files with secrets, made where there are none.
+//! Files with secrets, written whole or not at all, and for their owner alone.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
-/// Makes a file for its owner alone, with the folders above it, whole or not at all. `false` when there is one already, which
-/// stays as it is: another server may start at the same time.
+/// Makes a file, with the folders above it. `false` when there is one already, which stays as it is: another server may
+/// start at the same time.
 ///
 /// # Errors
 /// It cannot be made or written.
 pub fn make_once(path: &Path, content: &[u8]) -> io::Result<bool> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => File::open(folder)?.sync_all().map(|()| true),
+    match prepared(path, content)?.persist_noclobber(path) {
+        Ok(_) => File::open(folder(path))?.sync_all().map(|()| true),
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(failed) => Err(failed.error),
     }
 }
 
+/// Makes a file, with the folders above it, in the place of the one that is there.
+///
+/// # Errors
+/// It cannot be made or written.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    prepared(path, content)?.persist(path)?;
+    File::open(folder(path))?.sync_all()
+}
+
+/// A file with this content that lies on the disk beside the path, under a name that no other has.
+fn prepared(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let folder = folder(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::make_once;
+    use super::{make_once, replace};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -49,5 +68,8 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert!(!make_once(&path, b"other").unwrap());
         assert_eq!(fs::read(&path).unwrap(), content);
+        replace(&path, b"other").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"other");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -9,9 +9,9 @@ use instant_acme::AccountCredentials;
 use rustix::fs::{Access, access};
 use rustls::crypto::CryptoProvider;
 use serde_json::Value;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,24 +114,46 @@ impl Cache {
         tracing::warn!("{}", FileError::new(&self.folder.join(name), CACHEFILE, problem));
     }
 
-    /// Writes a file whole or not at all, for its owner alone. What fails is logged: what was got serves all the same.
+    /// Writes a file. What fails is logged: what was got serves all the same.
     fn keep(&self, name: &str, content: &[u8]) {
         let file = self.folder.join(name);
-        let new = self.folder.join(format!("{name}+new"));
-        let written = || -> io::Result<()> {
-            // One that was left behind may be open to others.
-            let _ = fs::remove_file(&new);
-            let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-            open.write_all(content)?;
-            open.sync_all()?;
-            fs::rename(&new, &file)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        if let Err(error) = written() {
+        if let Err(error) = credentials::replace(&file, content) {
             let problem = format!(
                 "cannot be written ({error}), and is asked for again at the next start; make room for it"
             );
             tracing::error!("{}", FileError::new(&file, CACHEFILE, problem));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::crypto::ring;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn two_servers_on_one_folder_never_leave_half_a_file() {
+        let folder = std::env::temp_dir().join(format!("pierhead-acme-{}", std::process::id()));
+        let provider = Arc::new(ring::default_provider());
+        let keep = |letter: &str| {
+            let cache = Cache::open(&folder, provider.clone()).expect("a folder");
+            let content = letter.repeat(1 << 20);
+            for _ in 0..100 {
+                cache.keep_certificate("host", &content);
+            }
+        };
+        keep("a");
+        std::thread::scope(|scope| {
+            let keepers = ["b", "c"].map(|letter| scope.spawn(move || keep(letter)));
+            while keepers.iter().any(|keeper| !keeper.is_finished()) {
+                let content = fs::read(folder.join("host")).expect("it is there");
+                assert!(content.len() == 1 << 20 && content.iter().all(|byte| *byte == content[0]));
+            }
+        });
+        let mode = fs::metadata(folder.join("host")).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
+        fs::remove_dir_all(&folder).expect("it can be removed");
     }
 }
