@@ -98,11 +98,11 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     config.limits.connections = connections(config.limits.connections);
     let (tls, authority) = tls::start(&config.http)?.unzip();
     let store = Store::open(store::Options {
+        root: config.storage.filesystem.rootdirectory.clone(),
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
         upload_age: config.storage.uploadpurging.age,
         read_only: config.storage.readonly,
-        ..store::Options::new(&config.storage.filesystem.rootdirectory)
     })?;
     if config.storage.uploadpurging.enabled && !config.storage.readonly {
         purge_uploads(&store, &config.storage.uploadpurging)?;

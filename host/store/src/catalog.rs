@@ -1,6 +1,6 @@
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
-use crate::lists::Names;
+use crate::lists::Page;
 use crate::{Inner, Store, now, unless_damaged, waited};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;
@@ -13,21 +13,6 @@ const UPLOADS: usize = 1000;
 
 /// Directories with fewer repositories in them are read anew each time: there are many, and each is soon read.
 const SHORT: usize = 32;
-
-/// Some names, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The names.
-    pub names: Vec<String>,
-    /// Whether there are names after these.
-    pub more: bool,
-}
-
-impl From<Names> for Page {
-    fn from(found: Names) -> Page {
-        Page { names: found.names, more: found.more }
-    }
-}
 
 impl Store {
     /// The tags of a repository after `after`, which may be any text, bytewise, `limit` at most; `None` when there is
@@ -74,7 +59,7 @@ impl Inner {
         if let Some(found) = found
             && !found.names.is_empty()
         {
-            return Ok(Some(found.into()));
+            return Ok(Some(found));
         }
         if wait == Wait::Never {
             return Err(Fault::WouldWait);

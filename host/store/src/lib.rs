@@ -28,9 +28,9 @@ mod referrers;
 mod session;
 mod uploads;
 
-pub use catalog::Page;
 pub use content::{Content, ContentBody};
 pub use error::{Cause, Error, OpenError, PutManifestError, UploadError};
+pub use lists::Page;
 pub use manifests::Manifest;
 pub use referrers::{ReferrersPage, ReferrersQuery};
 pub use tree::PutManifest;
@@ -38,8 +38,6 @@ pub use tree::PutManifest;
 use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;
 use cache::Cache;
-use names::Algorithm;
-use protocol::manifest::MANIFEST_LIMIT;
 use read_only::ReadOnly;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -54,8 +52,6 @@ pub struct Options {
     pub root: PathBuf,
     /// Whether what is acknowledged was synced to disk. `storage.filesystem.fsync`.
     pub fsync: bool,
-    /// The largest manifest that is read, in bytes: the protocol accepts none that is larger.
-    pub manifest_limit: u64,
     /// How many bytes are remembered: eight twentieths of them of manifests, four each of small blobs and of links
     /// (half a kilobyte a link), two of lists, one of referrers, one of whose referrers are known and who holds what.
     /// `limits.cache`.
@@ -68,18 +64,14 @@ pub struct Options {
     pub read_only: bool,
 }
 
-/// A week, as in distribution.
-const UPLOAD_AGE: Duration = Duration::from_secs(168 * 60 * 60);
-
 impl Options {
-    /// The defaults, for a tree at `root`.
+    /// For tests, of a tree at `root`: what holds for a server its configuration says.
     pub fn new(root: impl Into<PathBuf>) -> Options {
         Options {
             root: root.into(),
             fsync: true,
-            manifest_limit: MANIFEST_LIMIT as u64,
             cache: 20 << 20,
-            upload_age: UPLOAD_AGE,
+            upload_age: Duration::from_secs(168 * 60 * 60),
             read_only: false,
         }
     }
@@ -96,7 +88,6 @@ const WRITER_LOCKS: usize = 64;
 
 struct Inner {
     backend: Box<dyn Backend>,
-    manifest_limit: u64,
     upload_age: Duration,
     links: Cache<links::Known>,
     /// Manifests, and descriptors of them, by their keys.
@@ -105,7 +96,7 @@ struct Inner {
     lists: Cache<Arc<lists::Window>>,
     referrers: Cache<Arc<referrers::Known>>,
     /// The repositories whose referrers were found complete, with the stamps of their revisions then.
-    indexed: Cache<[Option<Stamp>; Algorithm::ALL.len()]>,
+    indexed: Cache<referrers::Stamps>,
     /// Who lately held a blob.
     holders: Cache<names::RepositoryName>,
     /// Storing manifests shares, deleting excludes, so that nothing goes between a check and what was checked for.
@@ -132,7 +123,6 @@ impl Store {
         }
         let inner = Inner {
             backend: if options.read_only { Box::new(ReadOnly(files)) } else { Box::new(files) },
-            manifest_limit: options.manifest_limit,
             upload_age: options.upload_age,
             links: Cache::new(options.cache / 20 * 4, 32),
             manifests: Cache::new(options.cache / 20 * 8, 32),

@@ -41,7 +41,7 @@ impl Window {
 
     /// The names after `after`, `limit` at most, and whether there are more; `None` where the window ends too early to
     /// tell, or begins too late.
-    fn page(&self, after: Option<&str>, limit: usize) -> Option<(Vec<String>, bool)> {
+    fn page(&self, after: Option<&str>, limit: usize) -> Option<Page> {
         // Nothing comes before every name.
         if self.from.as_deref() > after {
             return None;
@@ -59,12 +59,14 @@ impl Window {
             return None;
         }
         let names = (first..first + limit.min(there)).map(|at| self.name(at).to_owned()).collect();
-        Some((names, there > limit || self.more))
+        Some(Page { names, more: there > limit || self.more })
     }
 }
 
-/// A part of a list.
-pub(crate) struct Names {
+/// Some names, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The names.
     pub names: Vec<String>,
     /// Whether there are names after these.
     pub more: bool,
@@ -82,12 +84,12 @@ impl Inner {
         wanted: impl Fn(&str) -> bool,
         short: usize,
         wait: Wait,
-    ) -> Result<Option<Names>, Fault> {
+    ) -> Result<Option<Page>, Fault> {
         if let Some(window) = self.lists.get(directory) {
             match self.backend.stat(directory, Some(&window.stamp), wait)? {
                 Some(stamp) if stamp.same(&window.stamp) => {
-                    if let Some((names, more)) = window.page(after, limit) {
-                        return Ok(Some(Names { names, more }));
+                    if let Some(page) = window.page(after, limit) {
+                        return Ok(Some(page));
                     }
                 }
                 Some(_) => {}
@@ -100,7 +102,7 @@ impl Inner {
         if wait == Wait::Never {
             return Err(Fault::WouldWait);
         }
-        let mut gathered: Option<Names> = None;
+        let mut gathered: Option<Page> = None;
         loop {
             let last = gathered.as_ref().and_then(|found| found.names.last().cloned());
             let from = last.as_deref().or(after);
@@ -108,7 +110,7 @@ impl Inner {
             let left = limit - gathered.as_ref().map_or(0, |found| found.names.len());
             let there = window.ends.len().min(left);
             let more = window.more || window.ends.len() > left;
-            let found = gathered.get_or_insert(Names { names: Vec::new(), more });
+            let found = gathered.get_or_insert(Page { names: Vec::new(), more });
             found.names.extend((0..there).map(|at| window.name(at).to_owned()));
             found.more = more;
             if there == left || !window.more {
@@ -155,7 +157,7 @@ mod tests {
     }
 
     fn page(window: &Window, after: Option<&str>, limit: usize) -> Option<(String, bool)> {
-        window.page(after, limit).map(|(names, more)| (names.join(" "), more))
+        window.page(after, limit).map(|page| (page.names.join(" "), page.more))
     }
 
     #[test]

@@ -3,6 +3,7 @@ use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, unless_damaged, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
+use protocol::manifest::MANIFEST_LIMIT;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -201,7 +202,7 @@ impl Inner {
         if wait == Wait::Never && self.stat_bytes(digest, wait)?.is_some_and(|size| size > HASHED_AT_ONCE) {
             return Err(Fault::WouldWait);
         }
-        let Some(small) = self.backend.read(&key, self.manifest_limit, wait)? else { return Ok(None) };
+        let Some(small) = self.backend.read(&key, MANIFEST_LIMIT as u64, wait)? else { return Ok(None) };
         let actual = digest_of(digest.algorithm(), &small.bytes);
         if actual != *digest {
             return Err(Error::Corrupt { path: key, what: format!("has the digest {actual}") }.into());
@@ -230,7 +231,7 @@ impl Inner {
     ) -> Result<Option<Bytes>, Fault> {
         let Some(held) = self.hold(repository, digest, wait)? else { return Ok(None) };
         match self.stat_bytes(&held, wait)? {
-            Some(size) if size <= self.manifest_limit => {}
+            Some(size) if size <= MANIFEST_LIMIT as u64 => {}
             _ => return Ok(None),
         }
         let bytes = self.manifest_bytes(&held, wait)?;

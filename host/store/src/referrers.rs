@@ -15,7 +15,7 @@ use crate::backend::{Fault, Stamp, Unit, Wait};
 use crate::error::Error;
 use crate::{Inner, Store, now, unless_damaged, waited};
 use names::{Algorithm, Digest, RepositoryName};
-use protocol::manifest::{Referrer, artifact_type_of, referrer};
+use protocol::manifest::{MANIFEST_LIMIT, Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,7 +55,7 @@ pub struct ReferrersPage {
 }
 
 /// The stamps of a directory for each algorithm.
-type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
+pub(crate) type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
 
 /// A page, and the stamps of all it was made from: the revisions, and the subject's entries.
 pub(crate) struct Known {
@@ -308,7 +308,7 @@ impl Inner {
         if let Some(bytes) = waited(self.remembered(&key, Wait::May))? {
             return Ok(String::from_utf8(bytes.into()).ok());
         }
-        let small = waited(self.backend.read(&key, self.manifest_limit * 2, Wait::May))?;
+        let small = waited(self.backend.read(&key, 2 * MANIFEST_LIMIT as u64, Wait::May))?;
         // A later push of the same bytes as another media type makes it another.
         if let Some(small) = small.as_ref().filter(|small| small.stamp.settled) {
             self.manifests.put(&key, (small.stamp, small.bytes.clone()), small.bytes.len());
