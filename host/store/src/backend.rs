@@ -7,6 +7,7 @@ use crate::error::Error;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// May a call wait for a disk or a network?
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl Stamp {
     /// Whether both were taken of the same state. Proves it only where the older one is settled.
     pub fn same(&self, other: &Stamp) -> bool {
         self.size == other.size && self.object == other.object && self.changed == other.changed
+    }
+
+    /// How long ago it was changed, to the second; no time where that lies in the future.
+    pub fn age(&self) -> Duration {
+        let changed = Duration::from_secs(self.changed[0].0.try_into().unwrap_or_default());
+        SystemTime::now().duration_since(UNIX_EPOCH + changed).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,5 @@
-use crate::backend::{Fault, Object, Wait};
+use crate::backend::{Object, Wait};
+use crate::waited;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::cell::RefCell;
@@ -128,11 +129,10 @@ fn poll_chunk(
 fn fill(object: &dyn Object, mut chunk: Chunk, at: u64) -> io::Result<Chunk> {
     while chunk.filled < chunk.wanted {
         let filled = chunk.filled;
-        match object.read_at(&mut chunk.room()[filled..], at + filled as u64, Wait::May) {
-            Ok(0) => return Err(ended(at + filled as u64)),
-            Ok(read) => chunk.filled += read,
-            Err(Fault::Error(error)) => return Err(io::Error::other(error)),
-            Err(Fault::WouldWait) => return Err(io::ErrorKind::WouldBlock.into()),
+        let read = object.read_at(&mut chunk.room()[filled..], at + filled as u64, Wait::May);
+        match waited(read).map_err(io::Error::other)? {
+            0 => return Err(ended(at + filled as u64)),
+            read => chunk.filled += read,
         }
     }
     Ok(chunk)

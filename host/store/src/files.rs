@@ -156,6 +156,27 @@ fn read_at(fd: impl AsFd, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<
     rustix::io::retry_on_intr(|| rustix::io::preadv2(&fd, &mut [IoSliceMut::new(buffer)], offset, flags))
 }
 
+/// Reads from the beginning until the buffer is full or the file ends; returns how many bytes.
+fn fill(fd: impl AsFd, buffer: &mut [u8], wait: Wait) -> Result<usize, Errno> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read_at(&fd, &mut buffer[filled..], filled as u64, wait)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// Why nothing was read.
+fn unread(key: &str, error: Errno, wait: Wait) -> Fault {
+    match error {
+        // OPNOTSUPP: a file system that cannot tell whether it would wait.
+        Errno::AGAIN | Errno::OPNOTSUPP if wait == Wait::Never => Fault::WouldWait,
+        _ => Error::new("read", key, error).into(),
+    }
+}
+
 struct OpenFile {
     fd: OwnedFd,
     stamp: Stamp,
@@ -168,12 +189,7 @@ impl Object for OpenFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize, Fault> {
-        match read_at(&self.fd, buffer, offset, wait) {
-            Ok(read) => Ok(read),
-            // OPNOTSUPP: a file system that cannot tell whether it would wait.
-            Err(Errno::AGAIN | Errno::OPNOTSUPP) if wait == Wait::Never => Err(Fault::WouldWait),
-            Err(error) => Err(Error::new("read", &self.key, error).into()),
-        }
+        read_at(&self.fd, buffer, offset, wait).map_err(|error| unread(&self.key, error, wait))
     }
 }
 
@@ -206,16 +222,8 @@ impl Backend for Files {
             return Err(Error::Corrupt { path: key.to_owned(), what }.into());
         }
         let mut bytes = vec![0; stamp.size as usize];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match read_at(&fd, &mut bytes[filled..], filled as u64, wait) {
-                // Cut off since it was looked at; its stamp says so to whoever looks next.
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(Errno::AGAIN | Errno::OPNOTSUPP) if wait == Wait::Never => return Err(Fault::WouldWait),
-                Err(error) => return Err(Error::new("read", key, error).into()),
-            }
-        }
+        let filled = fill(&fd, &mut bytes, wait).map_err(|error| unread(key, error, wait))?;
+        // Cut off since it was looked at, perhaps; its stamp says so to whoever looks next.
         bytes.truncate(filled);
         Ok(Some(Small { bytes: Bytes::from(bytes), stamp }))
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, UploadError};
 use crate::session::{Lock, purge};
 use crate::{Inner, Store, waited};
 use names::{RepositoryName, UploadId};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// How many names of one directory are held at a time.
 const BATCH: usize = 1000;
@@ -104,10 +104,6 @@ impl Inner {
 
     /// How long ago something was changed; `None` when there is no such thing.
     fn unchanged_for(&self, key: &str) -> Result<Option<Duration>, Error> {
-        let stamp = waited(self.backend.stat(key, None, Wait::May))?;
-        Ok(stamp.map(|stamp| {
-            let changed = Duration::from_secs(u64::try_from(stamp.changed[0].0).unwrap_or_default());
-            SystemTime::now().duration_since(UNIX_EPOCH + changed).unwrap_or_default()
-        }))
+        Ok(waited(self.backend.stat(key, None, Wait::May))?.map(|stamp| stamp.age()))
     }
 }

@@ -121,9 +121,8 @@ impl Writer {
         let units = [tree::hold(repository, digest, digest).into(), bytes];
         inner.store_units(&units, &units[..1], digest)?;
         inner.remember_holder(repository, digest);
-        let backend = &inner.backend;
         self.settled = true;
-        if let Err(error) = backend.end_draft(&session) {
+        if let Err(error) = inner.backend.end_draft(&session) {
             tracing::warn!(%error, "cannot clear away a finished upload");
         }
         Ok(self.draft.len())

@@ -12,10 +12,9 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Files are made for everyone to read, less what the process's mask takes away, as distribution makes them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
@@ -54,9 +53,9 @@ struct Commit<'a, 'm> {
 /// See [`Backend::commit`](crate::backend::Backend::commit).
 pub(super) fn commit(files: &Files, units: &[Unit], durable: bool) -> Result<(), Error> {
     files.in_its_place()?;
-    let mut attempts = 0;
     let mut marks = Marks::new(files, durable);
-    loop {
+    let mut failed = None;
+    for _ in 0..=ATTEMPTS {
         let mut commit = Commit {
             files,
             durable,
@@ -72,16 +71,16 @@ pub(super) fn commit(files: &Files, units: &[Unit], durable: bool) -> Result<(),
         commit.clear();
         match result {
             Ok(true) => return Ok(()),
-            Ok(false) if attempts < ATTEMPTS => {
-                attempts += 1;
-                continue;
+            Ok(false) => {}
+            Err(error) => {
+                failed = Some(error);
+                break;
             }
-            _ => {}
         }
-        // So that nobody after us syncs what we have left; if this fails, they do.
-        let _ = marks.sync(&[], BTreeSet::new());
-        return result.and_then(|_| Err(Error::new("publish", &units[0].directory, Errno::AGAIN)));
     }
+    // So that nobody after us syncs what we have left; if this fails, they do.
+    let _ = marks.sync(&[], BTreeSet::new());
+    Err(failed.unwrap_or_else(|| Error::new("publish", &units[0].directory, Errno::AGAIN)))
 }
 
 impl Commit<'_, '_> {
@@ -142,8 +141,7 @@ impl Commit<'_, '_> {
 
     /// Something is there already, perhaps written by another program that syncs nothing, or by one that was killed.
     fn keep(&mut self, fd: OwnedFd, stamp: &Stamp, key: String, unit: &str) {
-        let changed = Duration::from_secs(stamp.changed[0].0.try_into().unwrap_or(0));
-        if SystemTime::now().duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > ON_DISK_AFTER) {
+        if stamp.age() > ON_DISK_AFTER {
             return;
         }
         self.directories.extend([layout::split(&key).0.to_owned(), layout::split(unit).0.to_owned()]);
@@ -225,15 +223,8 @@ impl Commit<'_, '_> {
             return Ok(None);
         }
         let mut found = vec![0; bytes.len()];
-        let mut filled = 0;
-        while filled < found.len() {
-            match super::read_at(&fd, &mut found[filled..], filled as u64, Wait::May) {
-                Ok(0) => return Ok(None),
-                Ok(read) => filled += read,
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Ok((found == *bytes).then_some((fd, stamp)))
+        let filled = super::fill(&fd, &mut found, Wait::May).map_err(failed)?;
+        Ok((found[..filled] == **bytes).then_some((fd, stamp)))
     }
 
     fn make_directory(&mut self, key: &str) -> Result<OwnedFd, Error> {
@@ -276,8 +267,7 @@ impl Commit<'_, '_> {
     /// Removes what was prepared and not moved.
     fn clear(&mut self) {
         for left in self.moves.drain(..).filter(|left| left.name != layout::DATA) {
-            let name = CString::new(left.name).unwrap_or_default();
-            if let Err(error) = tree::remove_in(&*left.from, &name) {
+            if let Err(error) = tree::remove_in(&*left.from, left.name.as_str()) {
                 tracing::warn!(%error, key = left.key, "cannot remove what was prepared and not published");
             }
         }

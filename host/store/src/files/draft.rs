@@ -3,14 +3,13 @@
 use super::commit::FILE_MODE;
 use super::marks::Marks;
 use super::write_behind::begin_to_write;
-use super::{Files, tree};
+use super::{ATTEMPTS, Files, tree};
 use crate::backend::{Draft, DraftError};
 use crate::error::Error;
 use bytes::Bytes;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::ffi::CString;
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 
@@ -19,7 +18,7 @@ use std::os::fd::OwnedFd;
 const WRITE_BEHIND: u64 = 8 << 20;
 
 /// How large a kept state may be: anything larger is none of ours.
-const MAX_STATE: usize = 4096;
+const MAX_STATE: u64 = 4096;
 
 struct FileDraft {
     data: OwnedFd,
@@ -30,14 +29,12 @@ struct FileDraft {
     written_behind: Option<u64>,
 }
 
-/// How often an upload is begun where someone else removes the directory of uploads meanwhile, because it is empty: a
-/// program that shows the tree as a bucket does.
-const ATTEMPTS: usize = 10;
-
 /// See [`Backend::begin_draft`](crate::backend::Backend::begin_draft).
 pub(super) fn begin(files: &Files, directory: &str, started_at: &str) -> Result<(), Error> {
     files.in_its_place()?;
     let mut begun = begin_once(files, directory, started_at)?;
+    // Someone else may remove the directory of uploads meanwhile, because it is empty: a program that shows the tree as a
+    // bucket does.
     for _ in 1..ATTEMPTS {
         match begun {
             Err(Errno::NOENT) => begun = begin_once(files, directory, started_at)?,
@@ -62,13 +59,13 @@ fn begin_once(files: &Files, directory: &str, started_at: &str) -> Result<Result
             return Ok(Ok(()));
         }
         // Perhaps the disk is full, and this makes room.
-        let _ = tree::remove_in(&*staging, &CString::new(spare).unwrap_or_default());
+        let _ = tree::remove_in(&*staging, spare.as_str());
     }
     // Nobody knows of it before it is there, so it may be made in place.
     let made = tree::make_in(&parent, id);
     Ok(made.and_then(|fd| fill(&fd, started_at)).inspect_err(|_| {
         // Or the purge does.
-        let _ = tree::remove_in(&parent, &CString::new(id).unwrap_or_default());
+        let _ = tree::remove_in(&parent, id);
     }))
 }
 
@@ -102,7 +99,7 @@ pub(super) fn end(files: &Files, directory: &str) -> Result<(), Error> {
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    tree::remove_in(&fd, &CString::new(layout::DATA).unwrap_or_default()).map_err(failed)?;
+    tree::remove_in(&fd, layout::DATA).map_err(failed)?;
     if let Some(spare) = files.staging.wants_spare()
         && is_spare(&fd).map_err(failed)?
         && rustix::fs::renameat(&parent, id, &*files.staging()?, spare.as_str()).is_ok()
@@ -110,8 +107,7 @@ pub(super) fn end(files: &Files, directory: &str) -> Result<(), Error> {
         files.staging.put_spare(spare);
         return Ok(());
     }
-    let name = CString::new(id).map_err(|error| Error::new("end the upload", directory, error))?;
-    tree::remove_in(&parent, &name).map_err(failed)?;
+    tree::remove_in(&parent, id).map_err(failed)?;
     Ok(())
 }
 
@@ -232,17 +228,8 @@ impl Draft for FileDraft {
     }
 
     fn state(&self) -> Result<Option<Vec<u8>>, Error> {
-        let failed = |error| Error::new("read the hash state beside", &self.key, error);
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = match rustix::fs::openat(&self.directory, layout::HASH_STATE, flags, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut state = vec![0; MAX_STATE];
-        let read = super::read_at(&fd, &mut state, 0, crate::backend::Wait::May).map_err(failed)?;
-        state.truncate(read);
-        Ok(Some(state))
+        tree::read_in(&self.directory, layout::HASH_STATE, MAX_STATE)
+            .map_err(|error| Error::new("read the hash state beside", &self.key, error))
     }
 
     fn keep_state(&mut self, state: &[u8]) -> Result<(), Error> {

@@ -3,18 +3,16 @@
 use super::marks::Marks;
 use super::{ATTEMPTS, Files, tree};
 use crate::error::Error;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use ::tree::MAX_LINK;
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::ffi::CString;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// See [`Backend::remove`](crate::backend::Backend::remove).
 pub(super) fn remove(files: &Files, key: &str) -> Result<bool, Error> {
     let (parent_key, name) = layout::split(key);
     let failed = |error| Error::new("remove", key, error);
-    let c_name = CString::new(name).map_err(|error| Error::new("remove", key, error))?;
     let Some(parent) = files.directory(parent_key)? else { return Ok(false) };
     // A full disk may have no room for the staging directory. Removing makes room, so do it in place.
     let staged = files.staging().ok().map(|staging| (staging, files.staging.name()));
@@ -22,15 +20,15 @@ pub(super) fn remove(files: &Files, key: &str) -> Result<bool, Error> {
         Some((staging, to)) => match rustix::fs::renameat(&parent, name, &**staging, to.as_str()) {
             Ok(()) => true,
             Err(Errno::NOENT) => return Ok(false),
-            Err(_) => tree::remove_in(&parent, &c_name).map_err(failed)?,
+            Err(_) => tree::remove_in(&parent, name).map_err(failed)?,
         },
-        None => tree::remove_in(&parent, &c_name).map_err(failed)?,
+        None => tree::remove_in(&parent, name).map_err(failed)?,
     };
     if removed && files.fsync {
         rustix::fs::fsync(&parent).map_err(failed)?;
     }
     if let Some((staging, to)) = staged
-        && let Err(error) = tree::remove_in(&*staging, &CString::new(to).unwrap_or_default())
+        && let Err(error) = tree::remove_in(&*staging, to.as_str())
     {
         tracing::warn!(%error, key, "cannot clear away what was removed");
     }
@@ -81,7 +79,7 @@ fn take(
         Err(_) => return take_in_place(parent, name, key, goes),
     }
     // What was taken cannot be replaced any more, so it is looked at now.
-    let gone = match read(staging, &staged) {
+    let gone = match tree::read_in(staging, &staged, MAX_LINK) {
         Ok(bytes) => goes(&bytes.unwrap_or_default()),
         Err(error) => Err(failed(error)),
     };
@@ -101,7 +99,7 @@ fn take_in_place(
     goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     let failed = |error| Error::new("remove", key, error);
-    let Some(bytes) = read(parent, name).map_err(failed)? else { return Ok(false) };
+    let Some(bytes) = tree::read_in(parent, name, MAX_LINK).map_err(failed)? else { return Ok(false) };
     if !goes(&bytes)? {
         return Ok(false);
     }
@@ -167,24 +165,7 @@ fn clear_rest(
         let _ = rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR);
     }
     for name in staged {
-        let _ = tree::remove_in(
-            staging.expect("there is where it was put"),
-            &CString::new(name).unwrap_or_default(),
-        );
+        let _ = tree::remove_in(staging.expect("there is where it was put"), name.as_str());
     }
     Ok(())
-}
-
-/// The bytes of a small file; `None` when there is none.
-fn read(parent: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
-        Ok(fd) => fd,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    let limited = std::fs::File::from(fd).take(::tree::MAX_LINK).read_to_end(&mut bytes);
-    limited.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    Ok(Some(bytes))
 }

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use std::collections::BinaryHeap;
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Directories are made for everyone, less what the process's mask takes away, as distribution makes them.
@@ -120,16 +121,29 @@ pub(super) fn open_in(parent: impl AsFd, name: impl Arg) -> Result<OwnedFd, Errn
     rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
+/// The bytes of a file in `parent`, `limit` of them at most; `None` when there is none. Follows no symbolic link.
+pub(super) fn read_in(parent: impl AsFd, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    let limited = std::fs::File::from(fd).take(limit).read_to_end(&mut bytes);
+    limited.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    Ok(Some(bytes))
+}
+
 /// Removes a file, or a directory with all that is in it; `false` when there is none. Follows no symbolic link.
-pub(super) fn remove_in(parent: impl AsFd, name: &std::ffi::CStr) -> Result<bool, Errno> {
+pub(super) fn remove_in(parent: impl AsFd, name: impl Arg + Copy) -> Result<bool, Errno> {
     match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
         Ok(()) => return Ok(true),
         Err(Errno::NOENT) => return Ok(false),
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error),
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+    let fd = open_in(&parent, name)?;
     // Another process that has it open may put something into it until it is removed.
     for _ in 0..ATTEMPTS {
         for entry in Dir::read_from(&fd)? {
