@@ -27,8 +27,7 @@ impl Session {
             let of = |dn: &String| of_member(&options.filter, dn, &person.name);
             let filter = format!("(|{})", members.iter().map(of).collect::<String>());
             let attributes = [options.attribute.as_str()];
-            let found = self.searching().await?.search(base, Scope::Subtree, &filter, &attributes, 0).await;
-            let found = self.noted(found)?;
+            let found = self.search(base, Scope::Subtree, &filter, &attributes, 0).await?;
             let wrong = "groups cannot be looked for beneath it";
             match fault::of_result(&found.result, fault::GROUPS, wrong) {
                 // A group that is not told grants nothing.

@@ -107,9 +107,7 @@ impl Directory {
         session.connect().await?;
         let groups = options.groups.base.as_deref().map(|base| (base, fault::GROUPS));
         for (base, setting) in [(options.base.as_str(), fault::BASE)].into_iter().chain(groups) {
-            let found =
-                session.searching().await?.search(base, Scope::Base, "(objectClass=*)", &[NONE], 0).await;
-            let found = session.noted(found)?;
+            let found = session.search(base, Scope::Base, "(objectClass=*)", &[NONE], 0).await?;
             let wrong = "the directory does not show what is there to its searcher (auth.ldap.binddn)";
             if let Some(fault) = fault::of_result(&found.result, setting, wrong) {
                 return Err(fault);
@@ -141,14 +139,13 @@ impl Directory {
         let options = &self.0.options;
         let dn = options.bind_dn.as_deref().unwrap_or_default();
         let result = connection.bind(dn, &options.password()?).await?;
-        let (setting, wrong) = match result.rc {
-            code::INVALID_CREDENTIALS => (
-                fault::BIND_DN,
-                "the directory does not take this name with the password of auth.ldap.bindpassword",
-            ),
-            _ => (fault::BIND_DN, "the directory does not let it in"),
+        let wrong = match result.rc {
+            code::INVALID_CREDENTIALS => {
+                "the directory does not take this name with the password of auth.ldap.bindpassword"
+            }
+            _ => "the directory does not let it in",
         };
-        match fault::of_result(&result, setting, wrong) {
+        match fault::of_result(&result, fault::BIND_DN, wrong) {
             Some(fault) => Err(fault),
             None => {
                 connection.searches = true;

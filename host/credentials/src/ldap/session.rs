@@ -1,11 +1,11 @@
 //! One login: a person is found, proves to be that, and is in groups.
 
 use super::Directory;
-use super::connection::{Connection, values};
+use super::connection::{Connection, Found, values};
 use super::fault::{self, Fault, code};
 use super::seats::Seat;
 use crate::lock;
-use ldap3::{Scope, SearchEntry};
+use ldap3::{LdapResult, Scope, SearchEntry};
 use std::time::Instant;
 
 /// What nobody is called.
@@ -50,16 +50,32 @@ impl Session {
         self.connection.as_mut().ok_or_else(|| Fault::Lost("the directory has gone away".into()))
     }
 
-    /// Its connection, as the searcher's.
-    pub(super) async fn searching(&mut self) -> Result<&mut Connection, Fault> {
+    /// Looks for entries as the searcher, of which `limit` are enough; 0 is all of them.
+    pub(super) async fn search(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+        limit: i32,
+    ) -> Result<Found, Fault> {
         let directory = self.directory.clone();
-        let answer = directory.become_searcher(self.connection()?).await;
-        self.noted(answer)?;
-        self.connection()
+        let connection = self.connection()?;
+        let found = match directory.become_searcher(connection).await {
+            Ok(()) => connection.search(base, scope, filter, attributes, limit).await,
+            Err(fault) => Err(fault),
+        };
+        self.noted(found)
+    }
+
+    /// Tries a password. The directory's answer is the result's code.
+    async fn bind(&mut self, dn: &str, password: &str) -> Result<LdapResult, Fault> {
+        let answer = self.connection()?.bind(dn, password).await;
+        self.noted(answer)
     }
 
     /// Takes note of what came of a question: after a loss the connection is of no use.
-    pub(super) fn noted<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
+    fn noted<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(Fault::Lost(_)) = answer {
             self.connection = None;
         }
@@ -80,9 +96,7 @@ impl Session {
         }
         let mut attributes = vec![options.attribute.as_str()];
         attributes.extend(options.groups.member_of.as_deref());
-        let found =
-            self.searching().await?.search(&options.base, Scope::Subtree, &filter, &attributes, 2).await;
-        let found = self.noted(found)?;
+        let found = self.search(&options.base, Scope::Subtree, &filter, &attributes, 2).await?;
         if found.entries.len() > 1 {
             return Ok(found.entries);
         }
@@ -140,8 +154,7 @@ impl Session {
         if dn.is_empty() || password.is_empty() {
             return Ok(false);
         }
-        let answer = self.connection()?.bind(dn, password).await;
-        let result = self.noted(answer)?;
+        let result = self.bind(dn, password).await?;
         match result.rc {
             0 => Ok(true),
             code::INVALID_CREDENTIALS => Ok(false),
@@ -164,8 +177,7 @@ impl Session {
         let options = &self.directory.0.options;
         let dn = format!("{}={NOBODY},{}", options.attribute, options.base);
         if !password.is_empty() {
-            let answer = self.connection()?.bind(&dn, password).await;
-            self.noted(answer)?;
+            self.bind(&dn, password).await?;
         }
         Ok(())
     }
