@@ -1,5 +1,6 @@
 //! Bodies: the request's, which the component may take or leave, and the answer's.
 
+use crate::timer::Timer;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{io, vec};
 use store::{Content, ContentBody};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// Why a request's body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +42,7 @@ struct Inner {
     idle: Duration,
     /// Since when nothing has come; `None` while it comes.
     waiting: Option<Instant>,
-    /// Set anew only when it rings: to set it for each frame would wake the timer's driver each time.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     read: u64,
 }
 
@@ -58,7 +58,7 @@ impl RequestBody {
             incoming: Some(incoming),
             idle,
             waiting: None,
-            timer: None,
+            timer: Timer::default(),
             read: 0,
         })))
     }
@@ -99,14 +99,7 @@ impl Body for RequestBody {
             }
             Poll::Pending => {
                 let end = *inner.waiting.get_or_insert_with(Instant::now) + inner.idle;
-                let timer = inner.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-                while timer.as_mut().poll(cx).is_ready() {
-                    if timer.deadline() >= end {
-                        return Poll::Ready(Some(Err(BodyError::Idle(inner.idle))));
-                    }
-                    timer.as_mut().reset(end);
-                }
-                Poll::Pending
+                inner.timer.poll_until(end, cx).map(|()| Some(Err(BodyError::Idle(inner.idle))))
             }
         }
     }

@@ -22,6 +22,7 @@ pub mod serve;
 pub mod signing;
 pub mod socket;
 pub mod state;
+mod timer;
 pub mod tls;
 pub mod trust;
 

@@ -1,16 +1,17 @@
 //! Answers over HTTP/2 that the client does not take. Each of its streams has a window of its own, so that the socket
 //! may be all alive while an answer stands still, with its place among the requests in flight.
 
+use crate::timer::Timer;
 use bytes::{Buf, Bytes};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// The answers of one connection.
 pub struct Connection {
@@ -73,19 +74,11 @@ impl Taking {
     }
 
     /// Ready when the client has taken nothing for too long. While it has taken everything it is not waited for.
-    fn poll_stalled(&self, cx: &mut Context<'_>, timer: &mut Option<Pin<Box<Sleep>>>) -> Poll<()> {
+    fn poll_stalled(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
         if self.left.get() == 0 {
             return Poll::Pending;
         }
-        let end = self.moved.get() + self.idle;
-        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-        while timer.as_mut().poll(cx).is_ready() {
-            if timer.deadline() >= end {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(end);
-        }
-        Poll::Pending
+        timer.poll_until(self.moved.get() + self.idle, cx)
     }
 }
 
@@ -161,7 +154,7 @@ async fn watch(stream: impl Future, connection: Rc<Connection>) {
         moved: Cell::new(Instant::now()),
         waiting: RefCell::new(None),
     });
-    let mut timer = None;
+    let mut timer = Timer::default();
     connection.streams.update(|streams| streams + 1);
     let stalled = {
         let mut stream = pin!(TAKING.scope(taking.clone(), stream));
