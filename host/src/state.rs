@@ -1,5 +1,8 @@
 //! What belongs to one instance of the component: its tables, and the request it is busy with.
 
+/// What the protocol knows of a request and the log wants to.
+pub use crate::imports::bindings::pierhead::host::http::Note;
+
 use crate::body::{AnswerBody, RequestBody};
 use crate::signing::Signer;
 use bytes::Bytes;
@@ -31,19 +34,6 @@ pub struct Shared {
     pub memory: usize,
     /// How long a client has at least for a body that is read whole.
     pub patience: Duration,
-}
-
-/// What the protocol knows of a request and the log wants to.
-#[derive(Debug, Default)]
-pub struct Note {
-    /// The kind of resource.
-    pub route: String,
-    /// The repository.
-    pub repository: Option<String>,
-    /// The tag, digest or upload.
-    pub reference: Option<String>,
-    /// Who asked.
-    pub user: Option<String>,
 }
 
 /// The request that the instance is busy with.

@@ -8,7 +8,7 @@ use super::content::Content;
 use super::stream::BodyStream;
 use crate::body::{AnswerBody, RequestBody};
 use crate::connection::CLIENT_CERT;
-use crate::state::{Data, Hooks, Host, Note};
+use crate::state::{Data, Hooks, Host};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::Body;
@@ -88,12 +88,7 @@ impl Data {
         let stand_in = self.table.push(stand_in)?;
         let exchange = self.exchange()?;
         exchange.answer = Some((stand_in.rep(), response));
-        exchange.note = Some(Note {
-            route: answer.note.route,
-            repository: answer.note.repository,
-            reference: answer.note.reference,
-            user: answer.note.user,
-        });
+        exchange.note = Some(answer.note);
         Ok(stand_in)
     }
 }

@@ -91,7 +91,8 @@ mod tests {
     use std::time::Instant;
 
     fn line(user: Option<&str>, uri: &str, agent: &'static [u8]) -> String {
-        let note = Note { user: user.map(Into::into), ..Note::default() };
+        let user = user.map(Into::into);
+        let note = Note { route: String::new(), repository: None, reference: None, user };
         let of = AccessLine {
             id: RequestId(1),
             remote: Peer::Internet("[::ffff:10.1.2.3]:4711".parse().unwrap()),
