@@ -104,7 +104,7 @@ pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
         guards.push(guard);
         output
     });
-    // A second start, as in tests, changes nothing.
+    // There is no second start, as is said below.
     let _ = ACCESS_LOG.set(Access { logged: !log.accesslog_disabled, combined });
     let level = match log.level {
         config::Level::Error => LevelFilter::ERROR,

@@ -5,7 +5,7 @@
 //! reads each by its type, and this file puts them together.
 
 mod address;
-pub(crate) mod auth;
+mod auth;
 mod effective;
 mod error;
 mod http;

@@ -21,7 +21,7 @@ pub(in crate::config) fn choice(path: &[String]) -> Option<&'static Key> {
     KEYS.iter().find(|key| matches!(key.standing, Standing::Choice { .. }) && beneath(path, key.name))
 }
 
-/// The settings that work in a group: nothing where `path` is no group.
+/// The settings in a group, whether or not they work: nothing where `path` is no group.
 pub(in crate::config) fn group(path: &[String]) -> Vec<&'static Key> {
     let within = |key: &&Key| {
         let mut name = key.name.split('.');
