@@ -9,7 +9,7 @@ use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
 use crate::io::{Io, Patience, Transport, Unread};
-use crate::log::{AccessLine, CLIENT_CLOSED, RequestId, shown_target};
+use crate::log::{AccessLine, RequestId};
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
@@ -28,7 +28,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// The certificate of the client (RFC 9440). It is for this host to say: what the wire says of it is removed.
@@ -190,23 +189,7 @@ impl Core {
             true => forwarded::client(&self.proxies, &head.headers),
             false => None,
         };
-        let line = AccessLine::wanted().then(|| {
-            Box::new(AccessLine {
-                id,
-                remote: client.peer,
-                client: asker,
-                begun: Instant::now(),
-                method: head.method.clone(),
-                note: None,
-                uri: shown_target(&head.uri),
-                status: CLIENT_CLOSED,
-                sent: 0,
-                body: body.clone(),
-                complete: false,
-                refusal: None,
-                combined: AccessLine::combined(head.version, &head.headers),
-            })
-        });
+        let mut line = AccessLine::begin(id, client.peer, asker, &head, body.clone());
         let admitted = self.admission.enter();
         let answer = match &admitted {
             None => Ok(refusals::too_many(id)),
@@ -232,19 +215,16 @@ impl Core {
         {
             rest::settle(rest, body.bytes_read(), manner, &self.limits, unread, &mut head).await;
         }
-        let line = line.map(|mut line| {
-            line.note = note;
-            line.status = head.status.as_u16();
-            if let AnswerBody::Small(told) = &answer_body
-                && (head.status.is_client_error() || head.status.is_server_error())
-            {
-                line.refusal = Some(told.clone());
-            }
-            line
-        });
+        line.note = note;
+        line.status = head.status.as_u16();
+        if let AnswerBody::Small(told) = &answer_body
+            && (head.status.is_client_error() || head.status.is_server_error())
+        {
+            line.refusal = Some(told.clone());
+        }
         http::Response::from_parts(
             head,
-            Reply { body: answer_body, line, id, taking: Taking::current(), _admitted: admitted },
+            Reply { body: answer_body, line, taking: Taking::current(), _admitted: admitted },
         )
     }
 }

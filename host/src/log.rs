@@ -9,8 +9,9 @@ use crate::config::{self, Formatter};
 use crate::socket::Peer;
 use crate::state::Note;
 use bytes::Bytes;
-use combined::Combined;
-use http::HeaderMap;
+use http::header::{HeaderValue, REFERER, USER_AGENT};
+use http::request;
+use http::uri::PathAndQuery;
 use lines::Lines;
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +19,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -35,22 +37,8 @@ impl fmt::Display for RequestId {
 /// Where the access lines go among the targets.
 pub const ACCESS: &str = "access";
 
-/// What becomes of access lines.
-struct Access {
-    /// Whether they are part of the log.
-    logged: bool,
-    /// Where they go in Apache's format.
-    combined: Option<NonBlocking>,
-}
-
-impl Access {
-    /// Whether the log takes them, with its level.
-    fn logged(&self) -> bool {
-        self.logged && tracing::enabled!(target: ACCESS, tracing::Level::INFO)
-    }
-}
-
-static ACCESS_LOG: OnceLock<Access> = OnceLock::new();
+/// Where the access lines go in Apache's format, where they do.
+static COMBINED: OnceLock<Option<NonBlocking>> = OnceLock::new();
 
 /// How much is written at a time where lines come faster than they are taken: what a pipe takes in one piece (PIPE_BUF),
 /// so that lines of several writers to one pipe do not mix.
@@ -99,13 +87,12 @@ fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
 pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
     let (errors, guard) = writer(io::stderr());
     let mut guards = vec![guard];
-    let combined = (log.combined && !log.accesslog_disabled).then(|| {
+    let combined = (!log.accesslog_disabled).then(|| {
         let (output, guard) = writer(io::stdout());
         guards.push(guard);
         output
     });
-    // There is no second start, as is said below.
-    let _ = ACCESS_LOG.set(Access { logged: !log.accesslog_disabled, combined });
+    let _ = COMBINED.set(combined);
     let level = match log.level {
         config::Level::Error => LevelFilter::ERROR,
         config::Level::Warn => LevelFilter::WARN,
@@ -124,16 +111,6 @@ pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
     guards
 }
 
-/// A request's path and query, without the query where that has a password or a token in it: some write there what belongs
-/// into a form.
-pub fn shown_target(uri: &http::Uri) -> String {
-    let is_secret = |query: &str| ["password=", "token="].iter().any(|name| query.contains(name));
-    match uri.query() {
-        Some(query) if is_secret(query) => uri.path().to_owned(),
-        _ => uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
-    }
-}
-
 /// The status of a request whose client was gone before there was an answer, as distribution and nginx log it.
 pub const CLIENT_CLOSED: u16 = 499;
 
@@ -150,10 +127,16 @@ pub struct AccessLine {
     pub begun: Instant,
     /// How.
     pub method: http::Method,
-    /// For what; the path where no component said what it means.
+    /// For what, as it was asked.
+    pub uri: http::Uri,
+    /// In which version of HTTP.
+    pub version: http::Version,
+    /// From where the client says it was sent here.
+    pub referer: Option<HeaderValue>,
+    /// What the client says it is.
+    pub agent: Option<HeaderValue>,
+    /// For what, as a component understands it; nothing where none was asked.
     pub note: Option<Note>,
-    /// The path and query.
-    pub uri: String,
     /// The answer's status; [`CLIENT_CLOSED`] until there is one.
     pub status: u16,
     /// Bytes of the answer's body that were sent.
@@ -164,8 +147,6 @@ pub struct AccessLine {
     pub complete: bool,
     /// The answer's body, where that says why it was refused.
     pub refusal: Option<Bytes>,
-    /// What Apache's format wants besides, where that is written.
-    pub combined: Option<Combined>,
 }
 
 /// What the registry's JSON says of a request that was refused: of several errors, the first.
@@ -184,61 +165,105 @@ impl Refusal {
 }
 
 impl AccessLine {
-    /// Whether anyone wants it.
-    pub fn wanted() -> bool {
-        ACCESS_LOG.get().is_some_and(|access| access.combined.is_some() || access.logged())
+    /// That of a request, which has no answer yet.
+    pub fn begin(
+        id: RequestId,
+        remote: Peer,
+        client: Option<IpAddr>,
+        head: &request::Parts,
+        body: Option<RequestBody>,
+    ) -> Box<AccessLine> {
+        let header = |name| head.headers.get(name).cloned();
+        Box::new(AccessLine {
+            id,
+            remote,
+            client,
+            begun: Instant::now(),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            referer: header(REFERER),
+            agent: header(USER_AGENT),
+            note: None,
+            status: CLIENT_CLOSED,
+            sent: 0,
+            body,
+            complete: false,
+            refusal: None,
+        })
     }
 
-    /// What Apache's format wants to know of a request, where that is written.
-    pub fn combined(version: http::Version, headers: &HeaderMap) -> Option<Combined> {
-        ACCESS_LOG.get()?.combined.as_ref().map(|_| Combined::new(version, headers))
+    /// The path and query, without the query where that has a password or a token in it: some write there what belongs into a
+    /// form.
+    fn target(&self) -> &str {
+        let is_secret = |query: &str| ["password=", "token="].iter().any(|name| query.contains(name));
+        match self.uri.query() {
+            Some(query) if is_secret(query) => self.uri.path(),
+            _ => self.uri.path_and_query().map_or("", PathAndQuery::as_str),
+        }
     }
 
     fn write(&self) {
-        let Some(access) = ACCESS_LOG.get() else { return };
-        if let (Some(combined), Some(output)) = (&self.combined, &access.combined) {
+        if let Some(output) = COMBINED.get().and_then(Option::as_ref) {
             // It fails when the thread behind it is gone, and so is the server.
-            let _ = output.clone().write_all(&combined.line(self));
+            let _ = output.clone().write_all(&combined::line(self));
         }
-        if access.logged() {
-            self.log();
+        let failed = self.status >= 500;
+        let is_logged = match failed {
+            true => tracing::enabled!(target: ACCESS, Level::ERROR),
+            false => tracing::enabled!(target: ACCESS, Level::INFO),
+        };
+        if is_logged {
+            self.log(failed);
         }
     }
 
-    fn log(&self) {
+    /// Adds it to the log; what the server failed at is an error there.
+    fn log(&self, failed: bool) {
         let note = self.note.as_ref();
         let (remote, proxy): (&dyn fmt::Display, _) = match &self.client {
             Some(client) => (client, Some(tracing::field::display(&self.remote))),
             None => (&self.remote, None),
         };
         let duration: Duration = self.begun.elapsed();
-        let (method, uri) = (cut(self.method.as_str()), cut(&self.uri));
+        let (method, uri) = (cut(self.method.as_str()), cut(self.target()));
+        let agent = self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let user = note.and_then(|note| note.user.as_deref()).map(cut);
         let refusal = self.refusal.as_ref().and_then(|body| Refusal::of(body));
         let message = refusal.as_ref().map(|refusal| {
             let text = &refusal.message;
             text.split_at(text.floor_char_boundary(MESSAGE)).0
         });
-        tracing::info!(
-            target: ACCESS,
-            method = &*method,
-            route = note.map(|note| note.route.as_str()),
-            repository = note.and_then(|note| note.repository.as_deref()),
-            reference = note.and_then(|note| note.reference.as_deref()),
-            user = user.as_deref(),
-            uri = &*uri,
-            status = self.status,
-            bytes = self.sent,
-            received = self.body.as_ref().map_or(0, RequestBody::bytes_read),
-            duration_ms = duration.as_micros() as f64 / 1000.0,
-            request = %self.id,
-            remote = %remote,
-            proxy,
-            complete = self.complete,
-            err.code = refusal.as_ref().map(|refusal| refusal.code.as_str()),
-            err.message = message,
-            "request"
-        );
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: ACCESS,
+                    $level,
+                    method = &*method,
+                    route = note.map(|note| note.route.as_str()),
+                    repository = note.and_then(|note| note.repository.as_deref()),
+                    reference = note.and_then(|note| note.reference.as_deref()),
+                    user = user.as_deref(),
+                    uri = &*uri,
+                    agent = agent.as_deref().map(cut).as_deref(),
+                    status = self.status,
+                    bytes = self.sent,
+                    received = self.body.as_ref().map_or(0, RequestBody::bytes_read),
+                    duration_ms = duration.as_micros() as f64 / 1000.0,
+                    request = %self.id,
+                    remote = %remote,
+                    proxy,
+                    complete = self.complete,
+                    err.code = refusal.as_ref().map(|refusal| refusal.code.as_str()),
+                    err.message = message,
+                    "request"
+                )
+            };
+        }
+        match failed {
+            true => line!(Level::ERROR),
+            false => line!(Level::INFO),
+        }
     }
 }
 

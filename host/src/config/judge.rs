@@ -2,7 +2,7 @@
 
 use super::keys::{self, Key, Standing};
 use super::source::{Origin, Setting, Sources, Value};
-use super::value::{Kind, Text, switch};
+use super::value::{Kind, Text};
 use super::{ConfigError, suggest};
 use std::fmt;
 
@@ -243,7 +243,8 @@ fn harmless(value: &Value, unless: &[&str]) -> bool {
         Value::List => false,
         Value::Text(Text { text, .. }) => {
             let same = |other: &str| {
-                text.eq_ignore_ascii_case(other) || switch(text).is_some_and(|on| switch(other) == Some(on))
+                text.eq_ignore_ascii_case(other)
+                    || units::switch(text).is_some_and(|on| units::switch(other) == Some(on))
             };
             unless.iter().any(|other| same(other))
         }

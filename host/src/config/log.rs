@@ -13,10 +13,8 @@ pub struct Log {
     pub fields: BTreeMap<String, String>,
     /// `log.reportcaller`: whether a line tells where in the source it comes from.
     pub reportcaller: bool,
-    /// `log.accesslog.disabled`: whether requests leave no line.
+    /// `log.accesslog.disabled`: whether requests leave no line in Apache's format on standard output.
     pub accesslog_disabled: bool,
-    /// `log.accesslog.combined`: whether each request leaves a line in Apache's format on standard output.
-    pub combined: bool,
 }
 
 /// A level of severity, in distribution's spelling.

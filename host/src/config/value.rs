@@ -207,14 +207,5 @@ fn url(text: &str) -> Result<String, String> {
 }
 
 fn is_on(value: &Text) -> Result<bool, &'static str> {
-    unquoted(value).and_then(switch).ok_or("not a switch; write true or false, without quotes")
-}
-
-/// A switch in the spellings of YAML 1.1, which distribution's parser takes.
-pub(super) fn switch(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "y" => Some(true),
-        "false" | "no" | "off" | "n" => Some(false),
-        _ => None,
-    }
+    unquoted(value).and_then(units::switch).ok_or("not a switch; write true or false, without quotes")
 }

@@ -3,7 +3,7 @@
 use super::Admitted;
 use super::stalls::{Piece, Taking};
 use crate::body::{AnswerBody, AnswerError};
-use crate::log::{AccessLine, RequestId};
+use crate::log::AccessLine;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,8 +12,7 @@ use std::task::{Context, Poll};
 /// An answer's body, which counts as in flight and has the access line, until it ends.
 pub struct Reply {
     pub body: AnswerBody,
-    pub line: Option<Box<AccessLine>>,
-    pub id: RequestId,
+    pub line: Box<AccessLine>,
     /// What the client has yet to take of it, over HTTP/2.
     pub taking: Option<Rc<Taking>>,
     pub _admitted: Option<Admitted>,
@@ -30,13 +29,10 @@ impl Body for Reply {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                if let Some(line) = &mut self.line {
-                    line.sent += length;
-                }
+                self.line.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
             }
             Poll::Ready(Some(Err(error))) => {
-                tracing::error!(request = %self.id, %error, "an answer broke off");
+                tracing::error!(request = %self.line.id, %error, "an answer broke off");
             }
             Poll::Ready(None) | Poll::Pending => {}
         }
@@ -54,8 +50,6 @@ impl Body for Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.complete = self.body.is_end_stream();
-        }
+        self.line.complete = self.body.is_end_stream();
     }
 }

@@ -2,64 +2,49 @@
 
 use super::{AccessLine, MORE, cut, shown};
 use crate::socket::Peer;
-use http::header::{HeaderMap, HeaderValue, REFERER, USER_AGENT};
+use http::header::HeaderValue;
 use std::io::Write;
 use std::time::SystemTime;
 use time::OffsetDateTime;
 
-/// What the format wants of a request beyond its access line.
-pub struct Combined {
-    version: http::Version,
-    referer: Option<HeaderValue>,
-    agent: Option<HeaderValue>,
-}
-
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-impl Combined {
-    /// What a request says.
-    pub fn new(version: http::Version, headers: &HeaderMap) -> Combined {
-        let value = |name| headers.get(name).cloned();
-        Combined { version, referer: value(REFERER), agent: value(USER_AGENT) }
-    }
+/// The line of a request, with its end. The time is that of the request's beginning, in UTC.
+pub(super) fn line(of: &AccessLine) -> Vec<u8> {
+    let mut line = Vec::with_capacity(256);
+    write(of, &mut line).expect("memory takes all that is written to it");
+    line
+}
 
-    /// The line, with its end. The time is that of the request's beginning, in UTC.
-    pub(super) fn line(&self, of: &AccessLine) -> Vec<u8> {
-        let mut line = Vec::with_capacity(256);
-        self.write(of, &mut line).expect("memory takes all that is written to it");
-        line
+fn write(of: &AccessLine, line: &mut Vec<u8>) -> std::io::Result<()> {
+    match (of.client, of.remote) {
+        (Some(client), _) => write!(line, "{client}")?,
+        (None, Peer::Internet(address)) => write!(line, "{}", address.ip().to_canonical())?,
+        (None, Peer::Local) => line.push(b'@'),
     }
-
-    fn write(&self, of: &AccessLine, line: &mut Vec<u8>) -> std::io::Result<()> {
-        match (of.client, of.remote) {
-            (Some(client), _) => write!(line, "{client}")?,
-            (None, Peer::Internet(address)) => write!(line, "{}", address.ip().to_canonical())?,
-            (None, Peer::Local) => line.push(b'@'),
-        }
-        line.extend_from_slice(b" - ");
-        match of.note.as_ref().and_then(|note| note.user.as_deref()).filter(|user| !user.is_empty()) {
-            // Not even a space: the columns after it would be others.
-            Some(user) => cut(user).split(' ').enumerate().for_each(|(at, part)| {
-                line.extend_from_slice(if at > 0 { b"\\x20" } else { b"" });
-                escape(part.as_bytes(), line);
-            }),
-            None => line.push(b'-'),
-        }
-        let at = OffsetDateTime::from(SystemTime::now() - of.begun.elapsed());
-        let month = MONTHS[usize::from(u8::from(at.month())) - 1];
-        let (hour, minute, second) = at.time().as_hms();
-        write!(line, " [{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000] \"", at.day(), at.year())?;
-        put(of.method.as_str().as_bytes(), line);
-        line.push(b' ');
-        put(of.uri.as_bytes(), line);
-        write!(line, " {:?}\" {} {} \"", self.version, of.status, of.sent)?;
-        put(self.referer.as_ref().map_or(b"", HeaderValue::as_bytes), line);
-        line.extend_from_slice(b"\" \"");
-        put(self.agent.as_ref().map_or(b"", HeaderValue::as_bytes), line);
-        line.extend_from_slice(b"\"\n");
-        Ok(())
+    line.extend_from_slice(b" - ");
+    match of.note.as_ref().and_then(|note| note.user.as_deref()).filter(|user| !user.is_empty()) {
+        // Not even a space: the columns after it would be others.
+        Some(user) => cut(user).split(' ').enumerate().for_each(|(at, part)| {
+            line.extend_from_slice(if at > 0 { b"\\x20" } else { b"" });
+            escape(part.as_bytes(), line);
+        }),
+        None => line.push(b'-'),
     }
+    let at = OffsetDateTime::from(SystemTime::now() - of.begun.elapsed());
+    let month = MONTHS[usize::from(u8::from(at.month())) - 1];
+    let (hour, minute, second) = at.time().as_hms();
+    write!(line, " [{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000] \"", at.day(), at.year())?;
+    put(of.method.as_str().as_bytes(), line);
+    line.push(b' ');
+    put(of.target().as_bytes(), line);
+    write!(line, " {:?}\" {} {} \"", of.version, of.status, of.sent)?;
+    put(of.referer.as_ref().map_or(b"", HeaderValue::as_bytes), line);
+    line.extend_from_slice(b"\" \"");
+    put(of.agent.as_ref().map_or(b"", HeaderValue::as_bytes), line);
+    line.extend_from_slice(b"\"\n");
+    Ok(())
 }
 
 /// Adds what a client sent, as far as it is shown.
@@ -100,17 +85,17 @@ mod tests {
             begun: Instant::now(),
             method: http::Method::GET,
             note: Some(note),
-            uri: uri.into(),
+            uri: uri.parse().unwrap(),
+            version: http::Version::HTTP_11,
+            referer: None,
+            agent: Some(HeaderValue::from_bytes(agent).unwrap()),
             status: 200,
             sent: 12,
             body: None,
             complete: true,
             refusal: None,
-            combined: None,
         };
-        let agent = Some(HeaderValue::from_bytes(agent).unwrap());
-        let combined = Combined { version: http::Version::HTTP_11, referer: None, agent };
-        String::from_utf8(combined.line(&of)).unwrap()
+        String::from_utf8(super::line(&of)).unwrap()
     }
 
     #[test]
@@ -145,7 +130,7 @@ mod tests {
         assert!(line.ends_with(&format!(" \"{}\"\n", beginning("x"))), "{line}");
         let bytes = self::line(None, "/", vec![0xff; 5000].leak());
         assert!(bytes.ends_with(&format!(" \"{}\\xe2\\x80\\xa6\"\n", "\\xff".repeat(2048))), "{bytes}");
-        let whole = self::line(None, &"a".repeat(2048), &[b'b'; 2048]);
-        assert!(whole.contains(&"a".repeat(2048)) && !whole.contains("\\xe2"), "{whole}");
+        let whole = self::line(None, &format!("/{}", "a".repeat(2047)), &[b'b'; 2048]);
+        assert!(whole.contains(&"a".repeat(2047)) && !whole.contains("\\xe2"), "{whole}");
     }
 }

@@ -142,7 +142,7 @@ impl Walk<'_> {
         passed: bool,
         after: Option<&str>,
     ) -> Result<(), Error> {
-        let name = if name.is_empty() { component.to_owned() } else { layout::in_directory(name, component) };
+        let name = layout::in_directory(name, component);
         // Too long a name, perhaps.
         let Ok(repository) = name.parse::<RepositoryName>() else { return Ok(()) };
         if !passed && unless_damaged(self.inner.is_repository(&repository))? == Some(true) {

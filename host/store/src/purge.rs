@@ -23,10 +23,7 @@ impl Store {
         let mut last: Option<String> = None;
         while let Some(listing) = self.inner.backend.list(directory, last.as_deref(), BATCH)? {
             for component in &listing.names {
-                let name = match name {
-                    "" => component.to_owned(),
-                    _ => layout::in_directory(name, component),
-                };
+                let name = layout::in_directory(name, component);
                 let Ok(repository) = name.parse::<RepositoryName>() else { continue };
                 let below = layout::in_directory(directory, component);
                 let here = self.purge_repository(&repository, dry_run);

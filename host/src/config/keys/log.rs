@@ -36,13 +36,7 @@ pub(super) const KEYS: &[Key] = &[
         "log.accesslog.disabled",
         Kind::Switch(|c| &mut c.log.accesslog_disabled),
         "false",
-        "whether requests leave no line, neither in the log nor on standard output",
-    ),
-    key(
-        "log.accesslog.combined",
-        Kind::Switch(|c| &mut c.log.combined),
-        "true",
-        "whether each request leaves a line on standard output too, in Apache's combined format",
+        "whether requests leave no line on standard output, in Apache's combined format; those in the log follow `log.level`",
     ),
     ignored("log.hooks", &[], "e-mail from the log: none is sent"),
 ];

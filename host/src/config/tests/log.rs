@@ -15,7 +15,7 @@ fn the_log_is_what_the_file_or_the_variables_say() {
     let fields: Vec<_> =
         config.log.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(fields, [("environment", "staging"), ("service", "registry")]);
-    assert!(config.log.reportcaller && config.log.accesslog_disabled && config.log.combined);
+    assert!(config.log.reportcaller && config.log.accesslog_disabled);
     assert!(warnings(&config).is_empty());
     assert!(warnings(&load("log: {fields: {}}\n", &[]).unwrap()).is_empty());
 }
