@@ -24,12 +24,15 @@ fn with_lines_that_are_no_passwords_the_others_come_in_and_the_log_counts_the_li
 
 #[test]
 fn by_settings_that_are_wrong_nobody_gets_in_and_the_log_names_them() {
+    // The example of RFC 8037.
+    const KEYS: &str =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     const TOKEN: [(&str, &str); 5] = [
         ("REGISTRY_AUTH", "token"),
         ("REGISTRY_AUTH_TOKEN_REALM", "https://tokens.example/"),
         ("REGISTRY_AUTH_TOKEN_SERVICE", "registry"),
         ("REGISTRY_AUTH_TOKEN_ISSUER", "issuer"),
-        ("REGISTRY_AUTH_TOKEN_JWKS", r#"{"keys":[]}"#),
+        ("REGISTRY_AUTH_TOKEN_JWKS", KEYS),
     ];
     let without = |at: usize| [&TOKEN[..at], &TOKEN[at + 1..]].concat();
     let and = |name, value| [&without(4)[..], &[TOKEN[4], (name, value)]].concat();
@@ -42,7 +45,8 @@ fn by_settings_that_are_wrong_nobody_gets_in_and_the_log_names_them() {
         (without(2), "auth.token.service is missing"),
         (without(3), "auth.token.issuer is missing"),
         (without(4), "auth.token.jwks is missing"),
-        (and("REGISTRY_AUTH_TOKEN_JWKS", "nonsense"), "auth.token.jwks: "),
+        (and("REGISTRY_AUTH_TOKEN_JWKS", "/jwks.json"), "auth.token.jwks: not a JSON Web Key Set"),
+        (and("REGISTRY_AUTH_TOKEN_JWKS", r#"{"keys":[]}"#), "auth.token.jwks: no key in it"),
         (
             and("REGISTRY_AUTH_TOKEN_SIGNINGALGORITHMS", "[RS256, RS512]"),
             "\"RS512\" is not an algorithm of this version",

@@ -8,7 +8,7 @@ use access::quoted;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use tokens::{Algorithm, Claims, LEEWAY, TokenError, Trust};
+use tokens::{Algorithm, Claims, Keys, LEEWAY, TokenError, Trust};
 
 /// How many tokens an instance remembers to have verified, and the longest of them.
 const REMEMBERED: usize = 256;
@@ -161,7 +161,11 @@ impl Bearer {
 fn trust(issuer: String, service: String, late: f64) -> Result<Trust, String> {
     // What the keys are made of depends on the host: everywhere they may be a key set.
     let keys = setting("auth.token.keys").map_err(|_| "auth.token.jwks is missing")?;
-    let keys = keys.parse().map_err(|error| format!("auth.token.jwks: {error}"))?;
+    let keys: Keys =
+        keys.parse().map_err(|error| format!("auth.token.jwks: {error}; write the text of one"))?;
+    if keys.is_empty() {
+        return Err("auth.token.jwks: no key in it is one for signatures by RS256, ES256 or EdDSA".into());
+    }
     let algorithms = match config::get("auth.token.signingalgorithms") {
         None => Algorithm::ALL.into(),
         Some(names) => names.split(' ').map(algorithm).collect::<Result<_, _>>()?,

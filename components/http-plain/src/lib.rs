@@ -13,7 +13,7 @@ use bindings::exports::pierhead::host::http::{
 };
 use bindings::wasi::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme, Trailers};
 use bindings::{wit_future, wit_stream};
-use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter};
+use wit_bindgen::{FutureReader, StreamReader, StreamResult};
 
 struct Http;
 bindings::export!(Http with_types_in bindings);
@@ -93,22 +93,6 @@ fn response(answer: &Answer, length: u64, body: Option<StreamReader<u8>>) -> Res
         panic!("an answer's status: {}", answer.status);
     }
     response
-}
-
-/// Hands `length` bytes on; whether they came and were taken.
-async fn pump(mut from: StreamReader<u8>, mut length: u64, to: &mut StreamWriter<u8>) -> bool {
-    let mut buffer = Vec::with_capacity(CHUNK);
-    loop {
-        let (result, read) = from.read(buffer).await;
-        length = length.saturating_sub(read.len() as u64);
-        buffer = to.write_all(read).await;
-        if !buffer.is_empty() {
-            return false;
-        }
-        if result == StreamResult::Dropped {
-            return length == 0;
-        }
-    }
 }
 
 impl Guest for Http {
@@ -224,10 +208,10 @@ impl Guest for Http {
         let bytes = content.read(first.offset, first.length).await?;
         guest_task::spawn(async move {
             let mut next = Some((first, bytes));
-            while let Some((part, bytes)) = next {
+            while let Some((part, mut bytes)) = next {
                 let sent = writer.write_all(part.head).await.is_empty();
                 // A body that stays short is one that the host breaks off.
-                if !sent || !pump(bytes, part.length, &mut writer).await {
+                if !sent || !guest_task::pump(&mut bytes, part.length, &mut writer, CHUNK).await {
                     return;
                 }
                 next = match parts.next() {

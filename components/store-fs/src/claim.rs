@@ -195,8 +195,6 @@ async fn copy(files: &Files, from: &str, to: &str) -> Result<bool, Error> {
     let (mut chunk, mut touched) = (Vec::with_capacity(CHUNK), monotonic_clock::now());
     let mut ended = false;
     while !ended && chunk.is_empty() {
-        // What was handed on may have left a smaller buffer.
-        chunk.reserve_exact(CHUNK);
         let (result, filled) = bytes.read(chunk).await;
         ended = result == StreamResult::Dropped;
         chunk = writer.write_all(filled).await;

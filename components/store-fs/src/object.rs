@@ -5,7 +5,7 @@ use crate::wasi_bindings::wasi::filesystem::types::Descriptor;
 use crate::wasi_bindings::wit_stream;
 use guest_store::{Error, Object};
 use std::rc::Rc;
-use wit_bindgen::{StreamReader, StreamResult};
+use wit_bindgen::StreamReader;
 
 /// A file open for reading. It stays readable when it is removed.
 pub struct File {
@@ -33,21 +33,8 @@ impl Object for File {
         let file = self.file.clone();
         guest_task::spawn(async move {
             let (mut source, _) = file.read_via_stream(offset);
-            let (mut left, mut chunk) = (length, Vec::new());
-            while left > 0 {
-                chunk.clear();
-                // What was handed on may have left a smaller buffer.
-                let room = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
-                chunk.reserve_exact(room);
-                let (result, mut read) = source.read(chunk).await;
-                read.truncate(room);
-                left -= read.len() as u64;
-                chunk = writer.write_all(read).await;
-                // Whoever reads finds it shorter than was said, or has gone away.
-                if result == StreamResult::Dropped && left > 0 || !chunk.is_empty() {
-                    return;
-                }
-            }
+            // Where it ends early, whoever reads finds it shorter than was said, or has gone away.
+            guest_task::pump(&mut source, length, &mut writer, CHUNK).await;
         });
         Ok(reader)
     }

@@ -13,7 +13,7 @@ use crate::wasi_bindings::wit_stream;
 use guest_store::{Error, Session, SessionError};
 use names::{Algorithm, Digest};
 use s3::Condition;
-use wit_bindgen::{StreamReader, StreamResult};
+use wit_bindgen::StreamReader;
 
 /// How many bytes of an upload are handed on at a time where they are read again.
 const CHUNK: usize = 256 << 10;
@@ -85,23 +85,11 @@ impl Session for Upload {
         };
         let (mut writer, reader) = wit_stream::new();
         guest_task::spawn(async move {
-            if let Some((mut source, mut left)) = source {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                loop {
-                    let (result, read) = source.read(chunk).await;
-                    left -= left.min(read.len() as u64);
-                    chunk = writer.write_all(read).await;
-                    if !chunk.is_empty() {
-                        return;
-                    }
-                    if result == StreamResult::Dropped {
-                        break;
-                    }
-                }
-                // What comes after bytes that are missing would be taken for them.
-                if left > 0 {
-                    return;
-                }
+            // What comes after bytes that are missing would be taken for them.
+            if let Some((mut source, length)) = source
+                && !guest_task::pump(&mut source, length, &mut writer, CHUNK).await
+            {
+                return;
             }
             // Whoever reads may have gone away.
             let _ = writer.write_all(tail).await;

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
-use wit_bindgen::StreamWriter;
+use wit_bindgen::{StreamReader, StreamResult, StreamWriter};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -42,6 +42,27 @@ pub fn spawn(work: impl Future<Output = ()> + 'static) {
 /// Writes bytes to a stream, as fast as whoever has its other end takes them. Who goes away leaves some.
 pub fn write(mut to: StreamWriter<u8>, bytes: Vec<u8>) {
     spawn(async move { drop(to.write_all(bytes).await) });
+}
+
+/// Hands on so many bytes of a stream, `piece` at a time at most; whether all of them came and were taken.
+pub async fn pump(
+    from: &mut StreamReader<u8>,
+    mut length: u64,
+    to: &mut StreamWriter<u8>,
+    piece: usize,
+) -> bool {
+    let within = |length: u64| piece.min(usize::try_from(length).unwrap_or(piece));
+    let mut buffer = Vec::with_capacity(within(length));
+    while length > 0 {
+        let (result, mut read) = from.read(buffer).await;
+        read.truncate(within(length));
+        length -= read.len() as u64;
+        buffer = to.write_all(read).await;
+        if !buffer.is_empty() || result == StreamResult::Dropped && length > 0 {
+            return false;
+        }
+    }
+    true
 }
 
 /// The work of a slot, which whoever delivers an event to it has polled at once.

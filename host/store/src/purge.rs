@@ -51,7 +51,10 @@ impl Store {
         while let Some(listing) = inner.backend.list(&layout::uploads(repository), last.as_deref(), BATCH)? {
             for id in listing.names.iter().flat_map(|name| name.parse::<UploadId>()) {
                 match self.purge_session(&layout::upload(repository, &id), dry_run) {
-                    Ok(true) => purged += 1,
+                    Ok(true) => {
+                        tracing::info!(%repository, upload = %id, dry_run, "an upload that nobody finished is removed");
+                        purged += 1;
+                    }
                     Ok(false) => {}
                     Err(error) => tracing::warn!(%error, %repository, "an abandoned upload stays"),
                 }

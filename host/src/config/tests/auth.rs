@@ -144,8 +144,9 @@ fn tokens_of_others_reach_the_component_with_all_that_distributions_users_write(
     let settings = config.settings();
     assert_eq!(settings["auth"], "token");
     assert_eq!(settings["auth.token.realm"], "https://a/token");
-    assert_eq!(settings["auth.token.signingalgorithms"], "RS256 ES256 EdDSA");
-    assert!(!settings.contains_key("auth.token.autoredirectpath"));
+    for absent in ["auth.token.signingalgorithms", "auth.token.autoredirectpath"] {
+        assert!(!settings.contains_key(absent), "{absent}");
+    }
     let more = "signingalgorithms: [ES256, RS256], autoredirect: true";
     let settings = load(&format!("auth: {{token: {{{whole}, {more}}}}}\n"), &[]).unwrap().settings();
     assert_eq!(settings["auth.token.signingalgorithms"], "ES256 RS256");
