@@ -74,7 +74,7 @@ pub fn self_signed(hosts: &[String], out: &Path, days: u32) -> Result<String, Ce
     for ((path, (_, mode)), content) in paths.iter().zip(FILES).zip(contents) {
         write(path, mode, &content)?;
     }
-    Ok(next_steps(first, &paths))
+    Ok(next_steps(&hosts, &paths))
 }
 
 /// Whether a text is a name of DNS, or an address of IPv4.
@@ -133,20 +133,17 @@ fn write(path: &Path, mode: u32, content: &str) -> Result<(), CertificateError> 
     })
 }
 
-/// Three lines: for the server, for docker, for whatever else asks over HTTPS.
-fn next_steps(host: &str, [ca, _, certificate, key]: &[PathBuf; 4]) -> String {
+/// How to serve with them, and for each host what docker and curl need.
+fn next_steps(hosts: &[String], [ca, _, certificate, key]: &[PathBuf; 4]) -> String {
     let [ca, certificate, key] = [ca, certificate, key].map(|path| quoted(path));
-    let authority = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let mut text = String::new();
-    let lines = [
-        format!(
-            "REGISTRY_HTTP_TLS_CERTIFICATE={certificate} REGISTRY_HTTP_TLS_KEY={key} REGISTRY_HTTP_ADDR=:5000 pierhead serve"
-        ),
-        format!("sudo install -D -m 644 {ca} /etc/docker/certs.d/{authority}:5000/ca.crt"),
-        format!("curl --cacert {ca} https://{authority}:5000/v2/"),
-    ];
-    for line in lines {
-        let _ = writeln!(text, "{line}");
+    let mut text = format!(
+        "REGISTRY_HTTP_TLS_CERTIFICATE={certificate} REGISTRY_HTTP_TLS_KEY={key} REGISTRY_HTTP_ADDR=:5000 pierhead serve\n"
+    );
+    // Of a wildcard nobody knows the names.
+    for host in hosts.iter().filter(|host| !host.starts_with('*')) {
+        let authority = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let _ = writeln!(text, "sudo install -D -m 644 {ca} /etc/docker/certs.d/{authority}:5000/ca.crt");
+        let _ = writeln!(text, "curl --cacert {ca} https://{authority}:5000/v2/");
     }
     text
 }

@@ -10,8 +10,8 @@ use crate::socket::Peer;
 use crate::state::Note;
 use bytes::Bytes;
 use http::header::{HeaderValue, REFERER, USER_AGENT};
-use http::request;
 use http::uri::PathAndQuery;
+use http::{StatusCode, request};
 use lines::Lines;
 use std::borrow::Cow;
 use std::fmt;
@@ -208,7 +208,7 @@ impl AccessLine {
             // It fails when the thread behind it is gone, and so is the server.
             let _ = output.clone().write_all(&combined::line(self));
         }
-        let failed = self.status >= 500;
+        let failed = StatusCode::from_u16(self.status).is_ok_and(|status| status.is_server_error());
         let is_logged = match failed {
             true => tracing::enabled!(target: ACCESS, Level::ERROR),
             false => tracing::enabled!(target: ACCESS, Level::INFO),

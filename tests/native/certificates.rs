@@ -45,14 +45,16 @@ fn it_says_what_comes_next() {
     let certificates = Certificates::new();
     let out = certificates.file("new folder");
     let out = out.to_str().expect("a temporary folder is UTF-8");
-    let made = run(&["cert", "self-signed", "--host", "Registry.example.com", "--out", out], |s| s);
+    let hosts = ["--host", "Registry.example.com", "--host", "*.example.com", "--host", "::1"];
+    let made = run(&[&["cert", "self-signed", "--out", out], &hosts[..]].concat(), |s| s);
     assert_eq!(made.code, Some(0), "{}", made.output);
     let lines: Vec<&str> = made.output.lines().collect();
-    assert_eq!(lines.len(), 3, "{}", made.output);
+    assert_eq!(lines.len(), 5, "{}", made.output);
     assert!(lines[0].contains(&format!("REGISTRY_HTTP_TLS_CERTIFICATE='{out}/server.crt'")), "{}", lines[0]);
     assert!(lines[0].contains(&format!("REGISTRY_HTTP_TLS_KEY='{out}/server.key'")), "{}", lines[0]);
     assert!(lines[1].ends_with("/etc/docker/certs.d/registry.example.com:5000/ca.crt"), "{}", lines[1]);
-    assert!(lines[2].starts_with(&format!("curl --cacert '{out}/ca.crt' https://")), "{}", lines[2]);
+    assert!(lines[2].starts_with(&format!("curl --cacert '{out}/ca.crt' https://registry.")), "{}", lines[2]);
+    assert!(lines[4].ends_with(" https://[::1]:5000/v2/"), "{}", lines[4]);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! components ask for, out of variables named as distribution's are.
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+mod switches;
+
 use std::time::Duration;
+use switches::{in_map, settled};
 
 /// A setting that is a map, with one switch in it.
 const READ_ONLY: &str = "storage.maintenance.readonly";
@@ -53,21 +54,6 @@ const UNANSWERED: [(&[&str], &str); 3] = [
         ],
         "the lines of an htpasswd file as REGISTRY_AUTH_HTPASSWD_USERS, for this host asks no directory",
     ),
-];
-
-/// The settings that are switches, and what counts where the value of one is neither on nor off: that by which least is written,
-/// removed and left unchecked.
-const SWITCHES: [(&str, bool); 10] = [
-    ("auth.token.autoredirect", false),
-    ("http.relativeurls", false),
-    ("storage.delete.enabled", false),
-    ("storage.filesystem.fsync", true),
-    ("storage.maintenance.readonly.enabled", true),
-    ("storage.maintenance.uploadpurging.dryrun", true),
-    ("storage.maintenance.uploadpurging.enabled", false),
-    ("validation.disabled", false),
-    ("validation.enabled", true),
-    ("validation.manifests.blobs.required", true),
 ];
 
 /// How far behind the last rule another is looked for: whoever leaves a gap, or counts from 1, is told.
@@ -121,38 +107,6 @@ pub fn get(name: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String
         }
         _ => given(name),
     }
-}
-
-/// What stands under a name in a map: distribution takes `REGISTRY_STORAGE_MAINTENANCE_READONLY={"enabled":true}` as well. What
-/// is no map is the value itself.
-fn in_map(map: &str, name: &str) -> Option<String> {
-    let Some(entries) = map.trim().strip_prefix('{').and_then(|map| map.strip_suffix('}')) else {
-        return Some(map.to_owned());
-    };
-    let plain = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
-    let entries = entries.split(',').filter_map(|entry| entry.split_once(':'));
-    entries
-        .map(|(name, value)| (plain(name), plain(value)))
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value)
-}
-
-/// The value of a setting; of a switch `true` or `false`, however that is spelled.
-fn settled(name: &str, value: String) -> String {
-    thread_local! {
-        static TOLD: RefCell<BTreeSet<String>> = RefCell::default();
-    }
-    let Some((_, careful)) = SWITCHES.iter().find(|(switch, _)| *switch == name) else { return value };
-    let on = units::switch(&value).unwrap_or_else(|| {
-        if TOLD.with_borrow_mut(|told| told.insert(name.to_owned())) {
-            let name = variable(name);
-            guest_log::log!(
-                "{name}: {value:?} is not a switch; write true or false; until then it is {careful}"
-            );
-        }
-        *careful
-    });
-    on.to_string()
 }
 
 /// Whether manifests are taken unchecked.
@@ -234,10 +188,10 @@ fn words(list: &str) -> Vec<&str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)], name: &str) -> Option<String> {
+    pub(crate) fn of(variables: &[(&str, &str)], name: &str) -> Option<String> {
         get(name, |wanted| {
             let found = variables.iter().find(|(name, _)| *name == wanted);
             found.map(|(_, value)| (*value).to_owned())
@@ -250,51 +204,6 @@ mod tests {
         assert_eq!(of(&given, "storage.delete.enabled").as_deref(), Some("true"));
         assert_eq!(of(&given, "http.host"), None);
         assert_eq!(of(&given, "catalog.maxentries"), None);
-    }
-
-    #[test]
-    fn a_switch_is_spelled_as_on_our_own_host() {
-        let read_only = |text| {
-            of(
-                &[("REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", text)],
-                "storage.maintenance.readonly.enabled",
-            )
-        };
-        for (text, wanted) in
-            [("true", "true"), ("True", "true"), ("YES", "true"), ("off", "false"), ("1", "true")]
-        {
-            assert_eq!(read_only(text).as_deref(), Some(wanted), "{text}");
-        }
-        let purges = |text| {
-            of(
-                &[("REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED", text)],
-                "storage.maintenance.uploadpurging.enabled",
-            )
-        };
-        for (text, wanted) in [("Yes", "true"), ("False", "false"), ("never", "false")] {
-            assert_eq!(purges(text).as_deref(), Some(wanted), "{text}");
-        }
-        let map = |text| {
-            of(&[("REGISTRY_STORAGE_MAINTENANCE_READONLY", text)], "storage.maintenance.readonly.enabled")
-        };
-        for (text, wanted) in
-            [(r#"{"enabled":true}"#, "true"), ("{enabled: no}", "false"), ("on", "true"), ("{}", "")]
-        {
-            assert_eq!(map(text).as_deref().unwrap_or_default(), wanted, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_switch_that_components_ask_for_is_known() {
-        let table = include_str!("../../../docs/configuration.md");
-        let switches = table.lines().filter(|line| line.contains("` | true or false |"));
-        let names: Vec<&str> = switches.filter_map(|line| line.split('`').nth(1)).collect();
-        // Those of files, logs and connections are our own host's alone.
-        let ours = ["http.http2.", "http.h2c.", "log.", "auth.issuer.", "auth.ldap."];
-        for name in names.iter().filter(|name| !ours.iter().any(|of| name.starts_with(of))) {
-            assert!(SWITCHES.iter().any(|(known, _)| known == name), "{name}");
-        }
-        assert!(SWITCHES.iter().all(|(known, _)| names.contains(known)));
     }
 
     #[test]

@@ -325,7 +325,7 @@ const SERVER: &[Key] = &[
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
     ignored("health", &["false"], "checks of files, servers and storage: none are made"),
-    ignored("proxy", &[], "without proxy.remoteurl there is no cache to configure"),
+    ignored("proxy", &[], "a cache of another registry: none is kept"),
     ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),
