@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("access", &[]),
     ("tokens", &[]),
     ("htpasswd", &[]),
-    ("s3", &[]),
+    ("s3", &["units"]),
     ("components/front", &["names", "protocol"]),
     ("components/auth", &["access", "guest-log", "names", "tokens"]),
     ("components/blobs", &["protocol"]),

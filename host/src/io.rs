@@ -57,9 +57,14 @@ impl Unread {
         self.0.set(self.0.get() + 1);
     }
 
-    /// All of one has come after all.
+    /// All of one has come after all, or is of no interest any more.
     pub fn remove(&self) {
         self.0.set(self.0.get() - 1);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.get()
     }
 }
 

@@ -88,10 +88,8 @@ pub struct Request {
     pub patience: Duration,
 }
 
-/// For what is a matter of looking something up, or of writing something small.
+/// For what is a matter of looking something up.
 const SOON: Duration = Duration::from_secs(15);
-/// Up to how many bytes something is small.
-const SMALL: usize = 64 << 10;
 /// For what has to be sent first.
 const SENT: Duration = Duration::from_secs(120);
 /// For what the other side has to work at. S3 begins its answer early, others when they are done.
@@ -155,10 +153,10 @@ impl Request {
         Request::new(place, Method::Head, key)
     }
 
-    /// Writes an object of `length` bytes.
-    pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload, length: usize) -> Request {
-        let patience = if length <= SMALL { SOON } else { SENT };
-        let request = Request::new(place, Method::Put, key).payload(payload).patience(patience);
+    /// Writes an object.
+    pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload) -> Request {
+        // Also one that is small: what was given up may be written later all the same, and over what others have written since.
+        let request = Request::new(place, Method::Put, key).payload(payload).patience(SENT);
         match condition {
             Condition::Whatever => request,
             Condition::Absent => request.header("if-none-match", "*".to_owned()),

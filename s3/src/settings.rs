@@ -55,9 +55,7 @@ impl Settings {
         let needed = |name: &'static str| text(name).ok_or(BadSetting::new(name, "is not set"));
         let flag = |name: &'static str, default: bool| match text(name).as_deref() {
             None => Ok(default),
-            Some("true") => Ok(true),
-            Some("false") => Ok(false),
-            Some(_) => Err(BadSetting::new(name, "has to be true or false")),
+            Some(text) => units::switch(text).ok_or(BadSetting::new(name, "has to be true or false")),
         };
         let bytes = |name: &'static str, default: u64| match text(name) {
             None => Ok(default),

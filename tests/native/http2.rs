@@ -121,7 +121,7 @@ fn field(name: u8, value: &str) -> Vec<u8> {
 fn whoever_sends_a_body_that_is_refused_gets_the_answer() {
     let server = Server::start();
     let file = server.scratch().join("bytes");
-    for size in [100, 1_000, 100_000, 2_000_000] {
+    for size in [100, 1_000, 100_000, 2_000_000, 20_000_000] {
         std::fs::write(&file, noise(1, size)).expect("a file");
         let sends = ["--upload-file", file.to_str().expect("a path")];
         for _ in 0..5 {

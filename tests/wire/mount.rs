@@ -108,3 +108,23 @@ fn a_mount_that_names_the_digest_twice_and_no_length_is_no_upload_of_nothing() {
     client.response("POST").expect(201);
     server.get(&format!("/v2/a/blobs/{digest}")).expect(200);
 }
+
+#[test]
+fn a_mount_that_names_the_digest_twice_may_bring_bytes_whose_length_it_does_not_say() {
+    let server = Server::start();
+    let digest = sha256(b"bytes");
+    let send = |mounted: &names::Digest, named: &names::Digest| {
+        let mut client = server.client();
+        let target = format!("/v2/a/blobs/uploads/?mount={mounted}&from=source&digest={named}");
+        let head = format!("POST {target} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send(head.as_bytes());
+        client.send(b"5\r\nbytes\r\n0\r\n\r\n");
+        client.response("POST")
+    };
+    let other = sha256(b"other");
+    assert_error(&send(&other, &other), 400, "DIGEST_INVALID");
+    send(&other, &digest).expect(201);
+    server.get(&format!("/v2/a/blobs/{digest}")).expect(200);
+    send(&digest, &digest).expect(201);
+    assert_eq!(server.get(&format!("/v2/a/blobs/{digest}")).expect(200).body, b"bytes");
+}

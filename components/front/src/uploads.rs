@@ -28,25 +28,33 @@ fn not_digest(parameter: &str, why: DigestError) -> Refused {
 /// POST: begins an upload, mounts a blob, or takes a whole one.
 pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -> Result<Answer, Refused> {
     let mount = digest(asked, "mount")?;
-    // Some clients name the digest beside a mount as well: what has no body is not the blob. Where a host does not tell of a
-    // body whether there is one, there is none.
-    let mounts_only = mount.is_some() && asked.head.content_length.unwrap_or(0) == 0;
-    if let Some(digest) = digest(asked, "digest")?.filter(|_| !mounts_only) {
+    // Some clients name the digest beside a mount as well: what has no body is not the blob.
+    let whole = digest(asked, "digest")?.filter(|_| mount.is_none() || asked.head.content_length != Some(0));
+    // Whether there is a body shows when it is read, where its length is not known: a mount is tried first.
+    let perhaps = whole.as_ref().filter(|whole| mount.as_ref() == Some(*whole));
+    let perhaps = perhaps.filter(|_| asked.head.content_length.is_none());
+    if let Some(digest) = whole.as_ref().filter(|_| perhaps.is_none()) {
         let chunk = chunk(asked, request).await?;
         blobs::upload(name.to_string(), chunk, digest.to_string())
             .await
             .map_err(|failure| Refused::from(failure.failure))?;
-        return Ok(created(asked, name, &digest));
+        return Ok(created(asked, name, digest));
     }
     let source = match &mount {
         Some(digest) => source(asked, digest).await,
         None => None,
     };
-    let algorithm = algorithm(asked)?.map(|algorithm| algorithm.as_str().to_owned());
+    let algorithm = algorithm(asked)?.or(perhaps.map(Digest::algorithm));
+    let algorithm = algorithm.map(|algorithm| algorithm.as_str().to_owned());
     match (blobs::begin(name.to_string(), source, algorithm).await?, mount) {
         (Begun::Mounted, Some(digest)) => Ok(created(asked, name, &digest)),
         (Begun::Mounted, None) => Err(ErrorResponse::new(Code::Unknown).into()),
         (Begun::Session(id), _) => {
+            if let Some(digest) = perhaps
+                && came_whole(asked, name, &id, request, digest).await?
+            {
+                return Ok(created(asked, name, digest));
+            }
             let id = id.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
             let answer = session(Answer::new(202), asked, name, &id, 0);
             Ok(match config::get("limits.chunkminlength").filter(|length| length != "0") {
@@ -55,6 +63,27 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
             })
         }
     }
+}
+
+/// Makes the body the blob, in an upload of which nobody was told; `false` where there is none, and the upload is the client's.
+async fn came_whole(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    upload: &str,
+    request: Request,
+    digest: &Digest,
+) -> Result<bool, Refused> {
+    let (repository, id) = (|| name.to_string(), || upload.to_owned());
+    let finished = match blobs::append(repository(), id(), chunk(asked, request).await?).await {
+        Ok(0) => return Ok(false),
+        Ok(_) => blobs::finish(repository(), id(), None, digest.to_string()).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = finished {
+        let _ = blobs::cancel(repository(), id()).await;
+        return Err(failure.failure.into());
+    }
+    Ok(true)
 }
 
 /// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it. Whoever

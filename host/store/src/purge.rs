@@ -52,7 +52,9 @@ impl Store {
             for id in listing.names.iter().flat_map(|name| name.parse::<UploadId>()) {
                 match self.purge_session(&layout::upload(repository, &id), dry_run) {
                     Ok(true) => {
-                        tracing::info!(%repository, upload = %id, dry_run, "an upload that nobody finished is removed");
+                        if !dry_run {
+                            tracing::info!(%repository, upload = %id, "an upload that nobody finished is removed");
+                        }
                         purged += 1;
                     }
                     Ok(false) => {}

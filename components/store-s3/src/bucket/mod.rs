@@ -126,8 +126,7 @@ impl Bucket {
             Some(hash) => hash.to_owned(),
             None => digest_of(Algorithm::Sha256, bytes).hex().to_owned(),
         };
-        let payload = Payload::Sha256(hash);
-        let request = Request::put(&self.settings.place, key, condition, payload, bytes.len());
+        let request = Request::put(&self.settings.place, key, condition, Payload::Sha256(hash));
         Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
     }
 
