@@ -136,14 +136,20 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_spelled_as_anywhere_else() {
+        assert!(read(&[("storage.redirect.disable", "no")]).unwrap().redirect);
+        assert!(!read(&[("storage.redirect.disable", "True")]).unwrap().redirect);
+    }
+
+    #[test]
     fn a_bad_setting_is_told_by_its_name() {
         for (name, value) in [
             ("storage.s3.chunksize", "5242879"),
             ("storage.s3.chunksize", "10MiB"),
             ("storage.s3.multipartcopychunksize", "5368709121"),
             ("storage.s3.multipartcopymaxconcurrency", "0"),
-            ("storage.s3.secure", "yes"),
-            ("storage.redirect.disable", "no"),
+            ("storage.s3.secure", "perhaps"),
+            ("storage.redirect.disable", "never"),
             ("storage.s3.forcepathstyle", "1"),
             ("storage.s3.region", "us east"),
             ("storage.s3.secretkey", "se\ncret"),
