@@ -2,14 +2,13 @@
 
 use crate::make::make_once;
 use crate::source::OpenError;
+use crate::version::{Version, version};
 use crate::{lock, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use htpasswd::{COST, Users};
-use std::fs::Metadata;
 use std::io;
 use std::mem::replace;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,10 +20,6 @@ const EVERY: u64 = 1000;
 /// For how long a file has stood still that is read at the first look: what is written in place is empty at first, and no
 /// password is right then.
 const STILL: Duration = Duration::from_secs(1);
-
-/// What changes when a file does, or when another takes its place. Its size tells apart what is written within one tick of
-/// the clock.
-type Version = (u64, u64, u64, i64, i64);
 
 #[derive(Default)]
 struct Known {
@@ -91,7 +86,7 @@ impl File {
     /// nothing, is said once, and is tried again at each look: it may be the process that has no descriptors left.
     pub fn reread(&self) {
         let mut known = lock(&self.version);
-        let version = std::fs::metadata(&self.path).map(version).ok();
+        let version = version(&self.path);
         let seen = replace(&mut known.seen, version);
         if version.is_some() && known.read == version {
             // Where it was away, it is back as it was.
@@ -124,10 +119,6 @@ impl File {
         known.failing = false;
         known.read = version;
     }
-}
-
-fn version(file: Metadata) -> Version {
-    (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec())
 }
 
 /// Whether a file has not changed for a while. Its change in the future says nothing: a clock was set.

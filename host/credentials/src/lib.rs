@@ -14,6 +14,7 @@ mod remembered;
 mod secret;
 mod source;
 mod turns;
+mod version;
 mod waiting;
 
 pub use ldap::{
@@ -23,6 +24,7 @@ pub use make::{make_once, replace};
 pub use secret::Secret;
 pub use source::{OpenError, SourceOptions};
 pub use url::Url;
+pub use version::{Version, version};
 
 use failures::Failures;
 use hmac::{Hmac, KeyInit, Mac};

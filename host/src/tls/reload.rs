@@ -1,10 +1,9 @@
 //! Certificates change while the server runs: their files are looked at, and read again when they have.
 
 use super::Source;
+use credentials::{Version, version};
 use rustls::ServerConfig;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -13,19 +12,10 @@ use tokio::sync::watch;
 /// a certificate and its key are rarely replaced in the same moment.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What tells one state of a file from another, links followed: a Kubernetes secret is replaced by turning a
-/// link round, other tools rename, and some write in place.
-type Mark = (u64, u64, u64, i64, i64);
-
-fn mark(file: &Path) -> Option<Mark> {
-    let file = fs::metadata(file).ok()?;
-    Some((file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()))
-}
-
 /// Files, and the state in which they were last read.
 pub(super) struct Watched {
     files: Vec<PathBuf>,
-    read: Vec<Option<Mark>>,
+    read: Vec<Option<Version>>,
 }
 
 impl Watched {
@@ -37,8 +27,8 @@ impl Watched {
     }
 }
 
-fn marks(files: &[PathBuf]) -> Vec<Option<Mark>> {
-    files.iter().map(|file| mark(file)).collect()
+fn marks(files: &[PathBuf]) -> Vec<Option<Version>> {
+    files.iter().map(|file| version(file)).collect()
 }
 
 /// Looks at the files for as long as the process runs. Connections that there are stay as they are.
