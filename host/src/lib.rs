@@ -7,6 +7,7 @@ pub mod artefact;
 pub mod body;
 pub mod certificate;
 pub mod check;
+pub mod collect;
 pub mod config;
 pub mod connection;
 pub mod engine;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use pierhead::config::{self, Config, ConfigError};
 use pierhead::serve::{Registry, run};
-use pierhead::{certificate, check, explain, log, serve, signing};
+use pierhead::{certificate, check, collect, explain, log, serve, signing};
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -42,23 +42,10 @@ enum Command {
     /// Look at a configuration without serving it.
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
-    /// Remove content that no manifest needs. This version cannot do so yet, says so, and exits with 1.
+    /// Remove content that no manifest needs, beside a server that goes on serving it.
     ///
-    /// The switches are distribution's, which may be given a value: --delete-untagged=true.
-    GarbageCollect {
-        /// Say what would be removed, and remove nothing.
-        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-        dry_run: Option<bool>,
-        /// Remove the manifests too that no tag leads to.
-        #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-        delete_untagged: Option<bool>,
-        /// Say nothing of what is removed.
-        #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-        quiet: Option<bool>,
-        /// The configuration file, in YAML.
-        #[arg(env = config::FILE_VARIABLE)]
-        config: Option<PathBuf>,
-    },
+    /// Servers on other hosts, and of other makes, must not write to the same directory meanwhile.
+    GarbageCollect(collect::Collect),
     /// Explain who may do what.
     #[command(subcommand)]
     Access(Access),
@@ -125,9 +112,6 @@ fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
-const NO_COLLECTION: &str =
-    "garbage collection is not in this version: nothing was looked at, and nothing removed";
-
 /// The configuration in this file, if there is one, and in the environment.
 fn configured(file: Option<&Path>) -> Result<Config, ConfigError> {
     Config::load(file, variables())
@@ -165,7 +149,11 @@ fn done(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let config = configured(config.as_deref())?;
             print(signing::public_keys(&config.auth.issuer)? + "\n")?;
         }
-        Command::GarbageCollect { .. } => return Err(NO_COLLECTION.into()),
+        Command::GarbageCollect(collect) => {
+            let config = configured(collect.config.as_deref())?;
+            let _log = log::start(&config.log);
+            collect.run(&config, &mut io::stdout())?;
+        }
         Command::Cert(Cert::SelfSigned { host, out, days }) => {
             print(certificate::self_signed(&host, &out, days)?)?;
         }

@@ -32,6 +32,9 @@
 //! │           ├── startedat                              STARTED_AT
 //! │           ├── _hashstate                  (ours)     HASH_STATE
 //! │           └── _session                    (ours)     SESSION
+//! ├── _collection/                            (ours)     COLLECTION
+//! │   ├── gate, commits                       (ours)     GATE, COMMITS
+//! │   └── needed                              (ours)     NEEDED
 //! └── _staging/                               (ours)     STAGING
 //!     └── purged                              (ours)     PURGED
 //! ```
@@ -48,6 +51,8 @@ pub const DATA: &str = "data";
 pub const LINK: &str = "link";
 /// The media type that a manifest was stored with, in a [`revision`], where the bytes do not say it. Ours.
 pub const MEDIA_TYPE: &str = "_mediatype";
+/// What a repository has of manifests.
+pub const MANIFESTS: &str = "_manifests";
 /// The bare digest that a [`tag`] names now.
 pub const CURRENT_LINK: &str = "current/link";
 /// When an [`upload`] began, in RFC 3339.
@@ -73,6 +78,16 @@ pub const INDEXED: &str = "revisions";
 pub const STAGING: &str = "docker/registry/v2/_staging";
 /// When old uploads were looked for last, in [`STAGING`], in seconds since 1970: where no clock rings. Ours.
 pub const PURGED: &str = "purged";
+/// How those who store things and those who collect garbage keep out of each other's way. Ours; it may be removed while
+/// nobody does either.
+pub const COLLECTION: &str = "docker/registry/v2/_collection";
+/// In [`COLLECTION`]: locked for a moment by whoever comes to lock [`COMMITS`].
+pub const GATE: &str = "gate";
+/// In [`COLLECTION`]: shared by those who store something, locked by whoever removes garbage.
+pub const COMMITS: &str = "commits";
+/// In [`COLLECTION`]: locked for as long as garbage is collected, by whoever does; meanwhile the others write into it what they
+/// need, a digest a line.
+pub const NEEDED: &str = "needed";
 /// Above everything.
 pub const ROOT: &str = "docker/registry/v2";
 /// The root of the repositories' own tree.

@@ -3,10 +3,12 @@
 
 mod descriptor;
 mod document;
+mod references;
 mod referrer;
 mod sniff;
 
 pub use descriptor::{Descriptor, Platform};
+pub use references::References;
 pub use referrer::{Referrer, artifact_type_of, referrer};
 pub use sniff::{media_type_of, says_media_type};
 

@@ -53,21 +53,6 @@ fn a_command_that_is_none_is_refused_with_the_usage() {
 }
 
 #[test]
-fn garbage_collection_takes_distributions_switches_and_says_that_it_is_not_there() {
-    for arguments in [
-        &["garbage-collect"][..],
-        &["garbage-collect", "/etc/docker/registry/config.yml"],
-        &["garbage-collect", "--dry-run", "--delete-untagged=true", "--quiet=false", "config.yml"],
-        &["garbage-collect", "-dmq", "config.yml"],
-        &["garbage-collect", "-m=true", "config.yml", "-d"],
-    ] {
-        let finished = run(arguments, |s| s);
-        assert_eq!(finished.code, Some(1), "{arguments:?}: {}", finished.output);
-        assert!(finished.output.contains("not in this version"), "{arguments:?}: {}", finished.output);
-    }
-}
-
-#[test]
 fn a_file_alone_configures_the_server() {
     let server = Server::with(|s| s.by_file_alone().config(&format!("{FILE}log:\n  level: info\n")));
     Image::oci(1).push(&server, "a", "latest");

@@ -19,6 +19,7 @@ mod configuration;
 mod disk_full;
 mod forwarded;
 mod fuzzing;
+mod garbage_collection;
 mod hand_edits;
 mod head_limits;
 mod headers;

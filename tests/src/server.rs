@@ -1,3 +1,4 @@
+use crate::host::bare_command;
 use crate::place::{Place, files_below, free_port};
 use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, prlimit};
@@ -5,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer its first request.
@@ -153,6 +154,13 @@ impl Server {
     /// A folder for whatever else a test needs; it goes with the server.
     pub fn scratch(&self) -> &Path {
         &self.place.folder
+    }
+
+    /// Our own host's program with these arguments, for the data of this server, and without its other settings.
+    pub fn beside(&self, arguments: &[&str]) -> Command {
+        let mut command = bare_command(&Setup::default());
+        command.args(arguments).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.root());
+        command
     }
 
     /// The process: the server, or the program it was started under.

@@ -205,6 +205,12 @@ const SERVER: &[Key] = &[
         "false",
         "whether they are only counted in the log",
     ),
+    time(
+        "storage.maintenance.garbagecollect.grace",
+        |c| &mut c.storage.grace,
+        "24h",
+        "how long content stays that no manifest needs, after it was pushed, or asked for as clients do before they push",
+    ),
     key(
         "storage.maintenance.readonly.enabled",
         Kind::Switch(|c| &mut c.storage.readonly),

@@ -94,6 +94,8 @@ pub struct Storage {
     pub delete: bool,
     /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
     pub uploadpurging: UploadPurging,
+    /// `storage.maintenance.garbagecollect.grace`: how long content stays that no manifest needs.
+    pub grace: Duration,
     /// `storage.maintenance.readonly.enabled`: whether nothing is written.
     pub readonly: bool,
 }

@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use bytes::Bytes;
+use names::Digest;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -52,6 +53,11 @@ impl Stamp {
     /// Whether both were taken of the same state. Proves it only where the older one is settled.
     pub fn same(&self, other: &Stamp) -> bool {
         self.size == other.size && self.object == other.object && self.changed == other.changed
+    }
+
+    /// When it was modified last, to the second: what [`touch`](Backend::touch) sets.
+    pub fn modified(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.changed[1].0.try_into().unwrap_or_default())
     }
 
     /// How long ago it was changed, to the second; no time where that lies in the future.
@@ -141,6 +147,22 @@ pub(crate) trait Draft: Send {
     fn keep_state(&mut self, state: &[u8]) -> Result<(), Error>;
 }
 
+/// Something that lasts until it is dropped.
+pub(crate) type Guard = Box<dyn Send>;
+
+/// The right to collect garbage, which one process has at a time.
+pub(crate) trait Collector {
+    /// Waits for all who [share](Backend::share), and keeps others out until what comes back is dropped.
+    fn exclude(&mut self) -> Result<Excluded, Error>;
+}
+
+/// Nobody stores anything.
+pub(crate) struct Excluded {
+    /// What others said they need, since they were last excluded.
+    pub needed: Vec<Digest>,
+    pub _guard: Guard,
+}
+
 /// A place to keep objects in.
 pub(crate) trait Backend: Send + Sync + 'static {
     /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
@@ -172,6 +194,21 @@ pub(crate) trait Backend: Send + Sync + 'static {
         goes: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
         changed: &mut BTreeSet<String>,
     ) -> Result<bool, Error>;
+    /// [`remove`](Backend::remove) in two steps: afterwards the name is free, and the bytes may still be there, in what is
+    /// added to `aside`. It survives a crash once the directory that it lay in is [synced](Backend::sync).
+    fn set_aside(&self, directory: &str, aside: &mut Vec<String>) -> Result<bool, Error>;
+    /// Removes what was set aside.
+    fn clear(&self, aside: Vec<String>);
+    /// Something in a directory that [`list`](Backend::list) would not tell of although it can lead to objects: a symbolic
+    /// link, or a name that is not UTF-8.
+    fn hidden(&self, directory: &str) -> Result<Option<String>, Error>;
+    /// Keeps others, in this process and elsewhere, from collecting garbage until what comes back is dropped, and tells one
+    /// who is at it what is about to be `needed`.
+    fn share(&self, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error>;
+    /// Gives a file the time of this moment; `false` when there is none.
+    fn touch(&self, key: &str) -> Result<bool, Error>;
+    /// To collect garbage; `None` when someone else does.
+    fn collect(&self) -> Result<Option<Box<dyn Collector + '_>>, Error>;
     /// Makes survive a crash what these directories hold, and what they no longer hold.
     fn sync(&self, directories: BTreeSet<String>) -> Result<(), Error>;
     /// Makes an upload without bytes in a new directory, which need not survive a crash.

@@ -13,9 +13,10 @@ const SMALL: u64 = 64 << 10;
 const REMEMBERED: u64 = 16 << 10;
 
 impl Store {
-    /// How many bytes the blob has; `None` when the repository does not hold it.
+    /// How many bytes the blob has; `None` when the repository does not hold it. Clients ask before they push: what they were
+    /// told is there is left alone by collections of garbage for a while.
     pub fn stat_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<u64>, Error> {
-        waited(self.inner.stat_blob(repository, digest, Wait::May))
+        waited(self.inner.claim_blob(repository, digest, Wait::May))
     }
 
     /// [`stat_blob`](Store::stat_blob), if it need not wait.
@@ -24,7 +25,7 @@ impl Store {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Option<Result<Option<u64>, Error>> {
-        now(self.inner.stat_blob(repository, digest, Wait::Never))
+        now(self.inner.claim_blob(repository, digest, Wait::Never))
     }
 
     /// Opens the blob for reading; `None` when the repository does not hold it.
@@ -44,13 +45,15 @@ impl Store {
     /// Makes `to` hold a blob that `from` holds; `false` when `from` does not hold it. Repeating it changes nothing.
     pub fn mount(&self, to: &RepositoryName, from: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
         let inner = &self.inner;
+        let _shared = inner.writer(to).read().unwrap_or_else(|e| e.into_inner());
+        let _uncollected = inner.backend.share(&|| vec![digest.clone()])?;
         let Some(held) = waited(inner.hold(from, digest, Wait::May))? else { return Ok(false) };
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);
         }
-        let _shared = inner.writer(to).read().unwrap_or_else(|e| e.into_inner());
         let hold = [hold(to, digest, &held).into()];
         inner.store_units(&hold, &hold, digest)?;
+        inner.renew(&layout::in_directory(&layout::layer(to, digest), layout::LINK))?;
         inner.remember_holder(to, digest);
         Ok(true)
     }
@@ -77,6 +80,21 @@ impl Inner {
     /// For [`holder`](Store::holder).
     pub fn remember_holder(&self, repository: &RepositoryName, digest: &Digest) {
         self.holders.put(digest.as_str(), repository.clone(), repository.as_str().len());
+    }
+
+    /// For [`stat_blob`](Store::stat_blob).
+    fn claim_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        wait: Wait,
+    ) -> Result<Option<u64>, Fault> {
+        let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
+        let Some(link) = self.link(&key, wait)? else { return Ok(None) };
+        if !self.lease(&key, link.renewed, wait)? {
+            return Ok(None);
+        }
+        self.stat_blob(repository, digest, wait)
     }
 
     /// Whose bytes the repository's hold on a blob names.

@@ -74,6 +74,31 @@ impl Error {
     }
 }
 
+/// Why garbage was not collected, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Another process does.
+    #[error("garbage is being collected in this storage already: wait until that has ended")]
+    Busy,
+    /// It cannot be told what something needs.
+    #[error("{path} {what}. What it needs is not known, so no blob was removed")]
+    Unknown {
+        /// Where it lies, relative to the root.
+        path: String,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// What was removed before stays removed.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+impl CollectError {
+    pub(crate) fn unknown(path: &str, what: &str) -> CollectError {
+        CollectError::Unknown { path: path.to_owned(), what: what.to_owned() }
+    }
+}
+
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

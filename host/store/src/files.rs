@@ -3,6 +3,7 @@
 //! Every name is resolved beneath the root: a symbolic link that leads out of it is refused. What is in the page
 //! cache and the kernel's name cache is read without waiting (`RESOLVE_CACHED`, `RWF_NOWAIT`).
 
+mod collection;
 mod commit;
 mod draft;
 mod marks;
@@ -15,10 +16,13 @@ mod write_behind;
 
 pub(crate) use staging::random_id;
 
-use crate::backend::{Backend, Draft, DraftError, Fault, Listing, Object, Small, Stamp, Unit, Wait};
+use crate::backend::{
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
+};
 use crate::error::{Error, OpenError};
 use bytes::Bytes;
 use marks::Marks;
+use names::Digest;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use stamp::{STAMP, Stamper};
@@ -262,6 +266,31 @@ impl Backend for Files {
         changed: &mut BTreeSet<String>,
     ) -> Result<bool, Error> {
         removal::remove_if(self, directory, deciding, goes, changed)
+    }
+
+    fn set_aside(&self, directory: &str, aside: &mut Vec<String>) -> Result<bool, Error> {
+        removal::set_aside(self, directory, aside)
+    }
+
+    fn clear(&self, aside: Vec<String>) {
+        removal::clear(self, aside);
+    }
+
+    fn hidden(&self, directory: &str) -> Result<Option<String>, Error> {
+        let Some(fd) = self.directory(directory)? else { return Ok(None) };
+        tree::hidden(fd).map_err(|error| Error::new("list", directory, error))
+    }
+
+    fn share(&self, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
+        collection::share(self, needed)
+    }
+
+    fn touch(&self, key: &str) -> Result<bool, Error> {
+        collection::touch(self, key)
+    }
+
+    fn collect(&self) -> Result<Option<Box<dyn Collector + '_>>, Error> {
+        collection::collect(self)
     }
 
     fn sync(&self, directories: BTreeSet<String>) -> Result<(), Error> {

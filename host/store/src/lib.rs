@@ -16,9 +16,11 @@ mod blobs;
 mod boot;
 mod cache;
 mod catalog;
+mod collect;
 mod content;
 mod error;
 mod files;
+mod lease;
 mod links;
 mod lists;
 mod manifests;
@@ -28,8 +30,9 @@ mod referrers;
 mod session;
 mod uploads;
 
+pub use collect::{Collected, Collection, Garbage};
 pub use content::{Content, ContentBody};
-pub use error::{Cause, Error, OpenError, PutManifestError, UploadError};
+pub use error::{Cause, CollectError, Error, OpenError, PutManifestError, UploadError};
 pub use lists::Page;
 pub use manifests::Manifest;
 pub use referrers::{ReferrersPage, ReferrersQuery};
@@ -107,6 +110,8 @@ struct Inner {
     sessions: Mutex<HashSet<String>>,
     /// How many bytes uploads have received and not written yet.
     ahead: Arc<AtomicUsize>,
+    /// When a lease could not be renewed for want of a file system that can be written to.
+    read_only_since: Mutex<Option<std::time::Instant>>,
     /// Tells whether the machine was restarted since a hash state was kept.
     boot: boot::Boot,
 }
@@ -135,6 +140,7 @@ impl Store {
             puts: std::array::from_fn(|_| AtomicUsize::new(0)),
             sessions: Mutex::default(),
             ahead: Arc::default(),
+            read_only_since: Mutex::default(),
             boot: boot::Boot::current(),
         };
         Ok(Store { inner: Arc::new(inner) })

@@ -3,6 +3,7 @@ use crate::backend::{Fault, Stamp, Wait};
 use crate::error::Error;
 use names::{Digest, RepositoryName};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tree::{MAX_LINK, digest_in_link, may_stand_for};
 
 /// What a link says.
@@ -12,6 +13,8 @@ pub(crate) struct Link {
     pub digest: Digest,
     /// Of a manifest: the media type kept beside its revision link.
     pub media_type: Option<Arc<str>>,
+    /// When its lease was renewed last.
+    pub renewed: SystemTime,
 }
 
 /// A link as it was read, and the state of its file then.
@@ -69,7 +72,7 @@ impl Inner {
             Some(directory) => self.media_type(directory, wait)?,
             None => None,
         };
-        let link = Link { digest, media_type };
+        let link = Link { digest, media_type, renewed: small.stamp.modified() };
         if small.stamp.settled {
             let weight = link.digest.as_str().len() + link.media_type.as_ref().map_or(0, |text| text.len());
             self.links.put(key, Known { stamp: small.stamp, link: link.clone() }, weight);

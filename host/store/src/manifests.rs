@@ -3,7 +3,7 @@ use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, unless_damaged, waited};
 use bytes::Bytes;
 use names::{Digest, Reference, RepositoryName, Tag};
-use protocol::manifest::MANIFEST_LIMIT;
+use protocol::manifest::{MANIFEST_LIMIT, References};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -28,13 +28,14 @@ pub struct Manifest {
 }
 
 impl Store {
-    /// The manifest; `None` when the repository has no such tag or revision.
+    /// The manifest; `None` when the repository has no such tag or revision. Clients ask by digest before they push an index:
+    /// what they were told is there is left alone by collections of garbage for a while.
     pub fn manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Option<Manifest>, Error> {
-        waited(self.inner.manifest(repository, reference, Wait::May))
+        waited(self.inner.claim_manifest(repository, reference, Wait::May))
     }
 
     /// [`manifest`](Store::manifest), if it need not wait.
@@ -43,7 +44,7 @@ impl Store {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Option<Result<Option<Manifest>, Error>> {
-        now(self.inner.manifest(repository, reference, Wait::Never))
+        now(self.inner.claim_manifest(repository, reference, Wait::Never))
     }
 
     /// Stores a manifest, lists it among its subject's referrers and points its tags at it. Repeating it changes
@@ -58,13 +59,16 @@ impl Store {
         manifest: PutManifest,
     ) -> Result<(), PutManifestError> {
         let inner = &self.inner;
-        let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
-        inner.check(repository, &manifest)?;
         let digest = manifest.digest.clone();
+        let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
+        let _uncollected = inner.backend.share(&|| named_by(&manifest))?;
+        inner.check(repository, &manifest)?;
         let units: Vec<Unit> = manifest.units(repository).into_iter().map(Unit::from).collect();
         let stored = inner.store_units(&units, &units, &digest);
         inner.puts(repository).fetch_add(1, Ordering::Release);
-        Ok(stored?)
+        stored?;
+        inner.renew(&layout::in_directory(&layout::revision(repository, &digest), layout::LINK))?;
+        Ok(())
     }
 
     /// Removes a manifest, every tag that names it and its entry among its subject's referrers; `false` when the repository has no such manifest. Its blobs
@@ -103,6 +107,13 @@ impl Store {
         let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
         inner.backend.remove(&layout::tag(repository, tag))
     }
+}
+
+/// What a manifest names, also what is not checked for: it may be there.
+fn named_by(manifest: &PutManifest) -> Vec<Digest> {
+    let references = References::read(&manifest.bytes).unwrap_or_default();
+    let required = manifest.blobs.iter().chain(&manifest.manifests).chain([&manifest.digest]);
+    required.cloned().chain(references.needed).collect()
 }
 
 impl Inner {
@@ -152,6 +163,24 @@ impl Inner {
         }
         // All at once: a sync costs more than all else.
         self.backend.sync(changed)
+    }
+
+    /// For [`manifest`](Store::manifest).
+    fn claim_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        wait: Wait,
+    ) -> Result<Option<Manifest>, Fault> {
+        if let Reference::Digest(digest) = reference
+            && let Some(link) = self.revision(repository, digest, wait)?
+        {
+            let key = layout::in_directory(&layout::revision(repository, digest), layout::LINK);
+            if !self.lease(&key, link.renewed, wait)? {
+                return Ok(None);
+            }
+        }
+        self.manifest(repository, reference, wait)
     }
 
     fn manifest(

@@ -1,7 +1,10 @@
 //! A place that is read from and not written to, whatever the file system would allow.
 
-use crate::backend::{Backend, Draft, DraftError, Fault, Listing, Object, Small, Stamp, Unit, Wait};
+use crate::backend::{
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
+};
 use crate::error::Error;
+use names::Digest;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +56,28 @@ impl<B: Backend> Backend for ReadOnly<B> {
         _: &mut BTreeSet<String>,
     ) -> Result<bool, Error> {
         refuse("remove", directory)
+    }
+
+    fn set_aside(&self, directory: &str, _: &mut Vec<String>) -> Result<bool, Error> {
+        refuse("remove", directory)
+    }
+
+    fn clear(&self, _: Vec<String>) {}
+
+    fn hidden(&self, directory: &str) -> Result<Option<String>, Error> {
+        self.0.hidden(directory)
+    }
+
+    fn share(&self, _: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
+        Ok(Box::new(()))
+    }
+
+    fn touch(&self, _: &str) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    fn collect(&self) -> Result<Option<Box<dyn Collector + '_>>, Error> {
+        refuse("collect garbage in", layout::ROOT)
     }
 
     fn sync(&self, _: BTreeSet<String>) -> Result<(), Error> {

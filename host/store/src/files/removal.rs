@@ -11,28 +11,45 @@ use std::os::fd::OwnedFd;
 
 /// See [`Backend::remove`](crate::backend::Backend::remove).
 pub(super) fn remove(files: &Files, key: &str) -> Result<bool, Error> {
+    let mut aside = Vec::new();
+    let removed = set_aside(files, key, &mut aside)?;
+    if removed && files.fsync {
+        let parent = layout::split(key).0;
+        if let Some(fd) = files.directory(parent)? {
+            rustix::fs::fsync(&fd).map_err(|error| Error::new("remove", key, error))?;
+        }
+    }
+    clear(files, aside);
+    Ok(removed)
+}
+
+/// See [`Backend::set_aside`](crate::backend::Backend::set_aside).
+pub(super) fn set_aside(files: &Files, key: &str, aside: &mut Vec<String>) -> Result<bool, Error> {
     let (parent_key, name) = layout::split(key);
-    let failed = |error| Error::new("remove", key, error);
     let Some(parent) = files.directory(parent_key)? else { return Ok(false) };
     // A full disk may have no room for the staging directory. Removing makes room, so do it in place.
-    let staged = files.staging().ok().map(|staging| (staging, files.staging.name()));
-    let removed = match &staged {
-        Some((staging, to)) => match rustix::fs::renameat(&parent, name, &**staging, to.as_str()) {
-            Ok(()) => true,
+    if let Ok(staging) = files.staging() {
+        let to = files.staging.name();
+        match rustix::fs::renameat(&parent, name, &*staging, to.as_str()) {
+            Ok(()) => {
+                aside.push(to);
+                return Ok(true);
+            }
             Err(Errno::NOENT) => return Ok(false),
-            Err(_) => tree::remove_in(&parent, name).map_err(failed)?,
-        },
-        None => tree::remove_in(&parent, name).map_err(failed)?,
-    };
-    if removed && files.fsync {
-        rustix::fs::fsync(&parent).map_err(failed)?;
+            Err(_) => {}
+        }
     }
-    if let Some((staging, to)) = staged
-        && let Err(error) = tree::remove_in(&*staging, to.as_str())
-    {
-        tracing::warn!(%error, key, "cannot clear away what was removed");
+    tree::remove_in(&parent, name).map_err(|error| Error::new("remove", key, error))
+}
+
+/// See [`Backend::clear`](crate::backend::Backend::clear).
+pub(super) fn clear(files: &Files, aside: Vec<String>) {
+    for name in aside {
+        let cleared = files.staging().map(|staging| tree::remove_in(&*staging, name.as_str()));
+        if let Ok(Err(error)) = cleared {
+            tracing::warn!(%error, "cannot clear away what was removed");
+        }
     }
-    Ok(removed)
 }
 
 /// See [`Backend::remove_if`](crate::backend::Backend::remove_if).

@@ -73,6 +73,27 @@ pub(super) fn any(fd: OwnedFd, file: &str, wanted: &dyn Fn(&str) -> bool) -> Res
     Ok(false)
 }
 
+/// Something in a directory that [`list`] passes over although it can lead to files: a symbolic link, or a name that is not
+/// UTF-8.
+pub(super) fn hidden(fd: OwnedFd) -> Result<Option<String>, Errno> {
+    let mut directory = Dir::new(fd)?;
+    while let Some(entry) = directory.read() {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        let is_link = match entry.file_type() {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(directory.fd()?, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(stat.st_mode).is_symlink()
+            }
+            known => known.is_symlink(),
+        };
+        if is_link || matches!(name, std::borrow::Cow::Owned(_)) && is_directory(&directory, &entry) {
+            return Ok(Some(name.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 fn is_directory(parent: &Dir, entry: &rustix::fs::DirEntry) -> bool {
     match entry.file_type() {
         FileType::Directory => true,

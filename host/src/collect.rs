@@ -1,0 +1,107 @@
+//! Collecting garbage, as a command.
+
+use crate::config::{Config, FILE_VARIABLE};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use store::{Collected, Collection, Garbage, Store};
+
+/// What is garbage, and what becomes of it. The switches are distribution's, which may be given a value.
+#[derive(clap::Args)]
+pub struct Collect {
+    /// Say what would be removed, and write nothing.
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    dry_run: Option<bool>,
+    /// Remove the manifests too that no tag leads to: not itself, not through an index, not as what it is about.
+    #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    delete_untagged: Option<bool>,
+    /// Say nothing of what is removed.
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    quiet: Option<bool>,
+    /// What was pushed, or asked for before a push, less long ago stays, in the place of
+    /// storage.maintenance.garbagecollect.grace. While clients push, not less than the longest push takes; 0s when nobody does.
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    grace: Option<Duration>,
+    /// The configuration file, in YAML.
+    #[arg(env = FILE_VARIABLE)]
+    pub config: Option<PathBuf>,
+}
+
+/// Why garbage was not collected.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is nothing where content should lie.
+    #[error("there is no directory {}: storage.filesystem.rootdirectory has to name the one that is served", .0.display())]
+    Nowhere(PathBuf),
+    /// The directory cannot be opened.
+    #[error(transparent)]
+    Open(#[from] store::OpenError),
+    /// It was begun, and ended early.
+    #[error(transparent)]
+    Ended(#[from] store::CollectError),
+}
+
+impl Collect {
+    /// Collects garbage, beside servers that serve the same directory, and writes to `out` what was found: a line for each
+    /// piece as distribution writes it, and what came of it.
+    pub fn run(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
+        let storage = &config.storage;
+        let root = &storage.filesystem.rootdirectory;
+        if !root.is_dir() {
+            return Err(Failure::Nowhere(root.clone()));
+        }
+        let how = Collection {
+            dry_run: self.dry_run == Some(true),
+            delete_untagged: self.delete_untagged == Some(true),
+            grace: self.grace.unwrap_or(storage.grace),
+        };
+        let store = Store::open(store::Options {
+            root: root.clone(),
+            fsync: storage.filesystem.fsync,
+            cache: config.limits.cache,
+            upload_age: storage.uploadpurging.age,
+            // A server that takes no pushes is a good moment.
+            read_only: how.dry_run,
+        })?;
+        let quiet = self.quiet == Some(true);
+        let found = store.collect(&how, &mut |piece| {
+            if !quiet {
+                // Whoever reads no further wants the garbage gone all the same.
+                let _ = writeln!(out, "{}", line(piece));
+            }
+        })?;
+        if !quiet {
+            let _ = write!(out, "{}", summary(&found, &how)).and_then(|()| out.flush());
+        }
+        Ok(())
+    }
+}
+
+fn line(piece: &Garbage) -> String {
+    match piece {
+        Garbage::Manifest { repository, digest } => {
+            format!("manifest eligible for deletion: {repository}@{digest}")
+        }
+        Garbage::Blob { digest, .. } => format!("blob eligible for deletion: {digest}"),
+    }
+}
+
+fn summary(found: &Collected, how: &Collection) -> String {
+    let Collected { needed, young, manifests, blobs, bytes } = found;
+    let done = match how.dry_run {
+        true => "would be removed",
+        false => "removed",
+    };
+    let mut text = format!(
+        "{needed} blobs marked, {blobs} blobs and {manifests} manifests eligible for deletion\n\
+         {done}: {blobs} blobs of {bytes} bytes, {manifests} manifests\n"
+    );
+    if *young > 0 {
+        let grace = how.grace;
+        text += &format!(
+            "kept: {young} blobs that no manifest needs, pushed or asked for within {grace:?}; with --grace 0s, when nobody \
+             pushes, they go too\n"
+        );
+    }
+    text
+}

@@ -1,0 +1,175 @@
+//! Blobs that nothing names, with the holds on them.
+
+use super::marks::{Key, key};
+use super::{Collected, Garbage, PIECES, Removed, Run};
+use crate::backend::Wait;
+use crate::error::CollectError;
+use crate::lease::since;
+use crate::waited;
+use names::{Algorithm, Digest, RepositoryName};
+use std::collections::HashMap;
+use tree::digest_of_name;
+
+/// A repository's hold on a blob.
+struct Hold {
+    /// Which of the repositories.
+    repository: u32,
+    /// As what it is held, where that is not the digest of its bytes.
+    alias: Option<Digest>,
+}
+
+/// The holds on blobs that nothing names.
+type Holds = HashMap<Key, Vec<Hold>>;
+
+impl Run<'_> {
+    pub(super) fn sweep(&mut self, repositories: &[RepositoryName]) -> Result<(), CollectError> {
+        let mut holds = Holds::new();
+        for (number, repository) in repositories.iter().enumerate() {
+            self.holds(number as u32, repository, &mut holds)?;
+        }
+        let mut pieces = Vec::new();
+        for algorithm in Algorithm::ALL {
+            let all = layout::in_directory(layout::BLOBS, algorithm.as_str());
+            for part in self.collected(&all)? {
+                for hex in self.collected(&layout::in_directory(&all, &part))? {
+                    let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
+                    pieces.extend(self.garbage(digest)?);
+                    if pieces.len() >= PIECES {
+                        self.remove(std::mem::take(&mut pieces), repositories, &mut holds)?;
+                    }
+                }
+            }
+        }
+        self.remove(pieces, repositories, &mut holds)
+    }
+
+    /// The names of the directories in a directory.
+    fn collected(&self, directory: &str) -> Result<Vec<String>, CollectError> {
+        let mut names = Vec::new();
+        self.names(directory, &mut |name| {
+            names.push(name.to_owned());
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// Adds a repository's holds on what nothing names. What was asked for lately counts as named.
+    fn holds(
+        &mut self,
+        number: u32,
+        repository: &RepositoryName,
+        holds: &mut Holds,
+    ) -> Result<(), CollectError> {
+        for algorithm in Algorithm::ALL {
+            let directory = layout::in_directory(&layout::layers(repository), algorithm.as_str());
+            for hex in self.collected(&directory)? {
+                let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
+                let key_of_link = layout::in_directory(&layout::layer(repository, &digest), layout::LINK);
+                let Some(link) = waited(self.inner.link(&key_of_link, Wait::May))? else { continue };
+                let (content, renewed) = (link.digest, link.renewed);
+                if self.needed.has(&digest) {
+                    self.needed.insert(&content);
+                } else if !self.needed.has(&content) && since(renewed) < self.how.grace {
+                    self.needed.insert(&content);
+                    self.found.young += 1;
+                }
+                if !self.needed.has(&content) {
+                    let alias = Some(digest).filter(|digest| *digest != content);
+                    holds.entry(key(&content)).or_default().push(Hold { repository: number, alias });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A blob, if it is garbage.
+    fn garbage(&mut self, digest: Digest) -> Result<Option<Garbage>, CollectError> {
+        if self.needed.has(&digest) {
+            return Ok(None);
+        }
+        let data = layout::in_directory(&layout::blob(&digest), layout::DATA);
+        let Some(stamp) = waited(self.inner.backend.stat(&data, None, Wait::May))? else { return Ok(None) };
+        if stamp.age() < self.how.grace {
+            self.found.young += 1;
+            return Ok(None);
+        }
+        Ok(Some(Garbage::Blob { digest, size: stamp.size }))
+    }
+
+    fn remove(
+        &mut self,
+        mut pieces: Vec<Garbage>,
+        repositories: &[RepositoryName],
+        holds: &mut Holds,
+    ) -> Result<(), CollectError> {
+        if self.collector.is_some() && !pieces.is_empty() {
+            let mut gone = Vec::new();
+            let removed = self.excluding(|run, removed| {
+                for piece in pieces {
+                    if run.remove_blob(&piece, repositories, holds, removed)? {
+                        gone.push(piece);
+                    }
+                }
+                Ok(())
+            });
+            pieces = gone;
+            self.report(&pieces);
+            return removed;
+        }
+        self.report(&pieces);
+        Ok(())
+    }
+
+    pub(super) fn report(&mut self, pieces: &[Garbage]) {
+        for piece in pieces {
+            let Collected { manifests, blobs, bytes, .. } = &mut self.found;
+            match piece {
+                Garbage::Manifest { .. } => *manifests += 1,
+                Garbage::Blob { size, .. } => (*blobs, *bytes) = (*blobs + 1, *bytes + size),
+            }
+            (self.each)(piece);
+        }
+    }
+
+    /// Removes a blob and all holds on it, unless someone needs it meanwhile. Nobody stores anything now.
+    fn remove_blob(
+        &mut self,
+        piece: &Garbage,
+        repositories: &[RepositoryName],
+        holds: &mut Holds,
+        removed: &mut Removed,
+    ) -> Result<bool, CollectError> {
+        let Garbage::Blob { digest, .. } = piece else { return Ok(false) };
+        let holds = holds.remove(&key(digest)).unwrap_or_default();
+        let layers: Vec<String> = holds
+            .iter()
+            .map(|hold| {
+                layout::layer(&repositories[hold.repository as usize], hold.alias.as_ref().unwrap_or(digest))
+            })
+            .collect();
+        let is_named = |digest: &Digest| self.needed.has(digest);
+        if is_named(digest) || holds.iter().filter_map(|hold| hold.alias.as_ref()).any(is_named) {
+            return Ok(false);
+        }
+        let backend = &self.inner.backend;
+        for layer in &layers {
+            let link = layout::in_directory(layer, layout::LINK);
+            let stamp = waited(backend.stat(&link, None, Wait::May))?;
+            if stamp.is_some_and(|stamp| since(stamp.modified()) < self.how.grace) {
+                self.found.young += 1;
+                return Ok(false);
+            }
+        }
+        let directory = layout::blob(digest);
+        let data = layout::in_directory(&directory, layout::DATA);
+        if waited(backend.stat(&data, None, Wait::May))?.is_none_or(|stamp| stamp.age() < self.how.grace) {
+            return Ok(false);
+        }
+        // A hold without bytes is none: whatever part of this a crash leaves is harmless.
+        for directory in layers.iter().chain([&directory]) {
+            removed.changed.insert(layout::split(directory).0.to_owned());
+            backend.set_aside(directory, &mut removed.aside)?;
+        }
+        Ok(true)
+    }
+}

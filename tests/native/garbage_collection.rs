@@ -1,0 +1,231 @@
+//! `pierhead garbage-collect` beside a server that goes on.
+use std::fs;
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+use tests::{
+    Client, Image, OCI_INDEX, Random, Request, Server, assert_error, index, push_blob, push_manifest, run,
+};
+
+const NOW: [&str; 3] = ["garbage-collect", "--grace", "0s"];
+
+fn server() -> Server {
+    Server::with(|s| s.env("REGISTRY_STORAGE_DELETE_ENABLED", "true"))
+}
+
+#[track_caller]
+fn collect(server: &Server, arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = server.beside(arguments).output().expect("it can be run");
+    let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success() && err.is_empty(), "{status}: {out}{err}");
+    out.into_owned()
+}
+
+/// Every blob of an image, and its manifest, can be had.
+#[track_caller]
+fn assert_whole(server: &Server, repository: &str, image: &Image) {
+    let got = server.get(&format!("/v2/{repository}/manifests/{}", image.digest())).expect(200);
+    assert_eq!(got.body, image.manifest);
+    for blob in image.layers.iter().chain([&image.config]) {
+        let digest = tests::sha256(blob);
+        assert_eq!(&server.get(&format!("/v2/{repository}/blobs/{digest}")).expect(200).body, blob);
+    }
+}
+
+#[test]
+fn distributions_switches_are_taken() {
+    let server = server();
+    let image = Image::oci(1);
+    image.push(&server, "a", "latest");
+    let file = server.scratch().join("config.yml");
+    let root = server.root();
+    fs::write(
+        &file,
+        format!("version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n", root.display()),
+    )
+    .expect("a file");
+    let file = file.to_str().expect("a path");
+    for (arguments, silent) in [
+        (&["garbage-collect", file][..], false),
+        (&["garbage-collect", "--dry-run", "--delete-untagged=true", "--quiet=false", file], false),
+        (&["garbage-collect", "-dmq", file], true),
+        (&["garbage-collect", "-m=true", file, "-d"], false),
+    ] {
+        let finished = run(arguments, |s| s);
+        assert_eq!((finished.code, finished.output.is_empty()), (Some(0), silent), "{}", finished.output);
+        assert!(silent || finished.output.contains("4 blobs marked, 0 blobs and 0 manifests eligible"));
+    }
+    assert_whole(&server, "a", &image);
+
+    let finished =
+        run(&["garbage-collect"], |s| s.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/nonexistent"));
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.output.contains("there is no directory /nonexistent"), "{}", finished.output);
+    let finished = run(&["garbage-collect", "--grace", "soon"], |s| s);
+    assert_eq!(finished.code, Some(2), "{}", finished.output);
+}
+
+#[test]
+fn what_was_deleted_gives_its_room_back_while_the_server_serves() {
+    let server = server();
+    let [kept, deleted] = [1, 2].map(Image::oci);
+    kept.push(&server, "a", "kept");
+    let digest = deleted.push(&server, "a", "deleted");
+    push_blob(&server, "b", &deleted.layers[0]);
+    server.delete(&format!("/v2/a/manifests/{digest}")).expect(202);
+
+    // What was pushed today stays; that it does is told.
+    let said = collect(&server, &["garbage-collect"]);
+    assert!(said.contains("kept: 4 blobs") && said.contains("--grace 0s"), "{said}");
+    let said = collect(&server, &[&NOW[..], &["--dry-run"]].concat());
+    assert!(said.contains(&format!("blob eligible for deletion: {digest}")), "{said}");
+    assert!(said.contains("would be removed: 4 blobs of"), "{said}");
+    let said = collect(&server, &NOW);
+    assert!(said.contains("\nremoved: 4 blobs of") && !said.contains("kept"), "{said}");
+
+    assert_whole(&server, "a", &kept);
+    for (repository, blob) in [("a", &deleted.layers[0]), ("a", &deleted.config), ("b", &deleted.layers[0])] {
+        let digest = tests::sha256(blob);
+        assert!(!server.blob_file(&digest).exists());
+        assert_error(&server.get(&format!("/v2/{repository}/blobs/{digest}")), 404, "BLOB_UNKNOWN");
+        server.head(&format!("/v2/{repository}/blobs/{digest}")).expect(404);
+        server.post(&format!("/v2/c/blobs/uploads/?mount={digest}&from={repository}")).expect(202);
+    }
+    // Nothing is said to exist that does not.
+    deleted.push(&server, "a", "again");
+    assert_whole(&server, "a", &deleted);
+}
+
+#[test]
+fn a_server_that_is_read_only_is_collected_beside() {
+    let mut server = server();
+    let digest = Image::oci(1).push(&server, "a", "latest");
+    server.delete(&format!("/v2/a/manifests/{digest}")).expect(202);
+    let read_only = "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED";
+    server.restart_with(|s| s.env(read_only, "true"));
+    let done = server.beside(&NOW).env(read_only, "true").output().expect("it can be run");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("removed: 4 blobs"), "{done:?}");
+    assert_eq!(server.get("/v2/_catalog").expect(200).text().trim(), r#"{"repositories":[]}"#);
+}
+
+#[test]
+fn without_tags_an_image_of_an_index_with_one_stays() {
+    let server = server();
+    let [one, two, alone] = [1, 2, 3].map(Image::oci);
+    for image in [&one, &two, &alone] {
+        image.push(&server, "a", image.digest().as_str());
+    }
+    push_manifest(&server, "a", "latest", OCI_INDEX, &index(OCI_INDEX, &[&one, &two]));
+    let said = collect(&server, &[&NOW[..], &["--delete-untagged"]].concat());
+    let line = format!("manifest eligible for deletion: a@{}\n", alone.digest());
+    assert!(said.contains(&line) && said.contains("4 blobs and 1 manifests eligible"), "{said}");
+    assert_whole(&server, "a", &one);
+    assert_whole(&server, "a", &two);
+    assert_error(&server.get(&format!("/v2/a/manifests/{}", alone.digest())), 404, "MANIFEST_UNKNOWN");
+    server.get("/v2/a/manifests/latest").expect(200);
+}
+
+#[test]
+fn what_a_client_was_told_is_there_stays() {
+    let server = server();
+    let image = Image::oci(1);
+    image.push_blobs(&server, "a");
+    let old = SystemTime::now() - Duration::from_secs(48 * 3600);
+    let links: Vec<_> = image
+        .layers
+        .iter()
+        .chain([&image.config])
+        .map(|blob| {
+            server.repository("a").join("_layers/sha256").join(tests::sha256(blob).hex()).join("link")
+        })
+        .collect();
+    for link in &links {
+        fs::File::options()
+            .append(true)
+            .open(link)
+            .and_then(|file| file.set_modified(old))
+            .expect("the link");
+    }
+    std::thread::sleep(Duration::from_millis(3100));
+    for blob in &image.layers {
+        server.head(&format!("/v2/a/blobs/{}", tests::sha256(blob))).expect(200);
+    }
+    let said = collect(&server, &["garbage-collect", "--grace", "3s"]);
+    let config = tests::sha256(&image.config);
+    assert!(said.starts_with(&format!("blob eligible for deletion: {config}\n2 blobs marked")), "{said}");
+}
+
+#[test]
+fn collections_that_are_killed_and_begin_anew_take_nothing_that_was_acknowledged() {
+    let server = server();
+    let over = AtomicBool::new(false);
+    let pushed = std::thread::scope(|scope| {
+        let pushers: Vec<_> = (0..2)
+            .map(|number| {
+                let (over, addr) = (&over, server.addr());
+                scope.spawn(move || push_and_delete(number, Client::connect(addr), over))
+            })
+            .collect();
+        let mut random = Random::new(7);
+        for round in 0..120 {
+            let mut command = server.beside(&[&NOW[..], &["-m"]].concat());
+            let mut child =
+                command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be run");
+            match round % 4 {
+                0 => drop(child.wait()),
+                _ => {
+                    std::thread::sleep(Duration::from_micros(random.below(25_000)));
+                    let _ = child.kill();
+                    let _ = child.wait();
+                }
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        pushers.into_iter().flat_map(|pusher| pusher.join().expect("a pusher")).collect::<Vec<_>>()
+    });
+    eprintln!("{} images were acknowledged and kept", pushed.len());
+    assert!(pushed.len() > 10);
+    collect(&server, &NOW);
+    for (repository, image) in &pushed {
+        assert_whole(&server, repository, image);
+    }
+    // And not a byte more: three blobs and a manifest each.
+    assert_eq!(tests::files_below(server.tree().join("blobs")).len(), pushed.len() * 4);
+}
+
+/// Pushes images, deletes every other one, and returns the others. Without a grace a blob may be gone before its manifest
+/// comes, and the push is then refused.
+fn push_and_delete(number: u64, mut client: Client, over: &AtomicBool) -> Vec<(String, Image)> {
+    let repository = format!("r{number}");
+    let mut kept = Vec::new();
+    for seed in number * 100_000.. {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let image = Image::oci(seed);
+        for blob in image.layers.iter().chain([&image.config]) {
+            let target = format!("/v2/{repository}/blobs/uploads/?digest={}", tests::sha256(blob));
+            let post =
+                Request::post(&target).header("Content-Type", "application/octet-stream").body(&**blob);
+            client.request(&post).expect(201);
+        }
+        let target = format!("/v2/{repository}/manifests/t{seed}");
+        let put = Request::put(&target, &*image.manifest).header("Content-Type", image.media_type);
+        let answer = client.request(&put);
+        if answer.status == 400 {
+            assert_error(&answer, 400, "MANIFEST_BLOB_UNKNOWN");
+            continue;
+        }
+        answer.expect(201);
+        match seed % 2 {
+            0 => kept.push((repository.clone(), image)),
+            _ => {
+                client.request(&Request::new(
+                    "DELETE",
+                    &format!("/v2/{repository}/manifests/{}", image.digest()),
+                ));
+            }
+        }
+    }
+    kept
+}
