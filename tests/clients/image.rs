@@ -84,7 +84,11 @@ fn the_image_takes_the_arguments_and_the_mounts_that_registry_2_and_3_take() {
     }
 
     for (arguments, status, expected) in [
-        (&["garbage-collect", "-d", "/etc/docker/registry/config.yml"][..], "0", "0 blobs marked, 0 blobs and 0"),
+        (
+            &["garbage-collect", "-d", "/etc/docker/registry/config.yml"][..],
+            "0",
+            "0 blobs marked, 0 blobs and 0",
+        ),
         (&["--version"], "0", "pierhead "),
         (&["registry", "-v"], "0", "pierhead "),
         (&["help"], "0", "Usage:"),

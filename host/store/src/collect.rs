@@ -15,6 +15,7 @@ use crate::{Inner, Store, waited};
 use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::References;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tree::digest_of_name;
 
@@ -98,9 +99,11 @@ impl Store {
             expanded: Marks::default(),
             said: Vec::new(),
             found: Collected::default(),
+            aside: Vec::new(),
+            changed: BTreeSet::new(),
         };
         // Whoever stores something from here on says what it needs; who began before has ended.
-        run.excluding(|_, _| Ok(()))?;
+        run.excluding(|_| Ok(()))?;
         if inner.backend.list(layout::REPOSITORIES, None, 0)?.is_none()
             && inner.backend.list(layout::BLOBS, None, 0)?.is_some()
         {
@@ -112,7 +115,10 @@ impl Store {
         for repository in &repositories {
             run.manifests(repository)?;
         }
+        // A manifest must not come back without what it needs; a blob and holds on it may.
+        inner.backend.sync(std::mem::take(&mut run.changed))?;
         run.sweep(&repositories)?;
+        inner.backend.sync(std::mem::take(&mut run.changed))?;
         run.found.needed = run.needed.len();
         Ok(run.found)
     }
@@ -130,13 +136,10 @@ struct Run<'a> {
     /// What others said that they need, since the collection began.
     said: Vec<Digest>,
     found: Collected,
-}
-
-/// What was removed while others were kept out, and has yet to survive a crash and to give its room back.
-#[derive(Default)]
-struct Removed {
-    changed: std::collections::BTreeSet<String>,
+    /// Whose bytes have yet to give their room back.
     aside: Vec<String>,
+    /// Directories in which something was that a crash could bring back.
+    changed: BTreeSet<String>,
 }
 
 /// A manifest of a repository.
@@ -153,9 +156,8 @@ impl<'a> Run<'a> {
     /// Keeps others from storing anything while `work` is done, which is told what they said that they need.
     fn excluding(
         &mut self,
-        work: impl FnOnce(&mut Self, &mut Removed) -> Result<(), CollectError>,
+        work: impl FnOnce(&mut Self) -> Result<(), CollectError>,
     ) -> Result<(), CollectError> {
-        let mut removed = Removed::default();
         let excluded = match &mut self.collector {
             Some(collector) => Some(collector.exclude()?),
             None => None,
@@ -164,11 +166,16 @@ impl<'a> Run<'a> {
             self.needed.insert(digest);
             self.said.push(digest.clone());
         }
-        let done = work(self, &mut removed);
+        let done = work(self);
         drop(excluded);
-        let synced = self.inner.backend.sync(removed.changed);
-        self.inner.backend.clear(removed.aside);
-        done.and(synced.map_err(CollectError::from))
+        self.inner.backend.clear(std::mem::take(&mut self.aside));
+        done
+    }
+
+    /// Frees a directory's name; its bytes are freed when others may go on.
+    fn set_aside(&mut self, directory: &str) -> Result<bool, Error> {
+        self.changed.insert(layout::split(directory).0.to_owned());
+        self.inner.backend.set_aside(directory, &mut self.aside)
     }
 
     /// The names of all repositories in a directory, whose own name is `name`, and below it.

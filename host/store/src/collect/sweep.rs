@@ -1,7 +1,7 @@
 //! Blobs that nothing names, with the holds on them.
 
 use super::marks::{Key, key};
-use super::{Collected, Garbage, PIECES, Removed, Run};
+use super::{Collected, Garbage, PIECES, Run};
 use crate::backend::Wait;
 use crate::error::CollectError;
 use crate::lease::since;
@@ -104,9 +104,9 @@ impl Run<'_> {
     ) -> Result<(), CollectError> {
         if self.collector.is_some() && !pieces.is_empty() {
             let mut gone = Vec::new();
-            let removed = self.excluding(|run, removed| {
+            let removed = self.excluding(|run| {
                 for piece in pieces {
-                    if run.remove_blob(&piece, repositories, holds, removed)? {
+                    if run.remove_blob(&piece, repositories, holds)? {
                         gone.push(piece);
                     }
                 }
@@ -137,7 +137,6 @@ impl Run<'_> {
         piece: &Garbage,
         repositories: &[RepositoryName],
         holds: &mut Holds,
-        removed: &mut Removed,
     ) -> Result<bool, CollectError> {
         let Garbage::Blob { digest, .. } = piece else { return Ok(false) };
         let holds = holds.remove(&key(digest)).unwrap_or_default();
@@ -167,8 +166,7 @@ impl Run<'_> {
         }
         // A hold without bytes is none: whatever part of this a crash leaves is harmless.
         for directory in layers.iter().chain([&directory]) {
-            removed.changed.insert(layout::split(directory).0.to_owned());
-            backend.set_aside(directory, &mut removed.aside)?;
+            self.set_aside(directory)?;
         }
         Ok(true)
     }

@@ -1,7 +1,7 @@
 //! Manifests that no tag leads to.
 
 use super::marks::{Key, key};
-use super::{Garbage, PIECES, Removed, Revision, Run};
+use super::{Garbage, PIECES, Revision, Run};
 use crate::backend::Wait;
 use crate::error::CollectError;
 use crate::lease::since;
@@ -77,12 +77,10 @@ impl Run<'_> {
         }
         for numbers in graph.garbage().chunks(PIECES) {
             let mut gone = Vec::new();
-            let removed = self.excluding(|run, removed| {
+            let removed = self.excluding(|run| {
                 run.said.iter().for_each(|digest| graph.keep_digest(digest));
                 for number in numbers {
-                    if !graph.kept[*number]
-                        && run.remove_manifest(repository, &mut graph, *number, removed)?
-                    {
+                    if !graph.kept[*number] && run.remove_manifest(repository, &mut graph, *number)? {
                         let digest = graph.revisions[*number].digest.clone();
                         gone.push(Garbage::Manifest { repository: repository.clone(), digest });
                     }
@@ -124,7 +122,6 @@ impl Run<'_> {
         repository: &RepositoryName,
         graph: &mut Graph,
         number: usize,
-        removed: &mut Removed,
     ) -> Result<bool, CollectError> {
         if self.how.dry_run {
             return Ok(true);
@@ -139,8 +136,7 @@ impl Run<'_> {
             return Ok(false);
         }
         let referrer = inner.referrer(repository, digest)?.flatten();
-        removed.changed.insert(layout::split(&directory).0.to_owned());
-        let is_gone = inner.backend.set_aside(&directory, &mut removed.aside)?;
+        let is_gone = self.set_aside(&directory)?;
         if let Some(referrer) = referrer {
             inner.forget_referrer(repository, digest, &referrer)?;
         }
