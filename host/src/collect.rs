@@ -6,20 +6,30 @@ use std::path::PathBuf;
 use std::time::Duration;
 use store::{Collected, Collection, Garbage, Store};
 
+/// A value of distribution's switches, as Go reads one.
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("true or false"),
+    }
+}
+
 /// What is garbage, and what becomes of it. The switches are distribution's, which may be given a value.
 #[derive(clap::Args)]
 pub struct Collect {
     /// Say what would be removed, and write nothing.
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     dry_run: Option<bool>,
     /// Remove the manifests too that no tag leads to: not itself, not through an index, not as what it is about.
-    #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short = 'm', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     delete_untagged: Option<bool>,
     /// Say nothing of what is removed.
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     quiet: Option<bool>,
     /// What was pushed, or asked for before a push, less long ago stays, in the place of
-    /// storage.maintenance.garbagecollect.grace. While clients push, not less than the longest push takes; 0s when nobody does.
+    /// storage.maintenance.garbagecollect.grace. While clients push, not less than the longest push takes; 0s is for when
+    /// nobody does.
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     grace: Option<Duration>,
     /// The configuration file, in YAML.
@@ -87,7 +97,7 @@ fn line(piece: &Garbage) -> String {
 }
 
 fn summary(found: &Collected, how: &Collection) -> String {
-    let Collected { needed, young, manifests, blobs, bytes } = found;
+    let Collected { needed, young_blobs, young_manifests, manifests, blobs, bytes } = found;
     let done = match how.dry_run {
         true => "would be removed",
         false => "removed",
@@ -96,11 +106,11 @@ fn summary(found: &Collected, how: &Collection) -> String {
         "{needed} blobs marked, {blobs} blobs and {manifests} manifests eligible for deletion\n\
          {done}: {blobs} blobs of {bytes} bytes, {manifests} manifests\n"
     );
-    if *young > 0 {
-        let grace = how.grace;
+    if young_blobs + young_manifests > 0 {
+        let grace = humantime::format_duration(how.grace);
         text += &format!(
-            "kept: {young} blobs that no manifest needs, pushed or asked for within {grace:?}; with --grace 0s, when nobody \
-             pushes, they go too\n"
+            "kept: {young_blobs} blobs that no manifest needs, {young_manifests} manifests without a tag, pushed or asked for \
+             within {grace}; with --grace 0s, when nobody pushes, they go too\n"
         );
     }
     text

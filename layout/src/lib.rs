@@ -51,8 +51,14 @@ pub const DATA: &str = "data";
 pub const LINK: &str = "link";
 /// The media type that a manifest was stored with, in a [`revision`], where the bytes do not say it. Ours.
 pub const MEDIA_TYPE: &str = "_mediatype";
-/// What a repository has of manifests.
+/// What there is in a [`repository`]: its holds on blobs,
+pub const LAYERS: &str = "_layers";
+/// its manifests and tags,
 pub const MANIFESTS: &str = "_manifests";
+/// its uploads,
+pub const UPLOADS: &str = "_uploads";
+/// and who is about whom.
+pub const REFERRERS: &str = "_referrers";
 /// The bare digest that a [`tag`] names now.
 pub const CURRENT_LINK: &str = "current/link";
 /// When an [`upload`] began, in RFC 3339.
@@ -108,6 +114,11 @@ pub fn blob_digest(key: &str) -> Option<Digest> {
     let algorithm = split(split(above).0).1;
     let digest: Digest = [algorithm, ":", hex].concat().parse().ok()?;
     (name == DATA && directory == blob(&digest)).then_some(digest)
+}
+
+/// A repository, and below it those whose names go on.
+pub fn repository(name: &RepositoryName) -> String {
+    [REPOSITORIES, "/", name.as_str()].concat()
 }
 
 /// The blobs that a repository holds. distribution 2.x finds repositories by it.

@@ -4,7 +4,7 @@ use crate::support::{program, run, run_with};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tests::{Client, Request, Response, eventually, free_port};
 
@@ -89,13 +89,6 @@ impl Container<'_> {
     /// `127.0.0.1:port/name`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.addr)
-    }
-
-    /// `docker exec`, to its end.
-    pub fn try_exec(&self, arguments: &[&str]) -> Output {
-        let mut command = self.docker.command();
-        command.args(["exec", &self.id]).args(arguments);
-        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
     /// `docker exec`, and what it printed.

@@ -49,7 +49,7 @@ fn distributions_switches_are_taken() {
         (&["garbage-collect", file][..], false),
         (&["garbage-collect", "--dry-run", "--delete-untagged=true", "--quiet=false", file], false),
         (&["garbage-collect", "-dmq", file], true),
-        (&["garbage-collect", "-m=true", file, "-d"], false),
+        (&["garbage-collect", "-m=T", file, "-d=1"], false),
     ] {
         let finished = run(arguments, |s| s);
         assert_eq!((finished.code, finished.output.is_empty()), (Some(0), silent), "{}", finished.output);
@@ -61,8 +61,16 @@ fn distributions_switches_are_taken() {
         run(&["garbage-collect"], |s| s.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/nonexistent"));
     assert_eq!(finished.code, Some(1));
     assert!(finished.output.contains("there is no directory /nonexistent"), "{}", finished.output);
-    let finished = run(&["garbage-collect", "--grace", "soon"], |s| s);
-    assert_eq!(finished.code, Some(2), "{}", finished.output);
+    for wrong in [&["garbage-collect", "--grace", "soon"][..], &["garbage-collect", "--quiet=maybe"]] {
+        let finished = run(wrong, |s| s);
+        assert_eq!(finished.code, Some(2), "{}", finished.output);
+    }
+    let empty = server.scratch().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let said = server.beside(&NOW).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &empty).output();
+    let said = String::from_utf8_lossy(&said.expect("it can be run").stderr).into_owned();
+    assert!(said.contains("nothing was pushed to it yet"), "{said}");
+    assert_eq!(fs::read_dir(&empty).expect("the folder").count(), 0);
 }
 
 #[test]
@@ -152,7 +160,8 @@ fn what_a_client_was_told_is_there_stays() {
     }
     let said = collect(&server, &["garbage-collect", "--grace", "3s"]);
     let config = tests::sha256(&image.config);
-    assert!(said.starts_with(&format!("blob eligible for deletion: {config}\n2 blobs marked")), "{said}");
+    assert!(said.starts_with(&format!("blob eligible for deletion: {config}\n0 blobs marked")), "{said}");
+    assert!(said.contains("kept: 2 blobs that no manifest needs, 0 manifests without a tag"), "{said}");
 }
 
 #[test]

@@ -205,11 +205,12 @@ const SERVER: &[Key] = &[
         "false",
         "whether they are only counted in the log",
     ),
-    time(
+    key(
         "storage.maintenance.garbagecollect.grace",
-        |c| &mut c.storage.grace,
+        Kind::Time { slot: |c| &mut c.storage.grace, least: Duration::ZERO },
         "24h",
-        "how long content stays that no manifest needs, after it was pushed, or asked for as clients do before they push",
+        "how long content stays that no manifest needs, after it was pushed, or asked for as clients do before they push; \
+         `0` is for when nobody pushes",
     ),
     key(
         "storage.maintenance.readonly.enabled",

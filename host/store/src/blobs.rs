@@ -46,7 +46,8 @@ impl Store {
     pub fn mount(&self, to: &RepositoryName, from: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
         let inner = &self.inner;
         let _shared = inner.writer(to).read().unwrap_or_else(|e| e.into_inner());
-        let _uncollected = inner.backend.share(&|| vec![digest.clone()])?;
+        let held = || inner.hold(from, digest, Wait::May).ok().flatten();
+        let _uncollected = inner.backend.share(&|| held().into_iter().chain([digest.clone()]).collect())?;
         let Some(held) = waited(inner.hold(from, digest, Wait::May))? else { return Ok(false) };
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);

@@ -5,28 +5,23 @@
 //! meanwhile that they need is read, and the leases are looked at once more.
 
 mod marks;
+mod repositories;
 mod sweep;
 mod untagged;
 
 use crate::backend::{Collector, Wait};
 use crate::error::{CollectError, Error};
-use crate::lease::since;
+use crate::lease::{RENEWED_AFTER, since};
 use crate::{Inner, Store, waited};
 use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::References;
 use std::collections::BTreeSet;
-use std::time::Duration;
-use tree::digest_of_name;
+use std::time::{Duration, SystemTime};
+use tree::{digest_of_name, may_stand_for};
 
-/// How many names of one directory are held at a time.
-const BATCH: usize = 1000;
-
-/// How many pieces are removed while others are kept out.
-const PIECES: usize = 32;
-
-/// How deep directories may lie that are no repositories and are looked into for some.
-const DEPTH: usize = 32;
+/// How many directories are removed while others are kept out.
+const PIECES: usize = 256;
 
 /// What garbage is.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +30,8 @@ pub struct Collection {
     pub dry_run: bool,
     /// Whether manifests are garbage that no tag leads to: not itself, not through an index, and not as what it is about.
     pub delete_untagged: bool,
-    /// What was pushed, or asked for as clients do before they push, less long ago is none. With less than
-    /// ten minutes nobody may be pushing: that is how old a lease gets before it is renewed.
+    /// What was pushed, or asked for as clients do before they push, less long ago is none. None but those who know that
+    /// nobody pushes have no use for none.
     pub grace: Duration,
 }
 
@@ -65,7 +60,9 @@ pub struct Collected {
     /// How many blobs and manifests are needed.
     pub needed: usize,
     /// How many blobs would be garbage if they were older.
-    pub young: usize,
+    pub young_blobs: usize,
+    /// How many manifests would be.
+    pub young_manifests: usize,
     /// How many manifests were garbage.
     pub manifests: usize,
     /// How many blobs were.
@@ -86,6 +83,7 @@ impl Store {
         each: &mut dyn FnMut(&Garbage),
     ) -> Result<Collected, CollectError> {
         let inner = &*self.inner;
+        repositories::are_there(inner)?;
         let collector = match how.dry_run {
             true => None,
             false => Some(inner.backend.collect()?.ok_or(CollectError::Busy)?),
@@ -97,6 +95,7 @@ impl Store {
             collector,
             needed: Marks::default(),
             expanded: Marks::default(),
+            leased: Marks::default(),
             said: Vec::new(),
             found: Collected::default(),
             aside: Vec::new(),
@@ -104,14 +103,7 @@ impl Store {
         };
         // Whoever stores something from here on says what it needs; who began before has ended.
         run.excluding(|_| Ok(()))?;
-        if inner.backend.list(layout::REPOSITORIES, None, 0)?.is_none()
-            && inner.backend.list(layout::BLOBS, None, 0)?.is_some()
-        {
-            let what = "is not there, and blobs are: bring it back, or remove them by hand";
-            return Err(CollectError::unknown(layout::REPOSITORIES, what));
-        }
-        let mut repositories = Vec::new();
-        run.walk(layout::REPOSITORIES, "", &mut repositories)?;
+        let repositories = repositories::all(inner)?;
         for repository in &repositories {
             run.manifests(repository)?;
         }
@@ -133,6 +125,8 @@ struct Run<'a> {
     needed: Marks,
     /// Manifests whose references are needed already.
     expanded: Marks,
+    /// What clients were told lately that it is there.
+    leased: Marks,
     /// What others said that they need, since the collection began.
     said: Vec<Digest>,
     found: Collected,
@@ -153,7 +147,7 @@ struct Revision {
 }
 
 impl<'a> Run<'a> {
-    /// Keeps others from storing anything while `work` is done, which is told what they said that they need.
+    /// Keeps others from storing anything while `work` is done, before which is read what they said that they need.
     fn excluding(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), CollectError>,
@@ -162,7 +156,8 @@ impl<'a> Run<'a> {
             Some(collector) => Some(collector.exclude()?),
             None => None,
         };
-        for digest in excluded.iter().flat_map(|excluded| &excluded.needed) {
+        let said: BTreeSet<&Digest> = excluded.iter().flat_map(|excluded| &excluded.needed).collect();
+        for digest in said {
             self.needed.insert(digest);
             self.said.push(digest.clone());
         }
@@ -178,106 +173,48 @@ impl<'a> Run<'a> {
         self.inner.backend.set_aside(directory, &mut self.aside)
     }
 
-    /// The names of all repositories in a directory, whose own name is `name`, and below it.
-    fn walk(&self, directory: &str, name: &str, found: &mut Vec<RepositoryName>) -> Result<(), CollectError> {
-        self.all_to_be_seen(directory)?;
-        self.names(directory, &mut |component| {
-            let name = layout::in_directory(name, component);
-            let below = layout::in_directory(directory, component);
-            match name.parse::<RepositoryName>() {
-                Ok(repository) => {
-                    found.push(repository);
-                    self.walk(&below, &name, found)
-                }
-                // Distribution's directories, and ours.
-                Err(_) if component.starts_with('_') => Ok(()),
-                Err(_) if self.has_manifests(&below, DEPTH)? => Err(CollectError::unknown(
-                    &below,
-                    "has manifests and is not the name of a repository: move it elsewhere",
-                )),
-                Err(_) => Ok(()),
-            }
-        })
-    }
-
-    /// Whether anything in a directory that is no repository looks like one.
-    fn has_manifests(&self, directory: &str, depth: usize) -> Result<bool, CollectError> {
-        if depth == 0 {
-            return Ok(true);
-        }
-        let mut has = false;
-        self.names(directory, &mut |name| {
-            let below = layout::in_directory(directory, name);
-            has = has || name == layout::MANIFESTS || self.has_manifests(&below, depth - 1)?;
-            Ok(())
-        })?;
-        Ok(has)
+    /// Whether a lease that was renewed then is younger than the grace. It may have been used for as long as it is not
+    /// renewed each time, twice: once more where that failed.
+    fn is_leased(&self, renewed: SystemTime) -> bool {
+        !self.how.grace.is_zero() && since(renewed) < self.how.grace + 2 * RENEWED_AFTER
     }
 
     /// The names of the directories in a directory, in their order.
-    fn names(
-        &self,
-        directory: &str,
-        each: &mut dyn FnMut(&str) -> Result<(), CollectError>,
-    ) -> Result<(), CollectError> {
-        let mut last = None::<String>;
-        while let Some(listing) = self.inner.backend.list(directory, last.as_deref(), BATCH)? {
-            listing.names.iter().try_for_each(|name| each(name))?;
-            if !listing.more {
-                break;
-            }
-            last = listing.names.last().cloned();
-        }
-        Ok(())
+    fn names(&self, directory: &str) -> Result<Vec<String>, CollectError> {
+        let listing = self.inner.backend.list(directory, None, usize::MAX)?;
+        Ok(listing.map(|listing| listing.names).unwrap_or_default())
     }
 
-    /// Fails where a list would leave something out.
-    fn all_to_be_seen(&self, directory: &str) -> Result<(), CollectError> {
-        match self.inner.backend.hidden(directory)? {
-            None => Ok(()),
-            Some(name) => Err(CollectError::unknown(
-                &layout::in_directory(directory, &name),
-                "is a symbolic link, or has a name that is not UTF-8, and is not looked into: put what it leads to in its place",
-            )),
-        }
+    /// The digests whose directories are in a directory.
+    fn digests(&self, directory: &str, algorithm: Algorithm) -> Result<Vec<Digest>, CollectError> {
+        let names = self.names(directory)?;
+        Ok(names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect())
     }
 
     /// Finds out what a repository's manifests need, after those of them are removed that are garbage.
     fn manifests(&mut self, repository: &RepositoryName) -> Result<(), CollectError> {
-        let tags = layout::tags(repository);
-        let above = layout::split(&tags).0;
-        self.all_to_be_seen(above)?;
-        self.all_to_be_seen(&tags)?;
+        repositories::to_be_seen(self.inner, repository)?;
         let mut revisions = Vec::new();
         for algorithm in Algorithm::ALL {
-            let directory = layout::revisions(repository, algorithm);
-            self.all_to_be_seen(layout::split(&directory).0)?;
-            self.all_to_be_seen(&directory)?;
-            self.names(&directory, &mut |hex| {
-                if let Some(digest) = digest_of_name(algorithm, hex) {
-                    revisions.extend(self.revision(repository, digest)?);
-                }
-                Ok(())
-            })?;
-        }
-        let mut tagged = Vec::new();
-        self.names(&tags, &mut |name| {
-            if let Ok(tag) = name.parse::<Tag>() {
-                let directory = layout::tag(repository, &tag);
-                let key = layout::in_directory(&directory, layout::CURRENT_LINK);
-                tagged.extend(waited(self.inner.link(&key, Wait::May))?.map(|link| link.digest));
+            for digest in self.digests(&layout::revisions(repository, algorithm), algorithm)? {
+                revisions.extend(self.revision(repository, digest)?);
             }
-            Ok(())
-        })?;
+        }
+        let tagged = self.tagged(repository)?;
         if self.how.delete_untagged {
             revisions = self.without_untagged(repository, revisions, &tagged)?;
         }
-        for revision in &revisions {
+        for revision in revisions {
             self.needed.insert(&revision.digest);
-            self.need_manifest(&revision.content)?;
+            self.need_manifest(repository, revision.content)?;
         }
         // Of very old trees, where manifests are held as blobs are.
-        tagged.iter().try_for_each(|digest| self.need_manifest(digest))
+        for digest in tagged {
+            if waited(self.inner.revision(repository, &digest, Wait::May))?.is_none() {
+                self.need_manifest(repository, digest)?;
+            }
+        }
+        Ok(())
     }
 
     fn revision(
@@ -286,35 +223,75 @@ impl<'a> Run<'a> {
         digest: Digest,
     ) -> Result<Option<Revision>, CollectError> {
         let key = layout::in_directory(&layout::revision(repository, &digest), layout::LINK);
-        if let Some(link) = waited(self.inner.link(&key, Wait::May))? {
-            let is_young = since(link.renewed) < self.how.grace;
+        if let Some(link) = waited(self.inner.link(&key, Wait::May))?
+            && may_stand_for(&link.digest, &digest)
+        {
+            let is_young = self.is_leased(link.renewed);
             return Ok(Some(Revision { digest, content: link.digest, is_young }));
         }
-        // A link in which there is no digest is in the place of one in which this was.
+        // A link in which there is no digest, or a wrong one, is in the place of one in which this was.
         let is_there = waited(self.inner.backend.stat(&key, None, Wait::May))?.is_some();
         Ok(is_there.then(|| Revision { content: digest.clone(), digest, is_young: true }))
     }
 
+    /// What a repository's tags name.
+    fn tagged(&self, repository: &RepositoryName) -> Result<Vec<Digest>, CollectError> {
+        let mut tagged = Vec::new();
+        for tag in self.names(&layout::tags(repository))?.iter().flat_map(|name| name.parse::<Tag>()) {
+            let directory = layout::tag(repository, &tag);
+            let key = layout::in_directory(&directory, layout::CURRENT_LINK);
+            match waited(self.inner.link(&key, Wait::May))? {
+                Some(link) => tagged.push(link.digest),
+                None if self.how.delete_untagged
+                    && waited(self.inner.backend.stat(&key, None, Wait::May))?.is_some() =>
+                {
+                    let what = "has no digest in it, so that a manifest may seem to have no tag: write the right one \
+                                (index/ beside it has what it was once), or delete the tag";
+                    return Err(CollectError::unknown(&key, what));
+                }
+                None => {}
+            }
+        }
+        Ok(tagged)
+    }
+
     /// A manifest's bytes are needed, and all that they name.
-    fn need_manifest(&mut self, digest: &Digest) -> Result<(), CollectError> {
-        self.needed.insert(digest);
-        if self.expanded.insert(digest) {
-            for named in self.references(digest)?.needed {
-                self.needed.insert(&named);
+    fn need_manifest(&mut self, repository: &RepositoryName, digest: Digest) -> Result<(), CollectError> {
+        let mut next = vec![digest];
+        while let Some(digest) = next.pop() {
+            self.needed.insert(&digest);
+            if !self.expanded.insert(&digest) {
+                continue;
+            }
+            let references = self.references(repository, &digest)?;
+            for named in &references.needed {
+                self.needed.insert(named);
+            }
+            for child in references.children {
+                // One that is no revision may be held as a blob is, and counts as a manifest then.
+                if waited(self.inner.revision(repository, &child, Wait::May))?.is_none()
+                    && waited(self.inner.layer_manifest(repository, &child, Wait::May))?.is_some()
+                {
+                    next.extend(waited(self.inner.hold(repository, &child, Wait::May))?);
+                }
             }
         }
         Ok(())
     }
 
     /// What a manifest names. One whose bytes are gone names nothing.
-    fn references(&self, digest: &Digest) -> Result<References, CollectError> {
-        let unknown = |why: String| CollectError::unknown(&layout::blob(digest), &why);
+    fn references(&self, repository: &RepositoryName, digest: &Digest) -> Result<References, CollectError> {
         match waited(self.inner.manifest_bytes(digest, Wait::May)) {
-            Ok(None) => Ok(References::default()),
-            Ok(Some(bytes)) => References::read(&bytes)
-                .map_err(|error| unknown(format!("is the manifest {digest}, and cannot be read: {error}"))),
-            Err(error @ Error::Corrupt { .. }) => {
-                Err(unknown(format!("is a manifest: {error}; delete {digest}, or bring its bytes back")))
+            Ok(None) => {
+                tracing::warn!(%repository, %digest, "the bytes of this manifest are gone: it keeps nothing");
+                Ok(References::default())
+            }
+            Ok(Some(bytes)) => Ok(References::find(&bytes)),
+            Err(Error::Corrupt { path, what }) => {
+                let what = format!(
+                    "{what} and is a manifest of {repository}: delete {digest} there, or bring its bytes back"
+                );
+                Err(CollectError::unknown(&path, &what))
             }
             Err(error) => Err(error.into()),
         }

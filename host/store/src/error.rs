@@ -80,6 +80,12 @@ pub enum CollectError {
     /// Another process does.
     #[error("garbage is being collected in this storage already: wait until that has ended")]
     Busy,
+    /// Nothing was ever pushed here.
+    #[error(
+        "there is no {} in this directory: nothing was pushed to it yet, or it is not the one that is served (storage.filesystem.rootdirectory)",
+        layout::REPOSITORIES
+    )]
+    Nothing,
     /// It cannot be told what something needs.
     #[error("{path} {what}. What it needs is not known, so no blob was removed")]
     Unknown {

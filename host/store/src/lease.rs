@@ -19,19 +19,28 @@ impl Inner {
     /// To be called when a client is about to be told that there is what this link leads to; `false` when the link is gone.
     /// `renewed` is the link's time.
     pub fn lease(&self, key: &str, renewed: SystemTime, wait: Wait) -> Result<bool, Fault> {
-        if since(renewed) < RENEWED_AFTER || self.is_read_only() {
+        if since(renewed) < RENEWED_AFTER || self.is_unwritable() {
             return Ok(true);
         }
         if wait == Wait::Never {
             return Err(Fault::WouldWait);
         }
-        let _shared = self.backend.share(&Vec::new)?;
-        self.renew(key).map_err(Fault::from)
+        match self.backend.share(&Vec::new) {
+            Ok(_shared) => self.renew(key).map_err(Fault::from),
+            Err(error) => Ok(self.do_without(&error)),
+        }
     }
 
-    /// Whether the file system was found read-only lately. Then nobody pushes, and there is no need to wait for each lease.
-    fn is_read_only(&self) -> bool {
-        let since = *self.read_only_since.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Who cannot write here cannot push here either, and who only reads shall not be kept from that.
+    fn do_without(&self, error: &Error) -> bool {
+        tracing::debug!(%error, "a lease was not renewed");
+        *self.unwritable_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        true
+    }
+
+    /// Whether a lease could not be renewed lately: then it is not tried again for each.
+    fn is_unwritable(&self) -> bool {
+        let since = *self.unwritable_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() < RENEWED_AFTER)
     }
 
@@ -42,13 +51,6 @@ impl Inner {
             Some(stamp) if since(stamp.modified()) < RENEWED_AFTER => return Ok(true),
             Some(_) => {}
         }
-        self.backend.touch(key).or_else(|error| {
-            // Who may not do that may not push either.
-            tracing::debug!(%error, "a lease was not renewed");
-            if matches!(error, Error::ReadOnly(_)) {
-                *self.read_only_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            }
-            Ok(true)
-        })
+        self.backend.touch(key).or_else(|error| Ok(self.do_without(&error)))
     }
 }

@@ -93,7 +93,8 @@ impl Store {
         let back = || Ok(waited(inner.revision(repository, digest, Wait::May))?.is_some());
         inner.remove_tags_of(repository, digest, &mut || back().map(|back| !back))?;
         if let Some(referrer) = referrer {
-            inner.forget_referrer(repository, digest, &referrer)?;
+            inner.forget_referrers(repository, std::slice::from_ref(digest))?;
+            inner.backend.remove(&layout::referrer(repository, &referrer.subject, digest))?;
             if back()? {
                 inner.backend.commit(&[referrer_entry(repository, digest, referrer).into()], true)?;
             }
@@ -111,7 +112,7 @@ impl Store {
 
 /// What a manifest names, also what is not checked for: it may be there.
 fn named_by(manifest: &PutManifest) -> Vec<Digest> {
-    let references = References::read(&manifest.bytes).unwrap_or_default();
+    let references = References::find(&manifest.bytes);
     let required = manifest.blobs.iter().chain(&manifest.manifests).chain([&manifest.digest]);
     required.cloned().chain(references.needed).collect()
 }
@@ -252,7 +253,7 @@ impl Inner {
 
     /// Very old trees have their manifests linked among the layers. Not every layer is a manifest, so its bytes have
     /// to look like one.
-    fn layer_manifest(
+    pub fn layer_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,

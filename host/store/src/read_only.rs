@@ -72,8 +72,8 @@ impl<B: Backend> Backend for ReadOnly<B> {
         Ok(Box::new(()))
     }
 
-    fn touch(&self, _: &str) -> Result<bool, Error> {
-        Ok(true)
+    fn touch(&self, key: &str) -> Result<bool, Error> {
+        refuse("set the time of", key)
     }
 
     fn collect(&self) -> Result<Option<Box<dyn Collector + '_>>, Error> {

@@ -1,71 +1,13 @@
-//! Collecting garbage beside others who store things.
+//! Collecting garbage: what is, and what is none.
 #![allow(missing_docs)]
 
 mod common;
+use common::garbage::*;
 use common::*;
-use names::{Algorithm, Digest, RepositoryName};
+use names::{Algorithm, Digest};
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, SystemTime};
-use store::{CollectError, Collected, Collection, Garbage, PutManifest, PutManifestError, Store};
-
-const ALL: Collection = Collection { dry_run: false, delete_untagged: false, grace: Duration::ZERO };
-const UNTAGGED: Collection = Collection { delete_untagged: true, ..ALL };
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// What was garbage, in any order.
-fn collect(store: &Store, how: &Collection) -> (Vec<Digest>, Collected) {
-    let mut gone = Vec::new();
-    let found = store.collect(how, &mut |piece| match piece {
-        Garbage::Manifest { digest, .. } | Garbage::Blob { digest, .. } => gone.push(digest.clone()),
-    });
-    gone.sort();
-    (gone, found.unwrap())
-}
-
-fn sorted(digests: impl Into<Vec<Digest>>) -> Vec<Digest> {
-    let mut digests = digests.into();
-    digests.sort();
-    digests
-}
-
-/// A manifest that names these, as one of them after the other where they have to be.
-fn naming(text: &str, blobs: &[&Digest], manifests: &[&Digest], subject: Option<&Digest>) -> PutManifest {
-    let list = |digests: &[&Digest]| {
-        digests.iter().map(|digest| format!(r#"{{"digest":"{digest}"}}"#)).collect::<Vec<_>>().join(",")
-    };
-    let subject = subject.map(|digest| format!(r#""subject":{{"digest":"{digest}"}},"#)).unwrap_or_default();
-    let json = format!(
-        r#"{{"schemaVersion":2,{subject}"text":"{text}","layers":[{}],"manifests":[{}]}}"#,
-        list(blobs),
-        list(manifests)
-    );
-    PutManifest {
-        blobs: blobs.iter().copied().cloned().collect(),
-        manifests: manifests.iter().copied().cloned().collect(),
-        ..manifest(json, &[])
-    }
-}
-
-fn tagged(manifest: PutManifest, tag: &str) -> PutManifest {
-    PutManifest { tags: vec![tag.parse().unwrap()], ..manifest }
-}
-
-fn put(store: &Store, name: &RepositoryName, manifest: PutManifest) -> Digest {
-    let digest = manifest.digest.clone();
-    store.put_manifest(name, manifest).unwrap();
-    digest
-}
-
-/// Gives a link the time of long ago.
-fn forget(tree: &Tree, path: String) {
-    touch(&tree.path(path), SystemTime::now() - 48 * HOUR);
-}
-
-fn layer(name: &str, digest: &Digest) -> String {
-    format!("repositories/{name}/_layers/sha256/{}/link", digest.hex())
-}
+use std::time::Duration;
+use store::{Collected, Collection, PutManifest, Store};
 
 #[test]
 fn what_no_manifest_names_goes_with_its_holds_and_all_else_stays() {
@@ -80,7 +22,7 @@ fn what_no_manifest_names_goes_with_its_holds_and_all_else_stays() {
     let two = put(&store, &b, tagged(naming("two", &[&other], &[], None), "latest"));
     let dry = Collection { dry_run: true, ..ALL };
     let before = tree.files("");
-    let expected = Collected { needed: 4, young: 0, manifests: 0, blobs: 1, bytes: 4 };
+    let expected = Collected { needed: 4, blobs: 1, bytes: 4, ..Collected::default() };
     assert_eq!(collect(&store, &dry), (vec![gone.clone()], expected));
     assert_eq!(tree.files(""), before);
     assert_eq!(collect(&store, &ALL), (vec![gone.clone()], expected));
@@ -134,17 +76,25 @@ fn what_was_pushed_or_asked_for_lately_stays() {
     });
     let manifests = ["one", "two"].map(|text| put(&store, &name, naming(text, &[], &[], None)));
     let (gone, found) = collect(&store, &how);
-    assert_eq!((gone.len(), found.young), (0, 4));
-
-    settle();
-    let (gone, _) = collect(&store, &Collection { dry_run: true, ..how });
-    assert_eq!(gone.len(), 6 + 2, "bytes, and two as manifests too");
+    assert_eq!((gone.len(), found.young_blobs, found.young_manifests), (0, 4, 2));
     for blob in &blobs {
-        forget(&tree, layer("a", blob));
+        forget(&tree, held_in("a", blob));
     }
     for manifest in &manifests {
         forget(&tree, format!("repositories/a/_manifests/revisions/sha256/{}/link", manifest.hex()));
     }
+    let (gone, found) = collect(&store, &how);
+    assert_eq!(found.young_blobs, 6, "the bytes are new");
+    // Without their bytes, which are taken again.
+    assert_eq!(gone, sorted(manifests.clone()));
+    let manifests = ["one", "two"].map(|text| put(&store, &name, naming(text, &[], &[], None)));
+    for manifest in &manifests {
+        forget(&tree, format!("repositories/a/_manifests/revisions/sha256/{}/link", manifest.hex()));
+    }
+
+    settle();
+    let (gone, _) = collect(&store, &Collection { dry_run: true, ..how });
+    assert_eq!(gone.len(), 6 + 2, "bytes, and two as manifests too");
     // It is enough to be asked; whoever need not wait is told to.
     assert!(store.stat_blob_now(&name, &blobs[0]).is_none());
     store.stat_blob(&name, &blobs[0]).unwrap();
@@ -156,7 +106,7 @@ fn what_was_pushed_or_asked_for_lately_stays() {
     store.mount(&repository("b"), &name, &blobs[1]).unwrap();
     let (gone, found) = collect(&store, &how);
     assert_eq!(gone, sorted([blobs[3].clone(), manifests[1].clone(), manifests[1].clone()]));
-    assert_eq!((found.blobs, found.manifests, found.young), (2, 1, 3));
+    assert_eq!((found.blobs, found.manifests, found.young_blobs), (2, 1, 3));
     assert!(get(&store, &name, manifests[0].as_str()).is_some());
 }
 
@@ -190,127 +140,6 @@ fn without_a_tag_manifests_stay_that_an_index_or_a_subject_with_one_leads_to() {
 }
 
 #[test]
-fn what_others_need_meanwhile_stays() {
-    let tree = Tree::new();
-    let (collector, server, a, b) = (tree.open(), tree.open(), repository("a"), repository("b"));
-    for round in 0..3 {
-        let mut blobs = run(async {
-            let mut blobs = Vec::new();
-            for number in 0..100 {
-                blobs.push(push(&server, &a, format!("{round} {number}")).await);
-            }
-            blobs
-        });
-        blobs.sort();
-        // The last ones go last; the first is being told of.
-        let [last, mounted, again] = [99, 98, 97].map(|number| blobs[number].clone());
-        let mut done = None;
-        let found = collector.collect(&UNTAGGED, &mut |_| {
-            done.get_or_insert_with(|| {
-                assert!(server.mount(&b, &a, &mounted).unwrap());
-                run(push(&server, &b, format!("{round} new")));
-                put(&server, &a, naming(&format!("{round}"), &[&last], &[], None));
-                // What is not checked for is needed all the same.
-                let sparse = PutManifest { blobs: Vec::new(), ..naming("sparse", &[&again], &[], None) };
-                put(&server, &a, sparse)
-            });
-        });
-        assert_eq!(
-            found.unwrap().blobs,
-            97 + if round > 0 { 6 } else { 0 },
-            "with what is left of the last round"
-        );
-        for (name, blob) in [(&a, &last), (&b, &mounted), (&a, &again)] {
-            assert!(server.stat_blob(name, blob).unwrap().is_some(), "round {round}");
-        }
-        assert_eq!(server.stat_blob(&b, &sha256(format!("{round} new"))).unwrap(), Some(5));
-        // Nothing has a tag.
-        assert_eq!(collect(&collector, &Collection { dry_run: true, ..ALL }).1.blobs, 2);
-    }
-}
-
-#[test]
-fn what_is_acknowledged_is_there_whoever_collects_meanwhile() {
-    let tree = Tree::new();
-    let (collectors, servers) = ([tree.open(), tree.open()], [tree.open(), tree.open()]);
-    let over = AtomicBool::new(false);
-    let (mut collections, mut refused) = (0, 0);
-    thread::scope(|scope| {
-        let collecting: Vec<_> = collectors
-            .iter()
-            .map(|store| {
-                scope.spawn(|| {
-                    let mut done = 0;
-                    while !over.load(Ordering::Relaxed) {
-                        match store.collect(&UNTAGGED, &mut |_| {}) {
-                            Ok(_) => done += 1,
-                            Err(CollectError::Busy) => {}
-                            Err(error) => panic!("{error}"),
-                        }
-                    }
-                    done
-                })
-            })
-            .collect();
-        let serving: Vec<_> = servers
-            .iter()
-            .enumerate()
-            .map(|(number, store)| scope.spawn(move || serve(store, number)))
-            .collect();
-        {
-            let _ended = Ended(&over);
-            refused += serving.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>();
-        }
-        collections += collecting.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>();
-    });
-    eprintln!("{collections} collections, {refused} manifests whose blobs were gone before them");
-    assert!(collections > 10);
-    collect(&collectors[0], &UNTAGGED);
-    assert_eq!(tree.files("blobs"), [] as [&str; 0]);
-}
-
-/// Says that it is over, also when it ends with a panic.
-struct Ended<'a>(&'a AtomicBool);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Pushes, looks and deletes. Without a grace a blob may be gone before its manifest comes; once that is stored, nothing is.
-fn serve(store: &Store, number: usize) -> usize {
-    let (name, source) = (repository(&format!("r{number}")), repository("source"));
-    let mut refused = 0;
-    for round in 0..150 {
-        // Of the two who share the bytes, each is to find what the other one has pushed.
-        let (text, other) = (format!("{}", round % 7), format!("{number} {round}"));
-        let mounted = run(push(store, &source, &text));
-        let one = run(push(store, &name, &other));
-        let is_mounted = store.mount(&name, &source, &mounted).unwrap();
-        let manifest = tagged(naming(&other, &[&mounted, &one], &[], None), "latest");
-        match store.put_manifest(&name, manifest.clone()) {
-            Ok(()) => assert!(is_mounted || store.stat_blob(&name, &mounted).unwrap().is_some()),
-            Err(PutManifestError::Missing { .. }) => {
-                refused += 1;
-                continue;
-            }
-            Err(error) => panic!("{error}"),
-        }
-        for _ in 0..5 {
-            run(async {
-                assert_eq!(pull(store, &name, &mounted).await.unwrap(), text.as_bytes(), "round {round}");
-                assert_eq!(pull(store, &name, &one).await.unwrap(), other.as_bytes(), "round {round}");
-            });
-            assert_eq!(get(store, &name, "latest").unwrap(), manifest.bytes);
-        }
-        // Between its tag and itself whoever collects may be quicker.
-        store.delete_manifest(&name, &manifest.digest).unwrap();
-    }
-    refused
-}
-
-#[test]
 fn nothing_goes_where_it_cannot_be_told_what_is_needed() {
     let tree = Tree::new();
     let (store, name) = (tree.open(), repository("a"));
@@ -326,9 +155,11 @@ fn nothing_goes_where_it_cannot_be_told_what_is_needed() {
     refused(one.as_str());
     fs::write(tree.data(&one), bytes).unwrap();
 
-    let text = put(&store, &name, tagged(manifest("no JSON", &[]), "text"));
-    refused("cannot be read");
-    store.delete_manifest(&name, &text).unwrap();
+    let tag = tree.path("repositories/a/_manifests/tags/v1/current/link");
+    store.put_manifest(&name, tagged(naming("one", &[], &[], None), "v1")).unwrap();
+    fs::write(&tag, "").unwrap();
+    refused("tags/v1/current/link has no digest in it");
+    fs::write(&tag, one.as_str()).unwrap();
 
     tree.write("elsewhere/_manifests/x", "");
     for (link, part) in [
@@ -337,21 +168,79 @@ fn nothing_goes_where_it_cannot_be_told_what_is_needed() {
         ("repositories/a/_manifests/tags", "a/_manifests/tags is"),
         ("repositories/a/_manifests/revisions/sha512", "revisions/sha512 is"),
     ] {
-        let _ = fs::remove_dir(tree.path(link));
+        let aside = fs::rename(tree.path(link), tree.path("aside"));
         std::os::unix::fs::symlink("../elsewhere", tree.path(link)).unwrap();
         refused(part);
         fs::remove_file(tree.path(link)).unwrap();
+        if aside.is_ok() {
+            fs::rename(tree.path("aside"), tree.path(link)).unwrap();
+        }
     }
     fs::create_dir_all(tree.path("repositories/Upper/case/_manifests")).unwrap();
     refused("repositories/Upper has manifests");
-    fs::rename(tree.path("repositories/Upper"), tree.path("repositories/@eaDir")).unwrap();
-    refused("@eaDir");
-    fs::remove_dir_all(tree.path("repositories/@eaDir/case/_manifests")).unwrap();
+    fs::rename(tree.path("repositories/Upper"), tree.path("repositories/_parked")).unwrap();
+    refused("_parked");
+    // What file systems and their snapshots make is nobody's repository.
+    fs::rename(tree.path("repositories/_parked"), tree.path("repositories/@eaDir")).unwrap();
 
     fs::rename(tree.path("repositories"), tree.path("away")).unwrap();
     refused("is not there, and blobs are");
     fs::rename(tree.path("away"), tree.path("repositories")).unwrap();
-    assert_eq!(collect(&store, &ALL).0, sorted([gone, text]));
+    assert_eq!(collect(&store, &ALL).0, sorted([gone]));
+
+    let nothing = Tree::new();
+    let error = nothing.open().collect(&ALL, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("nothing was pushed to it yet"), "{error}");
+    assert_eq!(fs::read_dir(&nothing.0).unwrap().count(), 0, "and nothing was made");
+}
+
+#[test]
+fn a_manifest_of_an_index_that_is_held_as_a_blob_is_keeps_what_it_names() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let layer = run(push(&store, &name, "layer"));
+    let child = naming("child", &[&layer], &[], None);
+    let held = run(push(&store, &name, &child.bytes));
+    put(&store, &name, tagged(naming("index", &[], &[&held], None), "latest"));
+    for how in [&ALL, &UNTAGGED] {
+        assert_eq!(collect(&store, how).0, sorted([]));
+    }
+    // A cache of builds is an index of layers, which are no manifests, however large.
+    let large = run(push(&store, &name, noise(5 << 20)));
+    put(
+        &store,
+        &name,
+        tagged(
+            PutManifest {
+                blobs: vec![large.clone()],
+                manifests: vec![],
+                ..naming("cache", &[], &[&large], None)
+            },
+            "cache",
+        ),
+    );
+    assert_eq!(collect(&store, &ALL).0, sorted([]));
+}
+
+#[test]
+fn who_cannot_write_is_kept_from_nothing_that_only_reads() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let layer = run(push(&store, &name, "layer"));
+    let one = put(&store, &name, naming("one", &[&layer], &[], None));
+    forget(&tree, held_in("a", &layer));
+    forget(&tree, format!("repositories/a/_manifests/revisions/sha256/{}/link", one.hex()));
+    // Where no directory can be made.
+    fs::remove_dir_all(tree.path("_collection")).unwrap();
+    fs::write(tree.path("_collection"), "").unwrap();
+    let read_only = Store::open(store::Options { read_only: true, ..store::Options::new(&tree.0) }).unwrap();
+    for store in [&store, &read_only] {
+        assert_eq!(store.stat_blob(&name, &layer).unwrap(), Some(5));
+        assert!(get(store, &name, one.as_str()).is_some());
+        // From then on nobody waits for it.
+        assert!(store.stat_blob_now(&name, &layer).is_some());
+        assert!(store.manifest_now(&name, &one.as_str().parse().unwrap()).is_some());
+    }
 }
 
 #[test]

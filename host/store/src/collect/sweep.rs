@@ -4,11 +4,9 @@ use super::marks::{Key, key};
 use super::{Collected, Garbage, PIECES, Run};
 use crate::backend::Wait;
 use crate::error::CollectError;
-use crate::lease::since;
 use crate::waited;
 use names::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
-use tree::digest_of_name;
 
 /// A repository's hold on a blob.
 struct Hold {
@@ -27,15 +25,17 @@ impl Run<'_> {
         for (number, repository) in repositories.iter().enumerate() {
             self.holds(number as u32, repository, &mut holds)?;
         }
-        let mut pieces = Vec::new();
+        let (mut pieces, mut directories) = (Vec::new(), 0);
         for algorithm in Algorithm::ALL {
             let all = layout::in_directory(layout::BLOBS, algorithm.as_str());
-            for part in self.collected(&all)? {
-                for hex in self.collected(&layout::in_directory(&all, &part))? {
-                    let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
-                    pieces.extend(self.garbage(digest)?);
-                    if pieces.len() >= PIECES {
+            for part in self.names(&all)? {
+                for digest in self.digests(&layout::in_directory(&all, &part), algorithm)? {
+                    let Some(piece) = self.garbage(&digest)? else { continue };
+                    pieces.push(piece);
+                    directories += 1 + holds.get(&key(&digest)).map_or(0, Vec::len);
+                    if directories >= PIECES {
                         self.remove(std::mem::take(&mut pieces), repositories, &mut holds)?;
+                        directories = 0;
                     }
                 }
             }
@@ -43,17 +43,7 @@ impl Run<'_> {
         self.remove(pieces, repositories, &mut holds)
     }
 
-    /// The names of the directories in a directory.
-    fn collected(&self, directory: &str) -> Result<Vec<String>, CollectError> {
-        let mut names = Vec::new();
-        self.names(directory, &mut |name| {
-            names.push(name.to_owned());
-            Ok(())
-        })?;
-        Ok(names)
-    }
-
-    /// Adds a repository's holds on what nothing names. What was asked for lately counts as named.
+    /// Adds a repository's holds on what nothing names.
     fn holds(
         &mut self,
         number: u32,
@@ -61,19 +51,17 @@ impl Run<'_> {
         holds: &mut Holds,
     ) -> Result<(), CollectError> {
         for algorithm in Algorithm::ALL {
-            let directory = layout::in_directory(&layout::layers(repository), algorithm.as_str());
-            for hex in self.collected(&directory)? {
-                let Some(digest) = digest_of_name(algorithm, &hex) else { continue };
-                let key_of_link = layout::in_directory(&layout::layer(repository, &digest), layout::LINK);
-                let Some(link) = waited(self.inner.link(&key_of_link, Wait::May))? else { continue };
-                let (content, renewed) = (link.digest, link.renewed);
+            let layers = layout::in_directory(&layout::layers(repository), algorithm.as_str());
+            for digest in self.digests(&layers, algorithm)? {
+                let link = layout::in_directory(&layout::layer(repository, &digest), layout::LINK);
+                let Some(link) = waited(self.inner.link(&link, Wait::May))? else { continue };
+                let content = link.digest;
                 if self.needed.has(&digest) {
                     self.needed.insert(&content);
-                } else if !self.needed.has(&content) && since(renewed) < self.how.grace {
-                    self.needed.insert(&content);
-                    self.found.young += 1;
+                } else if self.is_leased(link.renewed) {
+                    self.leased.insert(&content);
                 }
-                if !self.needed.has(&content) {
+                if !self.needed.has(&content) && !self.leased.has(&content) {
                     let alias = Some(digest).filter(|digest| *digest != content);
                     holds.entry(key(&content)).or_default().push(Hold { repository: number, alias });
                 }
@@ -83,41 +71,40 @@ impl Run<'_> {
     }
 
     /// A blob, if it is garbage.
-    fn garbage(&mut self, digest: Digest) -> Result<Option<Garbage>, CollectError> {
-        if self.needed.has(&digest) {
+    fn garbage(&mut self, digest: &Digest) -> Result<Option<Garbage>, CollectError> {
+        if self.needed.has(digest) {
             return Ok(None);
         }
-        let data = layout::in_directory(&layout::blob(&digest), layout::DATA);
+        let data = layout::in_directory(&layout::blob(digest), layout::DATA);
         let Some(stamp) = waited(self.inner.backend.stat(&data, None, Wait::May))? else { return Ok(None) };
-        if stamp.age() < self.how.grace {
-            self.found.young += 1;
+        if self.leased.has(digest) || stamp.age() < self.how.grace {
+            self.found.young_blobs += 1;
             return Ok(None);
         }
-        Ok(Some(Garbage::Blob { digest, size: stamp.size }))
+        Ok(Some(Garbage::Blob { digest: digest.clone(), size: stamp.size }))
     }
 
     fn remove(
         &mut self,
-        mut pieces: Vec<Garbage>,
+        pieces: Vec<Garbage>,
         repositories: &[RepositoryName],
         holds: &mut Holds,
     ) -> Result<(), CollectError> {
-        if self.collector.is_some() && !pieces.is_empty() {
-            let mut gone = Vec::new();
-            let removed = self.excluding(|run| {
-                for piece in pieces {
-                    if run.remove_blob(&piece, repositories, holds)? {
-                        gone.push(piece);
-                    }
-                }
-                Ok(())
-            });
-            pieces = gone;
+        if self.how.dry_run || pieces.is_empty() {
             self.report(&pieces);
-            return removed;
+            return Ok(());
         }
-        self.report(&pieces);
-        Ok(())
+        let mut gone = Vec::new();
+        let removed = self.excluding(|run| {
+            for piece in pieces {
+                if run.remove_blob(&piece, repositories, holds)? {
+                    gone.push(piece);
+                }
+            }
+            Ok(())
+        });
+        self.report(&gone);
+        removed
     }
 
     pub(super) fn report(&mut self, pieces: &[Garbage]) {
@@ -154,8 +141,8 @@ impl Run<'_> {
         for layer in &layers {
             let link = layout::in_directory(layer, layout::LINK);
             let stamp = waited(backend.stat(&link, None, Wait::May))?;
-            if stamp.is_some_and(|stamp| since(stamp.modified()) < self.how.grace) {
-                self.found.young += 1;
+            if stamp.is_some_and(|stamp| self.is_leased(stamp.modified())) {
+                self.found.young_blobs += 1;
                 return Ok(false);
             }
         }

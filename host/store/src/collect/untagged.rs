@@ -4,7 +4,6 @@ use super::marks::{Key, key};
 use super::{Garbage, PIECES, Revision, Run};
 use crate::backend::Wait;
 use crate::error::CollectError;
-use crate::lease::since;
 use crate::waited;
 use names::{Digest, RepositoryName};
 use std::collections::HashMap;
@@ -67,25 +66,30 @@ impl Run<'_> {
         revisions: Vec<Revision>,
         tagged: &[Digest],
     ) -> Result<Vec<Revision>, CollectError> {
-        let mut graph = self.graph(revisions)?;
+        let mut graph = self.graph(repository, revisions)?;
         tagged.iter().for_each(|digest| graph.keep_digest(digest));
         self.said.iter().for_each(|digest| graph.keep_digest(digest));
+        let mut heard = self.said.len();
         for number in 0..graph.revisions.len() {
-            if graph.revisions[number].is_young {
+            if graph.revisions[number].is_young && !graph.kept[number] {
+                self.found.young_manifests += 1;
                 graph.keep(number);
             }
         }
         for numbers in graph.garbage().chunks(PIECES) {
-            let mut gone = Vec::new();
+            let (mut gone, mut referrers) = (Vec::new(), Vec::new());
             let removed = self.excluding(|run| {
-                run.said.iter().for_each(|digest| graph.keep_digest(digest));
+                run.said[heard..].iter().for_each(|digest| graph.keep_digest(digest));
+                heard = run.said.len();
                 for number in numbers {
-                    if !graph.kept[*number] && run.remove_manifest(repository, &mut graph, *number)? {
+                    if !graph.kept[*number]
+                        && run.remove_manifest(repository, &mut graph, *number, &mut referrers)?
+                    {
                         let digest = graph.revisions[*number].digest.clone();
                         gone.push(Garbage::Manifest { repository: repository.clone(), digest });
                     }
                 }
-                Ok(())
+                run.forget_referrers(repository, &mut referrers)
             });
             self.report(&gone);
             removed?;
@@ -94,7 +98,7 @@ impl Run<'_> {
         Ok(kept.filter(|(_, kept)| *kept).map(|(revision, _)| revision).collect())
     }
 
-    fn graph(&self, revisions: Vec<Revision>) -> Result<Graph, CollectError> {
+    fn graph(&self, repository: &RepositoryName, revisions: Vec<Revision>) -> Result<Graph, CollectError> {
         let mut numbers = HashMap::new();
         for (number, revision) in revisions.iter().enumerate() {
             numbers.insert(key(&revision.content), number);
@@ -104,7 +108,7 @@ impl Run<'_> {
         }
         let mut keeps = vec![Vec::new(); revisions.len()];
         for (number, revision) in revisions.iter().enumerate() {
-            let references = self.references(&revision.content)?;
+            let references = self.references(repository, &revision.content)?;
             let named = references.needed.iter().filter_map(|digest| numbers.get(&key(digest)));
             keeps[number].extend(named.filter(|named| **named != number));
             if let Some(subject) = references.subject.and_then(|subject| numbers.get(&key(&subject)))
@@ -122,6 +126,7 @@ impl Run<'_> {
         repository: &RepositoryName,
         graph: &mut Graph,
         number: usize,
+        referrers: &mut Vec<(Digest, String)>,
     ) -> Result<bool, CollectError> {
         if self.how.dry_run {
             return Ok(true);
@@ -131,15 +136,31 @@ impl Run<'_> {
         let link = layout::in_directory(&directory, layout::LINK);
         let inner = self.inner;
         let Some(stamp) = waited(inner.backend.stat(&link, None, Wait::May))? else { return Ok(false) };
-        if since(stamp.modified()) < self.how.grace {
+        if self.is_leased(stamp.modified()) {
             graph.keep(number);
             return Ok(false);
         }
         let referrer = inner.referrer(repository, digest)?.flatten();
-        let is_gone = self.set_aside(&directory)?;
         if let Some(referrer) = referrer {
-            inner.forget_referrer(repository, digest, &referrer)?;
+            referrers.push((digest.clone(), layout::referrer(repository, &referrer.subject, digest)));
         }
-        Ok(is_gone)
+        Ok(self.set_aside(&directory)?)
+    }
+
+    /// Takes manifests that were removed out of the lists of referrers, where these have their entries.
+    fn forget_referrers(
+        &mut self,
+        repository: &RepositoryName,
+        gone: &mut Vec<(Digest, String)>,
+    ) -> Result<(), CollectError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (digests, entries): (Vec<_>, Vec<_>) = gone.drain(..).unzip();
+        self.inner.forget_referrers(repository, &digests)?;
+        for entry in entries {
+            self.set_aside(&entry)?;
+        }
+        Ok(())
     }
 }

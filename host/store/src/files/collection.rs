@@ -1,12 +1,13 @@
 //! How those who store things and those who collect garbage keep out of each other's way, in whatever process they are:
 //! locks of the file system, and a file in which the former tell the latter what they need.
 
-use super::Files;
 use super::commit::FILE_MODE;
+use super::{Files, tree};
 use crate::backend::{Collector, Excluded, Guard};
 use crate::error::Error;
+use ::tree::MAX_LINK;
 use names::Digest;
-use rustix::fs::{AtFlags, FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -17,15 +18,21 @@ use std::time::Duration;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What a file system says that has no locks.
+const NO_LOCKS: [Errno; 4] = [Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK, Errno::INVAL];
+
 /// See [`Backend::share`](crate::backend::Backend::share).
 pub(super) fn share(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
     let gate = files.lock_file(layout::GATE)?;
-    if !lock(&gate, FlockOperation::LockShared, layout::GATE)? {
-        // A file system without locks: nobody can collect on it while others store things.
-        return Ok(Box::new(()));
+    match flock(&gate, FlockOperation::LockShared) {
+        Ok(()) => {}
+        // Nobody can collect here while others store things.
+        Err(error) if NO_LOCKS.contains(&error) => return Ok(Box::new(())),
+        Err(error) => return Err(not_locked(layout::GATE, error)),
     }
     let commits = files.lock_file(layout::COMMITS)?;
-    lock(&commits, FlockOperation::LockShared, layout::COMMITS)?;
+    flock(&commits, FlockOperation::LockShared).map_err(|error| not_locked(layout::COMMITS, error))?;
+    drop(gate);
     tell(files, needed)?;
     Ok(Box::new(commits))
 }
@@ -34,18 +41,23 @@ pub(super) fn share(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<G
 fn tell(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<(), Error> {
     let key = layout::in_directory(layout::COLLECTION, layout::NEEDED);
     let Some(fd) = files.open_waiting(&key, OFlags::RDONLY)? else { return Ok(()) };
-    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockShared) {
-        Err(Errno::WOULDBLOCK) => {}
+    if flock(&fd, FlockOperation::NonBlockingLockShared).is_ok() {
         // One who did has been killed.
-        _ => return Ok(()),
+        return Ok(());
+    }
+    // A line begins anew, whatever became of the one before it: perhaps a full disk took but a part.
+    let lines: String = needed().iter().flat_map(|digest| ["\n", digest.as_str()]).collect();
+    if lines.is_empty() {
+        return Ok(());
     }
     let Some(fd) = files.open_waiting(&key, OFlags::WRONLY | OFlags::APPEND)? else { return Ok(()) };
-    let lines: String = needed().iter().flat_map(|digest| [digest.as_str(), "\n"]).collect();
-    std::fs::File::from(fd).write_all(lines.as_bytes()).map_err(|error| Error::new("write to", &key, error))
+    let written = std::fs::File::from(fd).write_all((lines + "\n").as_bytes());
+    written.map_err(|error| Error::new("write to", &key, error))
 }
 
 /// See [`Backend::touch`](crate::backend::Backend::touch).
 pub(super) fn touch(files: &Files, key: &str) -> Result<bool, Error> {
+    let failed = |error| Error::new("set the time of", key, error);
     let (directory, name) = layout::split(key);
     let Some(directory) = files.directory(directory)? else { return Ok(false) };
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
@@ -53,23 +65,51 @@ pub(super) fn touch(files: &Files, key: &str) -> Result<bool, Error> {
     match rustix::fs::utimensat(&directory, name, &times, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(Error::new("set the time of", key, error)),
+        // Another user's file, in a directory where this one may replace it.
+        Err(Errno::ACCESS | Errno::PERM) => write_anew(files, &directory, name).map_err(failed),
+        Err(error) => Err(failed(error)),
     }
+}
+
+/// Replaces a small file by one with the same bytes; `false` when there is none.
+fn write_anew(files: &Files, directory: &OwnedFd, name: &str) -> Result<bool, Errno> {
+    let Some(bytes) = tree::read_in(directory, name, MAX_LINK)? else { return Ok(false) };
+    let staging = files.staging().map_err(|_| Errno::ACCESS)?;
+    let staged = files.staging.name();
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&*staging, staged.as_str(), flags, FILE_MODE)?;
+    let mut file = std::fs::File::from(fd);
+    let written = file.write_all(&bytes).and_then(|()| file.sync_data());
+    let moved = written
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        .and_then(|()| rustix::fs::renameat(&*staging, staged.as_str(), directory, name));
+    if moved.is_err() {
+        let _ = rustix::fs::unlinkat(&*staging, staged.as_str(), AtFlags::empty());
+    }
+    moved.map(|()| true)
 }
 
 /// See [`Backend::collect`](crate::backend::Backend::collect).
 pub(super) fn collect(files: &Files) -> Result<Option<Box<dyn Collector + '_>>, Error> {
-    files.staging()?;
-    if let Some(staging) = files.directory(layout::STAGING)? {
-        files.like_the_tree(&staging);
+    let is_new = files.directory(layout::STAGING)?.is_none();
+    // A full disk may have no room for it; there is another way to remove things.
+    if files.staging().is_ok()
+        && is_new
+        && let Some(staging) = files.directory(layout::STAGING)?
+    {
+        files.like_the_tree(&staging, Mode::RWXU | Mode::RWXG | Mode::RWXO);
     }
     let needed = files.own_file(layout::NEEDED)?;
     for tried in 0..TRIES {
-        if lock(&needed, FlockOperation::NonBlockingLockExclusive, layout::NEEDED)? {
-            rustix::fs::ftruncate(&needed, 0).map_err(|error| Error::new("empty", layout::NEEDED, error))?;
-            return Ok(Some(Box::new(Lock { files, needed: needed.into() })));
+        match flock(&needed, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                let emptied = rustix::fs::ftruncate(&needed, 0);
+                emptied.map_err(|error| Error::new("empty", layout::NEEDED, error))?;
+                return Ok(Some(Box::new(Lock { files, needed: needed.into() })));
+            }
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE * (tried + 1).min(5)),
+            Err(error) => return Err(not_locked(layout::NEEDED, error)),
         }
-        std::thread::sleep(PAUSE * (tried + 1).min(5));
     }
     Ok(None)
 }
@@ -83,28 +123,31 @@ struct Lock<'a> {
 
 impl Collector for Lock<'_> {
     fn exclude(&mut self) -> Result<Excluded, Error> {
-        let gate = self.files.own_file(layout::GATE)?;
-        lock(&gate, FlockOperation::LockExclusive, layout::GATE)?;
-        let commits = self.files.own_file(layout::COMMITS)?;
-        lock(&commits, FlockOperation::LockExclusive, layout::COMMITS)?;
+        let alone = |name| {
+            let file = self.files.own_file(name)?;
+            let locked = flock(&file, FlockOperation::LockExclusive);
+            locked.map(|()| file).map_err(|error| not_locked(name, error))
+        };
+        let guard = (alone(layout::GATE)?, alone(layout::COMMITS)?);
         let mut text = String::new();
         let read = self.needed.read_to_string(&mut text);
         read.map_err(|error| Error::new("read", layout::NEEDED, error))?;
-        // Who was killed while they wrote a line has stored nothing.
+        // Who was killed, or had no room, while they wrote a line has stored nothing.
         let needed = text.lines().flat_map(str::parse).collect();
-        Ok(Excluded { needed, _guard: Box::new((gate, commits)) })
+        Ok(Excluded { needed, _guard: Box::new(guard) })
     }
 }
 
-/// Locks; `false` where someone else's lock is in the way of one that does not wait, or where there are no locks.
-fn lock(fd: &OwnedFd, operation: FlockOperation, name: &str) -> Result<bool, Error> {
-    let waits = matches!(operation, FlockOperation::LockShared);
-    match rustix::io::retry_on_intr(|| rustix::fs::flock(fd, operation)) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) if waits => Ok(false),
-        Err(error) => Err(Error::new("lock", name, error)),
-    }
+fn flock(fd: &OwnedFd, operation: FlockOperation) -> Result<(), Errno> {
+    rustix::io::retry_on_intr(|| rustix::fs::flock(fd, operation))
+}
+
+fn not_locked(name: &str, error: Errno) -> Error {
+    let doing = match NO_LOCKS.contains(&error) {
+        true => "lock (where a file system has no locks, no garbage can be collected)",
+        false => "lock",
+    };
+    Error::new(doing, &layout::in_directory(layout::COLLECTION, name), error)
 }
 
 impl Files {
@@ -119,18 +162,26 @@ impl Files {
 
     /// The same, open for writing: network file systems lock nothing else against all others.
     fn own_file(&self, name: &str) -> Result<OwnedFd, Error> {
+        let key = layout::in_directory(layout::COLLECTION, name);
+        if let Some(fd) = self.open_waiting(&key, OFlags::RDWR)? {
+            return Ok(fd);
+        }
         self.in_its_place()?;
+        let is_new = self.directory(layout::COLLECTION)?.is_none();
         let directory = self.make_directory(layout::COLLECTION, &mut |_| {})?;
+        if is_new {
+            self.like_the_tree(&directory, Mode::RWXU | Mode::RWXG | Mode::RWXO);
+        }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&directory, name, flags, FILE_MODE);
-        let fd = opened.map_err(|error| Error::new("open", layout::COLLECTION, error))?;
-        self.like_the_tree(&directory);
-        self.like_the_tree(&fd);
+        let fd = opened.map_err(|error| Error::new("open", &key, error))?;
+        self.like_the_tree(&fd, FILE_MODE);
         Ok(fd)
     }
 
-    /// What root makes belongs to whom the tree belongs to: a server that is not root has to write there.
-    fn like_the_tree(&self, fd: &OwnedFd) {
+    /// What root makes belongs to whom the tree belongs to, and may be written by whom the tree may: a server that is not
+    /// root has to write there. `most` is what anyone may do at most.
+    fn like_the_tree(&self, fd: &OwnedFd, most: Mode) {
         if !rustix::process::geteuid().is_root() {
             return;
         }
@@ -140,6 +191,7 @@ impl Files {
             let (user, group) =
                 (rustix::fs::Uid::from_raw(stat.st_uid), rustix::fs::Gid::from_raw(stat.st_gid));
             let _ = rustix::fs::fchown(fd, Some(user), Some(group));
+            let _ = rustix::fs::fchmod(fd, Mode::from_raw_mode(stat.st_mode) & most);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the store's tests share: a tree of their own, bodies, names.
 #![allow(dead_code, missing_docs)]
 
+pub mod garbage;
+
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use names::{Algorithm, Digest, RepositoryName};
