@@ -12,13 +12,13 @@ mod untagged;
 use crate::backend::{Collector, Wait};
 use crate::error::{CollectError, Error};
 use crate::lease::{RENEWED_AFTER, since};
-use crate::{Inner, Store, waited};
+use crate::{Inner, Store, unless_damaged, waited};
 use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
-use protocol::manifest::References;
+use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
-use tree::{digest_of_name, may_stand_for};
+use tree::{digest_of_name, looks_like_a_manifest, may_stand_for};
 
 /// How many directories are removed while others are kept out.
 const PIECES: usize = 256;
@@ -103,9 +103,17 @@ impl Store {
         };
         // Whoever stores something from here on says what it needs; who began before has ended.
         run.excluding(|_| Ok(()))?;
-        let repositories = repositories::all(inner)?;
+        let mut repositories = repositories::all(inner)?;
         for repository in &repositories {
             run.manifests(repository)?;
+        }
+        // Someone may have moved one from where it was not looked for yet to where it no longer was.
+        let seen: BTreeSet<RepositoryName> = repositories.iter().cloned().collect();
+        for repository in repositories::all(inner)? {
+            if !seen.contains(&repository) {
+                run.manifests(&repository)?;
+                repositories.push(repository);
+            }
         }
         // A manifest must not come back without what it needs; a blob and holds on it may.
         inner.backend.sync(std::mem::take(&mut run.changed))?;
@@ -158,13 +166,31 @@ impl<'a> Run<'a> {
         };
         let said: BTreeSet<&Digest> = excluded.iter().flat_map(|excluded| &excluded.needed).collect();
         for digest in said {
-            self.needed.insert(digest);
-            self.said.push(digest.clone());
+            self.hear(digest)?;
         }
         let done = work(self);
         drop(excluded);
         self.inner.backend.clear(std::mem::take(&mut self.aside));
         done
+    }
+
+    /// Someone needs this. Where it may be a manifest that is held as a blob is, an index was stored perhaps that names it, and
+    /// what it names itself is needed too.
+    fn hear(&mut self, digest: &Digest) -> Result<(), Error> {
+        self.needed.insert(digest);
+        self.said.push(digest.clone());
+        let size = waited(self.inner.stat_bytes(digest, Wait::May))?;
+        if size.is_none_or(|size| size > MANIFEST_LIMIT as u64) || !self.expanded.insert(digest) {
+            return Ok(());
+        }
+        if let Some(bytes) = unless_damaged(waited(self.inner.manifest_bytes(digest, Wait::May)))?.flatten()
+            && looks_like_a_manifest(&bytes)
+        {
+            References::find(&bytes).needed.iter().for_each(|named| {
+                self.needed.insert(named);
+            });
+        }
+        Ok(())
     }
 
     /// Frees a directory's name; its bytes are freed when others may go on.

@@ -137,6 +137,14 @@ fn without_a_tag_manifests_stay_that_an_index_or_a_subject_with_one_leads_to() {
         assert!(get(&store, &name, kept.as_str()).is_some());
     }
     assert_eq!(store.stat_blob(&name, &layer).unwrap(), Some(5));
+
+    // Each of the two keeps the other one, and what they name.
+    let own = run(push(&store, &name, "own"));
+    let about = put(naming("about", &[&own], &[], None));
+    let both = put(naming("both", &[], &[&about], Some(&about)));
+    assert_eq!(collect(&store, &UNTAGGED).0, sorted([]));
+    assert!(get(&store, &name, both.as_str()).is_some());
+    assert_eq!(store.stat_blob(&name, &own).unwrap(), Some(3));
 }
 
 #[test]

@@ -153,6 +153,33 @@ fn a_repository_that_is_moved_meanwhile_is_missed() {
 }
 
 #[test]
+fn what_a_manifest_names_stays_that_is_held_as_a_blob_and_named_meanwhile() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let (collector, server) = (tree.open(), tree.open());
+    // What goes last.
+    let layer = (0..).map(|number| format!("layer {number}")).find(|text| sha256(text).hex() > "f").unwrap();
+    let layer = run(push(&server, &name, layer));
+    let children = (0..).map(|number| naming(&format!("child {number}"), &[&layer], &[], None));
+    let child = children.into_iter().find(|child| child.digest.hex() > "f").unwrap();
+    let held = run(push(&server, &name, &child.bytes));
+    run(async {
+        for number in 0..400 {
+            push(&server, &name, format!("{number}")).await;
+        }
+    });
+    let mut done = false;
+    collector
+        .collect(&ALL, &mut |_| {
+            if !std::mem::replace(&mut done, true) {
+                put(&server, &name, naming("index", &[], &[&held], None));
+            }
+        })
+        .unwrap();
+    assert!(done);
+    assert!(server.stat_blob(&name, &layer).unwrap().is_some());
+}
+
+#[test]
 fn another_digest_of_the_same_bytes_is_known_where_it_was_mounted_meanwhile() {
     let (tree, source, other, name) = (Tree::new(), repository("z"), repository("y"), repository("new"));
     let (collector, server) = (tree.open(), tree.open());

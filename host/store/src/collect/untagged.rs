@@ -59,7 +59,7 @@ impl Graph {
 }
 
 impl Run<'_> {
-    /// Removes the manifests that no tag leads to, and returns the others.
+    /// Removes the manifests that no tag leads to, and returns all others.
     pub(super) fn without_untagged(
         &mut self,
         repository: &RepositoryName,
@@ -76,6 +76,7 @@ impl Run<'_> {
                 graph.keep(number);
             }
         }
+        let mut is_gone = vec![false; graph.revisions.len()];
         for numbers in graph.garbage().chunks(PIECES) {
             let (mut gone, mut referrers) = (Vec::new(), Vec::new());
             let removed = self.excluding(|run| {
@@ -85,6 +86,7 @@ impl Run<'_> {
                     if !graph.kept[*number]
                         && run.remove_manifest(repository, &mut graph, *number, &mut referrers)?
                     {
+                        is_gone[*number] = true;
                         let digest = graph.revisions[*number].digest.clone();
                         gone.push(Garbage::Manifest { repository: repository.clone(), digest });
                     }
@@ -94,8 +96,8 @@ impl Run<'_> {
             self.report(&gone);
             removed?;
         }
-        let kept = graph.revisions.into_iter().zip(graph.kept);
-        Ok(kept.filter(|(_, kept)| *kept).map(|(revision, _)| revision).collect())
+        let all = graph.revisions.into_iter().zip(is_gone);
+        Ok(all.filter(|(_, is_gone)| !is_gone).map(|(revision, _)| revision).collect())
     }
 
     fn graph(&self, repository: &RepositoryName, revisions: Vec<Revision>) -> Result<Graph, CollectError> {
