@@ -91,11 +91,12 @@ impl Inner {
         wait: Wait,
     ) -> Result<Option<u64>, Fault> {
         let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
-        let Some(link) = self.link(&key, wait)? else { return Ok(None) };
-        if !self.lease(&key, link.renewed, wait)? {
-            return Ok(None);
+        match self.link(&key, wait)? {
+            Some(link) if may_stand_for(&link.digest, digest) && self.lease(&key, link.renewed, wait)? => {
+                self.stat_bytes(&link.digest, wait)
+            }
+            _ => Ok(None),
         }
-        self.stat_blob(repository, digest, wait)
     }
 
     /// Whose bytes the repository's hold on a blob names.

@@ -35,7 +35,7 @@ impl Store {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Option<Manifest>, Error> {
-        waited(self.inner.claim_manifest(repository, reference, Wait::May))
+        waited(self.inner.manifest(repository, reference, Wait::May))
     }
 
     /// [`manifest`](Store::manifest), if it need not wait.
@@ -44,7 +44,7 @@ impl Store {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Option<Result<Option<Manifest>, Error>> {
-        now(self.inner.claim_manifest(repository, reference, Wait::Never))
+        now(self.inner.manifest(repository, reference, Wait::Never))
     }
 
     /// Stores a manifest, lists it among its subject's referrers and points its tags at it. Repeating it changes
@@ -166,24 +166,6 @@ impl Inner {
         self.backend.sync(changed)
     }
 
-    /// For [`manifest`](Store::manifest).
-    fn claim_manifest(
-        &self,
-        repository: &RepositoryName,
-        reference: &Reference,
-        wait: Wait,
-    ) -> Result<Option<Manifest>, Fault> {
-        if let Reference::Digest(digest) = reference
-            && let Some(link) = self.revision(repository, digest, wait)?
-        {
-            let key = layout::in_directory(&layout::revision(repository, digest), layout::LINK);
-            if !self.lease(&key, link.renewed, wait)? {
-                return Ok(None);
-            }
-        }
-        self.manifest(repository, reference, wait)
-    }
-
     fn manifest(
         &self,
         repository: &RepositoryName,
@@ -191,12 +173,12 @@ impl Inner {
         wait: Wait,
     ) -> Result<Option<Manifest>, Fault> {
         let tag = match reference {
-            Reference::Digest(digest) => return self.manifest_by_digest(repository, digest, wait),
+            Reference::Digest(digest) => return self.manifest_by_digest(repository, digest, true, wait),
             Reference::Tag(tag) => layout::in_directory(&layout::tag(repository, tag), layout::CURRENT_LINK),
         };
         let mut link = self.link(&tag, wait)?;
         while let Some(named) = link {
-            let found = self.manifest_by_digest(repository, &named.digest, wait)?;
+            let found = self.manifest_by_digest(repository, &named.digest, false, wait)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -206,14 +188,22 @@ impl Inner {
         Ok(None)
     }
 
+    /// `leased`: whether a client asks by digest, and may build on the answer.
     fn manifest_by_digest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        leased: bool,
         wait: Wait,
     ) -> Result<Option<Manifest>, Fault> {
         let found = match self.revision(repository, digest, wait)? {
-            Some(link) => self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes)),
+            Some(link) => {
+                let key = layout::in_directory(&layout::revision(repository, digest), layout::LINK);
+                if leased && !self.lease(&key, link.renewed, wait)? {
+                    return Ok(None);
+                }
+                self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes))
+            }
             None => self.layer_manifest(repository, digest, wait)?.map(|bytes| (None, bytes)),
         };
         Ok(found.map(|(media_type, bytes)| Manifest {

@@ -89,8 +89,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 continue;
             }
             let at = match self.at {
-                At::Top if is("subject") => At::Subject,
-                At::Subject if is("digest") => At::SubjectDigest,
+                At::Top if key == "subject" => At::Subject,
+                At::Subject if key == "digest" => At::SubjectDigest,
                 At::Subject => At::Ignored,
                 At::Ignored | At::SubjectDigest => At::Ignored,
                 _ if is("digest") || is("blobSum") => At::Digest,

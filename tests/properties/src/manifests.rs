@@ -3,7 +3,7 @@
 use crate::memory::peak;
 use names::{Algorithm, Digest};
 use protocol::manifest::{
-    Descriptor, MANIFEST_LIMIT, Manifest, Referrer, artifact_type_of, media_type_of, referrer,
+    Descriptor, MANIFEST_LIMIT, Manifest, References, Referrer, artifact_type_of, media_type_of, referrer,
 };
 use serde_json::Value;
 
@@ -66,6 +66,21 @@ fn taken(manifest: &Manifest, bytes: &[u8]) {
     assert!(manifest.blobs.len() + manifest.manifests.len() <= known.len());
     let kept = (!manifest.says_type).then_some(&*manifest.media_type);
     listed_as(manifest.subject.as_ref(), bytes, kept);
+    kept_by_collections(manifest, bytes);
+}
+
+/// Whoever collects garbage finds all that a manifest was accepted with.
+fn kept_by_collections(manifest: &Manifest, bytes: &[u8]) {
+    let found = References::find(bytes);
+    let all = manifest.blobs.iter().chain(&manifest.elsewhere).chain(&manifest.manifests);
+    for named in all {
+        assert!(found.needed.contains(&named.digest), "{named:?} would be garbage");
+    }
+    for child in &manifest.manifests {
+        assert!(found.children.contains(&child.digest), "{child:?} is no child");
+    }
+    let subject = manifest.subject.as_ref().map(|subject| &subject.digest);
+    assert!(subject.is_none() || found.subject.as_ref() == subject, "another subject");
 }
 
 /// A manifest is listed among the referrers of the subject it is accepted with, and of no other.
@@ -92,6 +107,7 @@ pub(crate) fn stored(bytes: &[u8]) {
         }
     }
     bounded(bytes, || artifact_type_of(&crate::text(bytes)));
+    bounded(bytes, || References::find(bytes));
 }
 
 fn describes(entry: &Referrer, digest: &Digest, bytes: &[u8], media_type: Option<&str>) {
