@@ -110,7 +110,7 @@ fn summary(found: &Collected, how: &Collection) -> String {
         let grace = humantime::format_duration(how.grace);
         text += &format!(
             "kept: {young_blobs} blobs that no manifest needs, {young_manifests} manifests without a tag, pushed or asked for \
-             within {grace}; with --grace 0s, when nobody pushes, they go too\n"
+             lately (--grace {grace}); with --grace 0s, when nobody pushes, they go too\n"
         );
     }
     text

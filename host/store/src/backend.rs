@@ -150,6 +150,20 @@ pub(crate) trait Draft: Send {
 /// Something that lasts until it is dropped.
 pub(crate) type Guard = Box<dyn Send>;
 
+/// Something that is about to be needed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Needed {
+    pub digest: Digest,
+    /// Whether it is needed with all that it names, if it is a manifest: an index names it as one.
+    pub is_child: bool,
+}
+
+impl From<&Digest> for Needed {
+    fn from(digest: &Digest) -> Needed {
+        Needed { digest: digest.clone(), is_child: false }
+    }
+}
+
 /// The right to collect garbage, which one process has at a time.
 pub(crate) trait Collector {
     /// Waits for all who [share](Backend::share), and keeps others out until what comes back is dropped.
@@ -159,7 +173,7 @@ pub(crate) trait Collector {
 /// Nobody stores anything.
 pub(crate) struct Excluded {
     /// What others said they need, since they were last excluded.
-    pub needed: Vec<Digest>,
+    pub needed: Vec<Needed>,
     pub _guard: Guard,
 }
 
@@ -204,7 +218,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn hidden(&self, directory: &str) -> Result<Option<String>, Error>;
     /// Keeps others, in this process and elsewhere, from collecting garbage until what comes back is dropped, and tells one
     /// who is at it what is about to be `needed`.
-    fn share(&self, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error>;
+    fn share(&self, needed: &dyn Fn() -> Vec<Needed>) -> Result<Guard, Error>;
+    /// The same for who needs nothing, and gives up soon.
+    fn share_soon(&self) -> Result<Guard, Error>;
     /// Gives a file the time of this moment; `false` when there is none.
     fn touch(&self, key: &str) -> Result<bool, Error>;
     /// To collect garbage; `None` when someone else does.

@@ -1,4 +1,4 @@
-use crate::backend::{Fault, Stamp, Wait};
+use crate::backend::{Fault, Needed, Stamp, Wait};
 use crate::content::Content;
 use crate::error::Error;
 use crate::{Inner, Store, now, waited};
@@ -47,7 +47,8 @@ impl Store {
         let inner = &self.inner;
         let _shared = inner.writer(to).read().unwrap_or_else(|e| e.into_inner());
         let held = || inner.hold(from, digest, Wait::May).ok().flatten();
-        let _uncollected = inner.backend.share(&|| held().into_iter().chain([digest.clone()]).collect())?;
+        let _uncollected =
+            inner.backend.share(&|| held().iter().chain([digest]).map(Needed::from).collect())?;
         let Some(held) = waited(inner.hold(from, digest, Wait::May))? else { return Ok(false) };
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);

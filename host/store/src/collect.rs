@@ -9,16 +9,16 @@ mod repositories;
 mod sweep;
 mod untagged;
 
-use crate::backend::{Collector, Wait};
+use crate::backend::{Collector, Needed, Wait};
 use crate::error::{CollectError, Error};
 use crate::lease::{RENEWED_AFTER, since};
-use crate::{Inner, Store, unless_damaged, waited};
+use crate::{Inner, Store, waited};
 use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
-use tree::{digest_of_name, looks_like_a_manifest, may_stand_for};
+use tree::{digest_of_name, may_stand_for};
 
 /// How many directories are removed while others are kept out.
 const PIECES: usize = 256;
@@ -96,6 +96,7 @@ impl Store {
             needed: Marks::default(),
             expanded: Marks::default(),
             leased: Marks::default(),
+            heard: Marks::default(),
             said: Vec::new(),
             found: Collected::default(),
             aside: Vec::new(),
@@ -135,7 +136,8 @@ struct Run<'a> {
     expanded: Marks,
     /// What clients were told lately that it is there.
     leased: Marks,
-    /// What others said that they need, since the collection began.
+    /// What others said that they need, since the collection began; each once.
+    heard: Marks,
     said: Vec<Digest>,
     found: Collected,
     /// Whose bytes have yet to give their room back.
@@ -160,35 +162,28 @@ impl<'a> Run<'a> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), CollectError>,
     ) -> Result<(), CollectError> {
-        let excluded = match &mut self.collector {
+        let mut excluded = match &mut self.collector {
             Some(collector) => Some(collector.exclude()?),
             None => None,
         };
-        let said: BTreeSet<&Digest> = excluded.iter().flat_map(|excluded| &excluded.needed).collect();
-        for digest in said {
-            self.hear(digest)?;
-        }
+        let said = excluded.as_mut().map(|excluded| std::mem::take(&mut excluded.needed)).unwrap_or_default();
+        self.hear(said)?;
         let done = work(self);
         drop(excluded);
         self.inner.backend.clear(std::mem::take(&mut self.aside));
         done
     }
 
-    /// Someone needs this. Where it may be a manifest that is held as a blob is, an index was stored perhaps that names it, and
-    /// what it names itself is needed too.
-    fn hear(&mut self, digest: &Digest) -> Result<(), Error> {
-        self.needed.insert(digest);
-        self.said.push(digest.clone());
-        let size = waited(self.inner.stat_bytes(digest, Wait::May))?;
-        if size.is_none_or(|size| size > MANIFEST_LIMIT as u64) || !self.expanded.insert(digest) {
-            return Ok(());
-        }
-        if let Some(bytes) = unless_damaged(waited(self.inner.manifest_bytes(digest, Wait::May)))?.flatten()
-            && looks_like_a_manifest(&bytes)
-        {
-            References::find(&bytes).needed.iter().for_each(|named| {
-                self.needed.insert(named);
-            });
+    /// Others need these.
+    fn hear(&mut self, said: Vec<Needed>) -> Result<(), CollectError> {
+        for Needed { digest, is_child } in said.into_iter().collect::<BTreeSet<_>>() {
+            if is_child {
+                self.expand(None, digest.clone())?;
+            }
+            self.needed.insert(&digest);
+            if self.heard.insert(&digest) {
+                self.said.push(digest);
+            }
         }
         Ok(())
     }
@@ -232,15 +227,13 @@ impl<'a> Run<'a> {
         }
         for revision in revisions {
             self.needed.insert(&revision.digest);
-            self.need_manifest(repository, revision.content)?;
+            if waited(self.inner.stat_bytes(&revision.content, Wait::May))?.is_none() {
+                tracing::warn!(%repository, digest = %revision.digest, "the bytes of this manifest are gone: it keeps nothing");
+            }
+            self.expand(Some(repository), revision.content)?;
         }
         // Of very old trees, where manifests are held as blobs are.
-        for digest in tagged {
-            if waited(self.inner.revision(repository, &digest, Wait::May))?.is_none() {
-                self.need_manifest(repository, digest)?;
-            }
-        }
-        Ok(())
+        tagged.into_iter().try_for_each(|digest| self.expand(Some(repository), digest))
     }
 
     fn revision(
@@ -281,41 +274,45 @@ impl<'a> Run<'a> {
         Ok(tagged)
     }
 
-    /// A manifest's bytes are needed, and all that they name.
-    fn need_manifest(&mut self, repository: &RepositoryName, digest: Digest) -> Result<(), CollectError> {
+    /// A manifest's bytes are needed, and all that they name, and all that the manifests name that it names as such: these need
+    /// not be manifests of a repository, where a blob of the same bytes is taken for one.
+    fn expand(&mut self, repository: Option<&RepositoryName>, digest: Digest) -> Result<(), CollectError> {
         let mut next = vec![digest];
         while let Some(digest) = next.pop() {
             self.needed.insert(&digest);
-            if !self.expanded.insert(&digest) {
+            // Held under another digest than that of its bytes, perhaps.
+            if let Some(repository) = repository
+                && let Some(held) = waited(self.inner.hold(repository, &digest, Wait::May))?
+                && held != digest
+            {
+                next.push(held);
+            }
+            let size = waited(self.inner.stat_bytes(&digest, Wait::May))?;
+            // Of a cache of builds, an index names layers.
+            if size.is_none_or(|size| size > MANIFEST_LIMIT as u64) || !self.expanded.insert(&digest) {
                 continue;
             }
             let references = self.references(repository, &digest)?;
             for named in &references.needed {
                 self.needed.insert(named);
             }
-            for child in references.children {
-                // One that is no revision may be held as a blob is, and counts as a manifest then.
-                if waited(self.inner.revision(repository, &child, Wait::May))?.is_none()
-                    && waited(self.inner.layer_manifest(repository, &child, Wait::May))?.is_some()
-                {
-                    next.extend(waited(self.inner.hold(repository, &child, Wait::May))?);
-                }
-            }
+            next.extend(references.children);
         }
         Ok(())
     }
 
     /// What a manifest names. One whose bytes are gone names nothing.
-    fn references(&self, repository: &RepositoryName, digest: &Digest) -> Result<References, CollectError> {
+    fn references(
+        &self,
+        repository: Option<&RepositoryName>,
+        digest: &Digest,
+    ) -> Result<References, CollectError> {
         match waited(self.inner.manifest_bytes(digest, Wait::May)) {
-            Ok(None) => {
-                tracing::warn!(%repository, %digest, "the bytes of this manifest are gone: it keeps nothing");
-                Ok(References::default())
-            }
-            Ok(Some(bytes)) => Ok(References::find(&bytes)),
+            Ok(bytes) => Ok(bytes.map(|bytes| References::find(&bytes)).unwrap_or_default()),
             Err(Error::Corrupt { path, what }) => {
+                let name = repository.map_or("a repository", RepositoryName::as_str);
                 let what = format!(
-                    "{what} and is a manifest of {repository}: delete {digest} there, or bring its bytes back"
+                    "{what} and is a manifest of {name}: delete {digest} there, or bring its bytes back"
                 );
                 Err(CollectError::unknown(&path, &what))
             }

@@ -17,12 +17,11 @@ mod write_behind;
 pub(crate) use staging::random_id;
 
 use crate::backend::{
-    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Needed, Object, Small, Stamp, Unit, Wait,
 };
 use crate::error::{Error, OpenError};
 use bytes::Bytes;
 use marks::Marks;
-use names::Digest;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use stamp::{STAMP, Stamper};
@@ -281,8 +280,12 @@ impl Backend for Files {
         tree::hidden(fd).map_err(|error| Error::new("list", directory, error))
     }
 
-    fn share(&self, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
+    fn share(&self, needed: &dyn Fn() -> Vec<Needed>) -> Result<Guard, Error> {
         collection::share(self, needed)
+    }
+
+    fn share_soon(&self) -> Result<Guard, Error> {
+        collection::share_soon(self)
     }
 
     fn touch(&self, key: &str) -> Result<bool, Error> {

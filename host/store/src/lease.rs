@@ -19,28 +19,30 @@ impl Inner {
     /// To be called when a client is about to be told that there is what this link leads to; `false` when the link is gone.
     /// `renewed` is the link's time.
     pub fn lease(&self, key: &str, renewed: SystemTime, wait: Wait) -> Result<bool, Fault> {
-        if since(renewed) < RENEWED_AFTER || self.is_unwritable() {
+        if since(renewed) < RENEWED_AFTER || self.does_without() {
             return Ok(true);
         }
         if wait == Wait::Never {
             return Err(Fault::WouldWait);
         }
-        match self.backend.share(&Vec::new) {
+        match self.backend.share_soon() {
             Ok(_shared) => self.renew(key).map_err(Fault::from),
-            Err(error) => Ok(self.do_without(&error)),
+            // Who cannot write here cannot push here either, and who only reads shall not be kept from that.
+            Err(error) => {
+                tracing::warn!(%error, "for ten minutes, what clients are told is there may be collected as garbage");
+                self.do_without();
+                Ok(true)
+            }
         }
     }
 
-    /// Who cannot write here cannot push here either, and who only reads shall not be kept from that.
-    fn do_without(&self, error: &Error) -> bool {
-        tracing::debug!(%error, "a lease was not renewed");
-        *self.unwritable_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        true
+    fn do_without(&self) {
+        *self.without_leases_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether a lease could not be renewed lately: then it is not tried again for each.
-    fn is_unwritable(&self) -> bool {
-        let since = *self.unwritable_since.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether no lease could be renewed lately: then it is not tried again for each.
+    fn does_without(&self) -> bool {
+        let since = *self.without_leases_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() < RENEWED_AFTER)
     }
 
@@ -51,6 +53,12 @@ impl Inner {
             Some(stamp) if since(stamp.modified()) < RENEWED_AFTER => return Ok(true),
             Some(_) => {}
         }
-        self.backend.touch(key).or_else(|error| Ok(self.do_without(&error)))
+        self.backend.touch(key).or_else(|error| {
+            tracing::debug!(%error, "a lease was not renewed");
+            if matches!(error, Error::ReadOnly(_)) {
+                self.do_without();
+            }
+            Ok(true)
+        })
     }
 }

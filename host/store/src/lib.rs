@@ -110,8 +110,8 @@ struct Inner {
     sessions: Mutex<HashSet<String>>,
     /// How many bytes uploads have received and not written yet.
     ahead: Arc<AtomicUsize>,
-    /// When a lease could not be renewed.
-    unwritable_since: Mutex<Option<std::time::Instant>>,
+    /// When no lease could be renewed.
+    without_leases_since: Mutex<Option<std::time::Instant>>,
     /// Tells whether the machine was restarted since a hash state was kept.
     boot: boot::Boot,
 }
@@ -140,7 +140,7 @@ impl Store {
             puts: std::array::from_fn(|_| AtomicUsize::new(0)),
             sessions: Mutex::default(),
             ahead: Arc::default(),
-            unwritable_since: Mutex::default(),
+            without_leases_since: Mutex::default(),
             boot: boot::Boot::current(),
         };
         Ok(Store { inner: Arc::new(inner) })

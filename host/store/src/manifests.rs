@@ -1,4 +1,4 @@
-use crate::backend::{Fault, Unit, Wait};
+use crate::backend::{Fault, Needed, Unit, Wait};
 use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, unless_damaged, waited};
 use bytes::Bytes;
@@ -93,8 +93,7 @@ impl Store {
         let back = || Ok(waited(inner.revision(repository, digest, Wait::May))?.is_some());
         inner.remove_tags_of(repository, digest, &mut || back().map(|back| !back))?;
         if let Some(referrer) = referrer {
-            inner.forget_referrers(repository, std::slice::from_ref(digest))?;
-            inner.backend.remove(&layout::referrer(repository, &referrer.subject, digest))?;
+            inner.forget_referrer(repository, digest, &referrer)?;
             if back()? {
                 inner.backend.commit(&[referrer_entry(repository, digest, referrer).into()], true)?;
             }
@@ -111,10 +110,11 @@ impl Store {
 }
 
 /// What a manifest names, also what is not checked for: it may be there.
-fn named_by(manifest: &PutManifest) -> Vec<Digest> {
+fn named_by(manifest: &PutManifest) -> Vec<Needed> {
     let references = References::find(&manifest.bytes);
-    let required = manifest.blobs.iter().chain(&manifest.manifests).chain([&manifest.digest]);
-    required.cloned().chain(references.needed).collect()
+    let blobs = manifest.blobs.iter().chain(&references.needed).chain([&manifest.digest]).map(Needed::from);
+    let children = manifest.manifests.iter().chain(&references.children);
+    blobs.chain(children.map(|digest| Needed { is_child: true, ..digest.into() })).collect()
 }
 
 impl Inner {

@@ -1,10 +1,9 @@
 //! A place that is read from and not written to, whatever the file system would allow.
 
 use crate::backend::{
-    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Needed, Object, Small, Stamp, Unit, Wait,
 };
 use crate::error::Error;
-use names::Digest;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,7 +67,11 @@ impl<B: Backend> Backend for ReadOnly<B> {
         self.0.hidden(directory)
     }
 
-    fn share(&self, _: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
+    fn share(&self, _: &dyn Fn() -> Vec<Needed>) -> Result<Guard, Error> {
+        Ok(Box::new(()))
+    }
+
+    fn share_soon(&self) -> Result<Guard, Error> {
         Ok(Box::new(()))
     }
 

@@ -133,13 +133,17 @@ impl Inner {
         }
     }
 
-    /// Takes manifests that are gone from those that were looked at, lest they come back and not be looked at. After that
-    /// their entries may go.
-    pub fn forget_referrers(&self, repository: &RepositoryName, gone: &[Digest]) -> Result<(), Error> {
-        let gone: HashSet<&str> = gone.iter().map(Digest::as_str).collect();
+    /// Takes a manifest that is gone out of the index: first from those that were looked at, lest it come back and not
+    /// be looked at.
+    pub fn forget_referrer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        referrer: &Referrer,
+    ) -> Result<(), Error> {
         let seen = self.seen(repository)?;
-        if seen.lines().any(|line| gone.contains(line)) {
-            let rest = seen.lines().filter(|line| !gone.contains(line)).flat_map(|line| [line, "\n"]);
+        if seen.lines().any(|line| line == digest.as_str()) {
+            let rest = seen.lines().filter(|line| *line != digest.as_str()).flat_map(|line| [line, "\n"]);
             if let Err(error) = self.backend.commit(&[indexed(repository, rest.collect()).into()], true) {
                 // A full disk has no room for it. Without it all are looked at again.
                 warn(repository, &error);
@@ -147,7 +151,7 @@ impl Inner {
                     .remove(&layout::in_directory(&layout::referrers(repository), layout::INDEXED))?;
             }
         }
-        Ok(())
+        self.backend.remove(&layout::referrer(repository, &referrer.subject, digest)).map(drop)
     }
 
     fn stamps(&self, directory: impl Fn(Algorithm) -> String) -> Result<Stamps, Error> {

@@ -118,7 +118,7 @@ impl Writer {
         }
         let inner = &self.lock.inner;
         let _shared = inner.writer(repository).read().unwrap_or_else(PoisonError::into_inner);
-        let _uncollected = inner.backend.share(&|| vec![digest.clone()])?;
+        let _uncollected = inner.backend.share(&|| vec![digest.into()])?;
         let units = [tree::hold(repository, digest, digest).into(), bytes];
         inner.store_units(&units, &units[..1], digest)?;
         inner.renew(&layout::in_directory(&layout::layer(repository, digest), layout::LINK))?;

@@ -273,3 +273,33 @@ fn an_upload_that_is_under_way_is_none_of_it() {
         store.finish(&name, &id, None, Some(body(" and half")), &sha256("half and half")).await.unwrap();
     });
 }
+
+#[test]
+fn a_child_that_one_repository_has_as_a_manifest_and_another_as_a_blob_keeps_what_it_names() {
+    let (tree, a, b) = (Tree::new(), repository("a"), repository("b"));
+    let store = tree.open();
+    let layer = run(push(&store, &b, "layer"));
+    store.mount(&a, &b, &layer).unwrap();
+    let child = naming("child", &[&layer], &[], None);
+    let index = naming("index", &[], &[&child.digest], None);
+    put(&store, &a, child.clone());
+    put(&store, &a, tagged(index.clone(), "latest"));
+    store.delete_manifest(&a, &child.digest).unwrap();
+    let held = run(push(&store, &b, &child.bytes));
+    put(&store, &b, tagged(index, "latest"));
+    assert_eq!(collect(&store, &ALL).0, sorted([]));
+    assert!(get(&store, &b, held.as_str()).is_some());
+}
+
+#[test]
+fn a_blob_that_lies_where_no_blob_does_is_nobodys() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let store = tree.open();
+    let one = run(push(&store, &name, "one"));
+    let manifest = put(&store, &name, manifest("{}", &[]));
+    tree.write(format!("blobs/sha256/zz/{}/data", one.hex()), "one");
+    let dry = Collection { dry_run: true, ..ALL };
+    assert_eq!(collect(&store, &dry), collect(&store, &ALL));
+    assert!(tree.data(&manifest).exists() && !tree.data(&one).exists());
+    assert!(tree.path(format!("blobs/sha256/zz/{}/data", one.hex())).exists());
+}

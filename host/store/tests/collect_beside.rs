@@ -201,3 +201,18 @@ fn another_digest_of_the_same_bytes_is_known_where_it_was_mounted_meanwhile() {
         .unwrap();
     assert_eq!(server.stat_blob(&name, &alias).unwrap(), Some(5));
 }
+
+#[test]
+fn who_removes_what_others_have_said_ends_the_collection() {
+    let (tree, name) = (Tree::new(), repository("a"));
+    let (collector, server) = (tree.open(), tree.open());
+    put(&server, &name, naming("untagged", &[], &[], None));
+    let blob = run(push(&server, &name, "blob"));
+    let found = collector.collect(&UNTAGGED, &mut |_| {
+        fs::remove_dir_all(tree.path("_collection")).unwrap();
+        put(&server, &name, naming("one", &[&blob], &[], None));
+    });
+    let error = found.unwrap_err().to_string();
+    assert!(error.contains("removed meanwhile"), "{error}");
+    assert_eq!(server.stat_blob(&name, &blob).unwrap(), Some(4));
+}

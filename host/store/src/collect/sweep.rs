@@ -4,6 +4,7 @@ use super::marks::{Key, key};
 use super::{Collected, Garbage, PIECES, Run};
 use crate::backend::Wait;
 use crate::error::CollectError;
+use crate::lease::since;
 use crate::waited;
 use names::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
@@ -30,6 +31,10 @@ impl Run<'_> {
             let all = layout::in_directory(layout::BLOBS, algorithm.as_str());
             for part in self.names(&all)? {
                 for digest in self.digests(&layout::in_directory(&all, &part), algorithm)? {
+                    // What someone has put elsewhere is nobody's.
+                    if !digest.hex().starts_with(&part) {
+                        continue;
+                    }
                     let Some(piece) = self.garbage(&digest)? else { continue };
                     pieces.push(piece);
                     directories += 1 + holds.get(&key(&digest)).map_or(0, Vec::len);
@@ -77,7 +82,7 @@ impl Run<'_> {
         }
         let data = layout::in_directory(&layout::blob(digest), layout::DATA);
         let Some(stamp) = waited(self.inner.backend.stat(&data, None, Wait::May))? else { return Ok(None) };
-        if self.leased.has(digest) || stamp.age() < self.how.grace {
+        if self.leased.has(digest) || since(stamp.modified()) < self.how.grace {
             self.found.young_blobs += 1;
             return Ok(None);
         }
@@ -148,7 +153,9 @@ impl Run<'_> {
         }
         let directory = layout::blob(digest);
         let data = layout::in_directory(&directory, layout::DATA);
-        if waited(backend.stat(&data, None, Wait::May))?.is_none_or(|stamp| stamp.age() < self.how.grace) {
+        if waited(backend.stat(&data, None, Wait::May))?
+            .is_none_or(|stamp| since(stamp.modified()) < self.how.grace)
+        {
             return Ok(false);
         }
         // A hold without bytes is none: whatever part of this a crash leaves is harmless.

@@ -91,7 +91,7 @@ impl Run<'_> {
                         gone.push(Garbage::Manifest { repository: repository.clone(), digest });
                     }
                 }
-                run.forget_referrers(repository, &mut referrers)
+                run.forget_referrers(repository, &referrers)
             });
             self.report(&gone);
             removed?;
@@ -110,7 +110,7 @@ impl Run<'_> {
         }
         let mut keeps = vec![Vec::new(); revisions.len()];
         for (number, revision) in revisions.iter().enumerate() {
-            let references = self.references(repository, &revision.content)?;
+            let references = self.references(Some(repository), &revision.content)?;
             let named = references.needed.iter().filter_map(|digest| numbers.get(&key(digest)));
             keeps[number].extend(named.filter(|named| **named != number));
             if let Some(subject) = references.subject.and_then(|subject| numbers.get(&key(&subject)))
@@ -128,7 +128,7 @@ impl Run<'_> {
         repository: &RepositoryName,
         graph: &mut Graph,
         number: usize,
-        referrers: &mut Vec<(Digest, String)>,
+        referrers: &mut Vec<String>,
     ) -> Result<bool, CollectError> {
         if self.how.dry_run {
             return Ok(true);
@@ -144,24 +144,24 @@ impl Run<'_> {
         }
         let referrer = inner.referrer(repository, digest)?.flatten();
         if let Some(referrer) = referrer {
-            referrers.push((digest.clone(), layout::referrer(repository, &referrer.subject, digest)));
+            referrers.push(layout::referrer(repository, &referrer.subject, digest));
         }
         Ok(self.set_aside(&directory)?)
     }
 
-    /// Takes manifests that were removed out of the lists of referrers, where these have their entries.
+    /// Removes the entries that manifests had as referrers which are gone. What was looked at for them is forgotten, too, lest one
+    /// come back and not be looked at.
     fn forget_referrers(
         &mut self,
         repository: &RepositoryName,
-        gone: &mut Vec<(Digest, String)>,
+        entries: &[String],
     ) -> Result<(), CollectError> {
-        if gone.is_empty() {
-            return Ok(());
+        if !entries.is_empty() {
+            let seen = layout::in_directory(&layout::referrers(repository), layout::INDEXED);
+            self.inner.backend.remove(&seen)?;
         }
-        let (digests, entries): (Vec<_>, Vec<_>) = gone.drain(..).unzip();
-        self.inner.forget_referrers(repository, &digests)?;
         for entry in entries {
-            self.set_aside(&entry)?;
+            self.set_aside(entry)?;
         }
         Ok(())
     }

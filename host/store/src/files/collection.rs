@@ -2,43 +2,77 @@
 //! locks of the file system, and a file in which the former tell the latter what they need.
 
 use super::commit::FILE_MODE;
-use super::{Files, tree};
-use crate::backend::{Collector, Excluded, Guard};
+use super::{ATTEMPTS, Files, tree};
+use crate::backend::{Collector, Excluded, Guard, Needed};
 use crate::error::Error;
 use ::tree::MAX_LINK;
-use names::Digest;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often, and how long after each other, it is tried to be the one who collects: who stores something looks into the
 /// lock for a moment.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long who needs nothing waits for a lock.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How long who collects keeps others at the gate while those within end, and how often: a process that was stopped
+/// within must not stop all others.
+const WITHIN: Duration = Duration::from_secs(1);
+const TURNS: u32 = 60;
+
+/// How long after each other a lock is tried for.
+const POLL: Duration = Duration::from_millis(1);
+
+/// What others need is told in lines. A child's begins with this.
+const CHILD: &str = "child ";
+
 /// What a file system says that has no locks.
 const NO_LOCKS: [Errno; 4] = [Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK, Errno::INVAL];
 
 /// See [`Backend::share`](crate::backend::Backend::share).
-pub(super) fn share(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<Guard, Error> {
-    let gate = files.lock_file(layout::GATE)?;
-    match flock(&gate, FlockOperation::LockShared) {
-        Ok(()) => {}
-        // Nobody can collect here while others store things.
-        Err(error) if NO_LOCKS.contains(&error) => return Ok(Box::new(())),
-        Err(error) => return Err(not_locked(layout::GATE, error)),
-    }
-    let commits = files.lock_file(layout::COMMITS)?;
-    flock(&commits, FlockOperation::LockShared).map_err(|error| not_locked(layout::COMMITS, error))?;
-    drop(gate);
+pub(super) fn share(files: &Files, needed: &dyn Fn() -> Vec<Needed>) -> Result<Guard, Error> {
+    let Some(commits) = shared(files, None)? else { return Ok(Box::new(())) };
     tell(files, needed)?;
     Ok(Box::new(commits))
 }
 
+/// See [`Backend::share_soon`](crate::backend::Backend::share_soon).
+pub(super) fn share_soon(files: &Files) -> Result<Guard, Error> {
+    Ok(Box::new(shared(files, Some(Instant::now() + SOON))?))
+}
+
+/// The lock of those who store something, until `deadline` where there is one; `None` on a file system without locks.
+fn shared(files: &Files, deadline: Option<Instant>) -> Result<Option<OwnedFd>, Error> {
+    for _ in 0..ATTEMPTS {
+        let gate = files.lock_file(layout::GATE)?;
+        match lock(&gate, FlockOperation::LockShared, deadline) {
+            Ok(()) => {}
+            // Nobody can collect here while others store things.
+            Err(error) if NO_LOCKS.contains(&error) => return Ok(None),
+            Err(error) => return Err(not_locked(layout::GATE, error)),
+        }
+        let commits = files.lock_file(layout::COMMITS)?;
+        lock(&commits, FlockOperation::LockShared, deadline)
+            .map_err(|error| not_locked(layout::COMMITS, error))?;
+        if is_in_place(&gate) && is_in_place(&commits) {
+            return Ok(Some(commits));
+        }
+    }
+    Err(not_locked(layout::COMMITS, Errno::AGAIN))
+}
+
+/// Whether a file was not removed since it was opened: then others lock another one.
+fn is_in_place(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| stat.st_nlink > 0)
+}
+
 /// Writes down what is needed, if anyone collects.
-fn tell(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<(), Error> {
+fn tell(files: &Files, needed: &dyn Fn() -> Vec<Needed>) -> Result<(), Error> {
     let key = layout::in_directory(layout::COLLECTION, layout::NEEDED);
     let Some(fd) = files.open_waiting(&key, OFlags::RDONLY)? else { return Ok(()) };
     if flock(&fd, FlockOperation::NonBlockingLockShared).is_ok() {
@@ -46,13 +80,21 @@ fn tell(files: &Files, needed: &dyn Fn() -> Vec<Digest>) -> Result<(), Error> {
         return Ok(());
     }
     // A line begins anew, whatever became of the one before it: perhaps a full disk took but a part.
-    let lines: String = needed().iter().flat_map(|digest| ["\n", digest.as_str()]).collect();
-    if lines.is_empty() {
-        return Ok(());
+    let mut lines = String::from("\n");
+    for Needed { digest, is_child } in needed() {
+        lines.extend([if is_child { CHILD } else { "" }, digest.as_str(), "\n"]);
     }
     let Some(fd) = files.open_waiting(&key, OFlags::WRONLY | OFlags::APPEND)? else { return Ok(()) };
-    let written = std::fs::File::from(fd).write_all((lines + "\n").as_bytes());
+    let written = std::fs::File::from(fd).write_all(lines.as_bytes());
     written.map_err(|error| Error::new("write to", &key, error))
+}
+
+fn told(line: &str) -> Option<Needed> {
+    let (is_child, digest) = match line.strip_prefix(CHILD) {
+        Some(digest) => (true, digest),
+        None => (false, line),
+    };
+    Some(Needed { digest: digest.parse().ok()?, is_child })
 }
 
 /// See [`Backend::touch`](crate::backend::Backend::touch).
@@ -91,13 +133,14 @@ fn write_anew(files: &Files, directory: &OwnedFd, name: &str) -> Result<bool, Er
 
 /// See [`Backend::collect`](crate::backend::Backend::collect).
 pub(super) fn collect(files: &Files) -> Result<Option<Box<dyn Collector + '_>>, Error> {
+    let anyone = Mode::RWXU | Mode::RWXG | Mode::RWXO;
     let is_new = files.directory(layout::STAGING)?.is_none();
     // A full disk may have no room for it; there is another way to remove things.
-    if files.staging().is_ok()
-        && is_new
-        && let Some(staging) = files.directory(layout::STAGING)?
-    {
-        files.like_the_tree(&staging, Mode::RWXU | Mode::RWXG | Mode::RWXO);
+    if let Ok(own) = files.staging() {
+        files.like_the_tree(&own, anyone);
+        if is_new && let Some(staging) = files.directory(layout::STAGING)? {
+            files.like_the_tree(&staging, anyone);
+        }
     }
     let needed = files.own_file(layout::NEEDED)?;
     for tried in 0..TRIES {
@@ -121,25 +164,61 @@ struct Lock<'a> {
     needed: std::fs::File,
 }
 
-impl Collector for Lock<'_> {
-    fn exclude(&mut self) -> Result<Excluded, Error> {
-        let alone = |name| {
-            let file = self.files.own_file(name)?;
-            let locked = flock(&file, FlockOperation::LockExclusive);
-            locked.map(|()| file).map_err(|error| not_locked(name, error))
-        };
-        let guard = (alone(layout::GATE)?, alone(layout::COMMITS)?);
-        let mut text = String::new();
-        let read = self.needed.read_to_string(&mut text);
-        read.map_err(|error| Error::new("read", layout::NEEDED, error))?;
-        // Who was killed, or had no room, while they wrote a line has stored nothing.
-        let needed = text.lines().flat_map(str::parse).collect();
-        Ok(Excluded { needed, _guard: Box::new(guard) })
+impl Lock<'_> {
+    /// Both locks, alone; `None` where those within do not end.
+    fn alone(&self) -> Result<Option<Guard>, Error> {
+        let gate = self.files.own_file(layout::GATE)?;
+        lock(&gate, FlockOperation::LockExclusive, None).map_err(|error| not_locked(layout::GATE, error))?;
+        let commits = self.files.own_file(layout::COMMITS)?;
+        match lock(&commits, FlockOperation::LockExclusive, Some(Instant::now() + WITHIN)) {
+            Ok(()) => Ok(Some(Box::new((gate, commits)))),
+            Err(Errno::TIMEDOUT) => Ok(None),
+            Err(error) => Err(not_locked(layout::COMMITS, error)),
+        }
     }
 }
 
+impl Collector for Lock<'_> {
+    fn exclude(&mut self) -> Result<Excluded, Error> {
+        for _ in 0..TURNS {
+            let Some(guard) = self.alone()? else {
+                std::thread::sleep(PAUSE);
+                continue;
+            };
+            // Whoever has cleared it away has cleared away what others said.
+            if rustix::fs::fstat(&self.needed).is_ok_and(|stat| stat.st_nlink == 0) {
+                return Err(Error::new(REMOVED, layout::COLLECTION, Errno::STALE));
+            }
+            let mut text = String::new();
+            let read = self.needed.read_to_string(&mut text);
+            read.map_err(|error| Error::new("read", layout::NEEDED, error))?;
+            // Who was killed, or had no room, while they wrote a line has stored nothing.
+            return Ok(Excluded { needed: text.lines().filter_map(told).collect(), _guard: guard });
+        }
+        Err(not_locked(layout::COMMITS, Errno::TIMEDOUT))
+    }
+}
+
+const REMOVED: &str = "go on (the directory was removed meanwhile: run the collection again):";
+
 fn flock(fd: &OwnedFd, operation: FlockOperation) -> Result<(), Errno> {
     rustix::io::retry_on_intr(|| rustix::fs::flock(fd, operation))
+}
+
+/// Locks, waiting until the `deadline` where there is one.
+fn lock(fd: &OwnedFd, operation: FlockOperation, deadline: Option<Instant>) -> Result<(), Errno> {
+    let Some(deadline) = deadline else { return flock(fd, operation) };
+    let operation = match operation {
+        FlockOperation::LockShared => FlockOperation::NonBlockingLockShared,
+        _ => FlockOperation::NonBlockingLockExclusive,
+    };
+    loop {
+        match flock(fd, operation) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(POLL),
+            Err(Errno::WOULDBLOCK) => return Err(Errno::TIMEDOUT),
+            done => return done,
+        }
+    }
 }
 
 fn not_locked(name: &str, error: Errno) -> Error {
