@@ -29,7 +29,9 @@ impl Inner {
             Ok(_shared) => self.renew(key).map_err(Fault::from),
             // Who cannot write here cannot push here either, and who only reads shall not be kept from that.
             Err(error) => {
-                tracing::warn!(%error, "for ten minutes, what clients are told is there may be collected as garbage");
+                if !matches!(error, Error::ReadOnly(_)) {
+                    tracing::warn!(%error, "for ten minutes, what clients are told is there may be collected as garbage");
+                }
                 self.do_without();
                 Ok(true)
             }
@@ -46,7 +48,7 @@ impl Inner {
         since.is_some_and(|since| since.elapsed() < RENEWED_AFTER)
     }
 
-    /// The same for those who keep collections out anyway.
+    /// [`lease`](Inner::lease), for those who keep collections out anyway.
     pub fn renew(&self, key: &str) -> Result<bool, Error> {
         match waited(self.backend.stat(key, None, Wait::May))? {
             None => return Ok(false),
