@@ -134,13 +134,13 @@ $(COMPOSE): FORCE | toolchain
 	$(CARGO) build --locked --release -p pierhead --bin compose
 
 $(ARTEFACTS)/registry.cwasm: $(call guests,$(HANDLERS)) $(COMPOSE)
-	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(foreach part,$(HANDLERS),$(call guest,$(part)))
+	$(COMPOSE) --out $(ARTEFACTS)/registry.wasm --compiled $@ $(call guests,$(HANDLERS))
 
 # The registry for other hosts: the handlers as they are, and what such a host has no interfaces of ours for.
 # Settings are what a host with variables of its own gives in its own way.
 settings := config-environment
 $(ARTEFACTS)/pierhead-spin.wasm: settings := config-spin
-plain = $(foreach part,http-plain $(settings) credentials-htpasswd,$(call guest,$(part)))
+plain = $(call guests,http-plain $(settings) credentials-htpasswd)
 
 WHOLE := $(foreach name,registry-readonly pierhead-fs pierhead-s3 pierhead-s3-readonly pierhead-spin,$(ARTEFACTS)/$(name).wasm)
 
@@ -186,7 +186,7 @@ $(FAULTY_WASM): FORCE | toolchain
 	$(CARGO) build --locked --profile guest --target wasm32-wasip2 -p $(FAULTY)
 
 $(ARTEFACTS)/misbehaving/registry.wasm: $(call guests,$(HANDLERS)) $(FAULTY_WASM) $(COMPOSE)
-	$(COMPOSE) --out $@ $(patsubst %/auth.wasm,$(FAULTY_WASM),$(foreach part,$(HANDLERS),$(call guest,$(part))))
+	$(COMPOSE) --out $@ $(patsubst %/auth.wasm,$(FAULTY_WASM),$(call guests,$(HANDLERS)))
 
 integration: $(PIERHEAD) artefacts $(ARTEFACTS)/misbehaving/registry.wasm client-tools
 	$(CARGO) test --locked --release -p tests

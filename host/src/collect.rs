@@ -1,6 +1,7 @@
 //! Collecting garbage, as a command.
 
 use crate::config::{Config, FILE_VARIABLE};
+use crate::serve;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,24 +56,17 @@ impl Collect {
     /// Collects garbage, beside servers that serve the same directory, and writes to `out` what was found: a line for each
     /// piece as distribution writes it, and what came of it.
     pub fn run(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
-        let storage = &config.storage;
-        let root = &storage.filesystem.rootdirectory;
-        if !root.is_dir() {
-            return Err(Failure::Nowhere(root.clone()));
-        }
         let how = Collection {
             dry_run: self.dry_run == Some(true),
             delete_untagged: self.delete_untagged == Some(true),
-            grace: self.grace.unwrap_or(storage.grace),
+            grace: self.grace.unwrap_or(config.storage.grace),
         };
-        let store = Store::open(store::Options {
-            root: root.clone(),
-            fsync: storage.filesystem.fsync,
-            cache: config.limits.cache,
-            upload_age: storage.uploadpurging.age,
-            // A server that takes no pushes is a good moment.
-            read_only: how.dry_run,
-        })?;
+        // A server that takes no pushes is a good moment.
+        let options = store::Options { read_only: how.dry_run, ..serve::storage(config) };
+        if !options.root.is_dir() {
+            return Err(Failure::Nowhere(options.root));
+        }
+        let store = Store::open(options)?;
         let quiet = self.quiet == Some(true);
         let found = store.collect(&how, &mut |piece| {
             if !quiet {

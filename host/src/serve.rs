@@ -93,17 +93,22 @@ fn reason(why: &wasmtime::Error) -> String {
 /// A connection on its way to its core, and its share of how many there may be.
 type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
-/// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
-pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
-    config.limits.connections = connections(config.limits.connections);
-    let (tls, authority) = tls::start(&config.http)?.unzip();
-    let store = Store::open(store::Options {
+/// How the store is opened that a configuration is about.
+pub fn storage(config: &Config) -> store::Options {
+    store::Options {
         root: config.storage.filesystem.rootdirectory.clone(),
         fsync: config.storage.filesystem.fsync,
         cache: config.limits.cache,
         upload_age: config.storage.uploadpurging.age,
         read_only: config.storage.readonly,
-    })?;
+    }
+}
+
+/// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
+pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
+    config.limits.connections = connections(config.limits.connections);
+    let (tls, authority) = tls::start(&config.http)?.unzip();
+    let store = Store::open(storage(&config))?;
     if config.storage.uploadpurging.enabled && !config.storage.readonly {
         purge_uploads(&store, &config.storage.uploadpurging)?;
     }

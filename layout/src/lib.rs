@@ -123,34 +123,34 @@ pub fn repository(name: &RepositoryName) -> String {
 
 /// The blobs that a repository holds. distribution 2.x finds repositories by it.
 pub fn layers(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_layers"].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", LAYERS].concat()
 }
 
 /// A repository's hold on a blob.
 pub fn layer(name: &RepositoryName, digest: &Digest) -> String {
     let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
-    [REPOSITORIES, "/", name.as_str(), "/_layers/", algorithm, "/", hex].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", LAYERS, "/", algorithm, "/", hex].concat()
 }
 
 /// A repository's hold on a manifest.
 pub fn revision(name: &RepositoryName, digest: &Digest) -> String {
     let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
-    [REPOSITORIES, "/", name.as_str(), "/_manifests/revisions/", algorithm, "/", hex].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", MANIFESTS, "/revisions/", algorithm, "/", hex].concat()
 }
 
 /// A repository's holds on manifests of one algorithm, a directory each.
 pub fn revisions(name: &RepositoryName, algorithm: Algorithm) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_manifests/revisions/", algorithm.as_str()].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", MANIFESTS, "/revisions/", algorithm.as_str()].concat()
 }
 
 /// A repository's tags, a directory each.
 pub fn tags(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_manifests/tags"].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", MANIFESTS, "/tags"].concat()
 }
 
 /// One tag.
 pub fn tag(name: &RepositoryName, tag: &Tag) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_manifests/tags/", tag.as_str()].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", MANIFESTS, "/tags/", tag.as_str()].concat()
 }
 
 /// In a [`tag`]: the link that says that the tag has named this manifest at some time.
@@ -160,7 +160,7 @@ pub fn tag_index_link(digest: &Digest) -> String {
 
 /// A repository's manifests by what they are about. Ours; it may be removed, and is made again.
 pub fn referrers(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_referrers"].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", REFERRERS].concat()
 }
 
 /// Those of one algorithm that are about one manifest, a directory each.
@@ -176,12 +176,12 @@ pub fn referrer(name: &RepositoryName, subject: &Digest, digest: &Digest) -> Str
 
 /// A repository's uploads, a directory each.
 pub fn uploads(name: &RepositoryName) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_uploads"].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", UPLOADS].concat()
 }
 
 /// An upload session.
 pub fn upload(name: &RepositoryName, id: &UploadId) -> String {
-    [REPOSITORIES, "/", name.as_str(), "/_uploads/", id.as_str()].concat()
+    [REPOSITORIES, "/", name.as_str(), "/", UPLOADS, "/", id.as_str()].concat()
 }
 
 /// The bytes of an [`upload`] in a bucket that began again, for the time of this number. Ours.

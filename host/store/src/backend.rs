@@ -4,6 +4,7 @@
 //! appended to and then published under a key. The meaning of the keys is the store's business alone.
 
 use crate::error::Error;
+use crate::since;
 use bytes::Bytes;
 use names::Digest;
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ impl Stamp {
     /// How long ago it was changed, to the second; no time where that lies in the future.
     pub fn age(&self) -> Duration {
         let changed = Duration::from_secs(self.changed[0].0.try_into().unwrap_or_default());
-        SystemTime::now().duration_since(UNIX_EPOCH + changed).unwrap_or_default()
+        since(UNIX_EPOCH + changed)
     }
 }
 
@@ -174,7 +175,7 @@ pub(crate) trait Collector {
 pub(crate) struct Excluded {
     /// What others said they need, since they were last excluded.
     pub needed: Vec<Needed>,
-    pub _guard: Guard,
+    pub guard: Guard,
 }
 
 /// A place to keep objects in.

@@ -1,6 +1,7 @@
 use crate::backend::{Fault, Needed, Stamp, Wait};
 use crate::content::Content;
 use crate::error::Error;
+use crate::links::Link;
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
 use names::{Digest, RepositoryName};
@@ -55,7 +56,7 @@ impl Store {
         }
         let hold = [hold(to, digest, &held).into()];
         inner.store_units(&hold, &hold, digest)?;
-        inner.renew(&layout::in_directory(&layout::layer(to, digest), layout::LINK))?;
+        inner.renew(&layout::layer(to, digest))?;
         inner.remember_holder(to, digest);
         Ok(true)
     }
@@ -91,13 +92,18 @@ impl Inner {
         digest: &Digest,
         wait: Wait,
     ) -> Result<Option<u64>, Fault> {
-        let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
-        match self.link(&key, wait)? {
-            Some(link) if may_stand_for(&link.digest, digest) && self.lease(&key, link.renewed, wait)? => {
+        match self.layer(repository, digest, wait)? {
+            Some(link) if self.lease(&layout::layer(repository, digest), link.renewed, wait)? => {
                 self.stat_bytes(&link.digest, wait)
             }
             _ => Ok(None),
         }
+    }
+
+    /// A repository's link to a blob.
+    fn layer(&self, repository: &RepositoryName, digest: &Digest, wait: Wait) -> Result<Option<Link>, Fault> {
+        let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
+        Ok(self.link(&key, wait)?.filter(|link| may_stand_for(&link.digest, digest)))
     }
 
     /// Whose bytes the repository's hold on a blob names.
@@ -107,9 +113,7 @@ impl Inner {
         digest: &Digest,
         wait: Wait,
     ) -> Result<Option<Digest>, Fault> {
-        let key = layout::in_directory(&layout::layer(repository, digest), layout::LINK);
-        let held = self.link(&key, wait)?.map(|link| link.digest);
-        Ok(held.filter(|held| may_stand_for(held, digest)))
+        Ok(self.layer(repository, digest, wait)?.map(|link| link.digest))
     }
 
     pub fn stat_blob(

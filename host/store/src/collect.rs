@@ -9,10 +9,10 @@ mod repositories;
 mod sweep;
 mod untagged;
 
-use crate::backend::{Collector, Needed, Wait};
+use crate::backend::{Collector, Excluded, Needed, Wait};
 use crate::error::{CollectError, Error};
-use crate::lease::{RENEWED_AFTER, since};
-use crate::{Inner, Store, waited};
+use crate::lease::RENEWED_AFTER;
+use crate::{Inner, Store, since, waited};
 use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::{MANIFEST_LIMIT, References};
@@ -30,8 +30,8 @@ pub struct Collection {
     pub dry_run: bool,
     /// Whether manifests are garbage that no tag leads to: not itself, not through an index, and not as what it is about.
     pub delete_untagged: bool,
-    /// What was pushed, or asked for as clients do before they push, less long ago is none. None but those who know that
-    /// nobody pushes have no use for none.
+    /// What was pushed, or asked for as clients do before they push, less long ago is none. Zero is for those who know that
+    /// nobody pushes.
     pub grace: Duration,
 }
 
@@ -162,14 +162,16 @@ impl<'a> Run<'a> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), CollectError>,
     ) -> Result<(), CollectError> {
-        let mut excluded = match &mut self.collector {
-            Some(collector) => Some(collector.exclude()?),
+        let guard = match &mut self.collector {
+            Some(collector) => {
+                let Excluded { needed, guard } = collector.exclude()?;
+                self.hear(needed)?;
+                Some(guard)
+            }
             None => None,
         };
-        let said = excluded.as_mut().map(|excluded| std::mem::take(&mut excluded.needed)).unwrap_or_default();
-        self.hear(said)?;
         let done = work(self);
-        drop(excluded);
+        drop(guard);
         self.inner.backend.clear(std::mem::take(&mut self.aside));
         done
     }
@@ -200,15 +202,9 @@ impl<'a> Run<'a> {
         !self.how.grace.is_zero() && since(renewed) < self.how.grace + 2 * RENEWED_AFTER
     }
 
-    /// The names of the directories in a directory, in their order.
-    fn names(&self, directory: &str) -> Result<Vec<String>, CollectError> {
-        let listing = self.inner.backend.list(directory, None, usize::MAX)?;
-        Ok(listing.map(|listing| listing.names).unwrap_or_default())
-    }
-
     /// The digests whose directories are in a directory.
     fn digests(&self, directory: &str, algorithm: Algorithm) -> Result<Vec<Digest>, CollectError> {
-        let names = self.names(directory)?;
+        let names = repositories::names(self.inner, directory)?;
         Ok(names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect())
     }
 
@@ -256,7 +252,10 @@ impl<'a> Run<'a> {
     /// What a repository's tags name.
     fn tagged(&self, repository: &RepositoryName) -> Result<Vec<Digest>, CollectError> {
         let mut tagged = Vec::new();
-        for tag in self.names(&layout::tags(repository))?.iter().flat_map(|name| name.parse::<Tag>()) {
+        for tag in repositories::names(self.inner, &layout::tags(repository))?
+            .iter()
+            .flat_map(|name| name.parse::<Tag>())
+        {
             let directory = layout::tag(repository, &tag);
             let key = layout::in_directory(&directory, layout::CURRENT_LINK);
             match waited(self.inner.link(&key, Wait::May))? {

@@ -3,22 +3,17 @@
 
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
-use crate::{Inner, waited};
+use crate::{Inner, since, waited};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How old a lease is when it is renewed: a write for what is asked for again and again, but not each time.
 pub(crate) const RENEWED_AFTER: Duration = Duration::from_secs(600);
 
-/// How long ago something happened; no time where that lies in the future.
-pub(crate) fn since(then: SystemTime) -> Duration {
-    SystemTime::now().duration_since(then).unwrap_or_default()
-}
-
 impl Inner {
-    /// To be called when a client is about to be told that there is what this link leads to; `false` when the link is gone.
-    /// `renewed` is the link's time.
-    pub fn lease(&self, key: &str, renewed: SystemTime, wait: Wait) -> Result<bool, Fault> {
+    /// To be called when a client is about to be told that there is what the link in this directory leads to; `false` when the
+    /// link is gone. `renewed` is the link's time.
+    pub fn lease(&self, directory: &str, renewed: SystemTime, wait: Wait) -> Result<bool, Fault> {
         if since(renewed) < RENEWED_AFTER || self.does_without() {
             return Ok(true);
         }
@@ -26,7 +21,7 @@ impl Inner {
             return Err(Fault::WouldWait);
         }
         match self.backend.share_soon() {
-            Ok(_shared) => self.renew(key).map_err(Fault::from),
+            Ok(_shared) => self.renew(directory).map_err(Fault::from),
             // Who cannot write here cannot push here either, and who only reads shall not be kept from that.
             Err(error) => {
                 if !matches!(error, Error::ReadOnly(_)) {
@@ -49,13 +44,14 @@ impl Inner {
     }
 
     /// [`lease`](Inner::lease), for those who keep collections out anyway.
-    pub fn renew(&self, key: &str) -> Result<bool, Error> {
-        match waited(self.backend.stat(key, None, Wait::May))? {
+    pub fn renew(&self, directory: &str) -> Result<bool, Error> {
+        let key = layout::in_directory(directory, layout::LINK);
+        match waited(self.backend.stat(&key, None, Wait::May))? {
             None => return Ok(false),
             Some(stamp) if since(stamp.modified()) < RENEWED_AFTER => return Ok(true),
             Some(_) => {}
         }
-        self.backend.touch(key).or_else(|error| {
+        self.backend.touch(&key).or_else(|error| {
             tracing::debug!(%error, "a lease was not renewed");
             if matches!(error, Error::ReadOnly(_)) {
                 self.do_without();

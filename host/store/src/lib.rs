@@ -46,7 +46,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 /// How to open a [`Store`].
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ struct Inner {
     /// How many bytes uploads have received and not written yet.
     ahead: Arc<AtomicUsize>,
     /// When no lease could be renewed.
-    without_leases_since: Mutex<Option<std::time::Instant>>,
+    without_leases_since: Mutex<Option<Instant>>,
     /// Tells whether the machine was restarted since a hash state was kept.
     boot: boot::Boot,
 }
@@ -160,6 +160,11 @@ impl Inner {
     fn puts(&self, repository: &names::RepositoryName) -> &AtomicUsize {
         &self.puts[share(repository)]
     }
+}
+
+/// How long ago something happened; no time where that lies in the future.
+fn since(then: SystemTime) -> Duration {
+    SystemTime::now().duration_since(then).unwrap_or_default()
 }
 
 /// The answer of a `_now` function.

@@ -67,7 +67,7 @@ impl Store {
         let stored = inner.store_units(&units, &units, &digest);
         inner.puts(repository).fetch_add(1, Ordering::Release);
         stored?;
-        inner.renew(&layout::in_directory(&layout::revision(repository, &digest), layout::LINK))?;
+        inner.renew(&layout::revision(repository, &digest))?;
         Ok(())
     }
 
@@ -198,8 +198,7 @@ impl Inner {
     ) -> Result<Option<Manifest>, Fault> {
         let found = match self.revision(repository, digest, wait)? {
             Some(link) => {
-                let key = layout::in_directory(&layout::revision(repository, digest), layout::LINK);
-                if leased && !self.lease(&key, link.renewed, wait)? {
+                if leased && !self.lease(&layout::revision(repository, digest), link.renewed, wait)? {
                     return Ok(None);
                 }
                 self.manifest_bytes(&link.digest, wait)?.map(|bytes| (link.media_type, bytes))

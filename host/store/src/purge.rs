@@ -3,9 +3,9 @@
 use crate::backend::Wait;
 use crate::error::{Error, UploadError};
 use crate::session::{Lock, purge};
-use crate::{Inner, Store, waited};
+use crate::{Inner, Store, since, waited};
 use names::{RepositoryName, UploadId};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How many names of one directory are held at a time.
 const BATCH: usize = 1000;
@@ -99,7 +99,7 @@ impl Inner {
             found => found?.and_then(|small| String::from_utf8(small.bytes.into()).ok()),
         };
         match text.and_then(|text| humantime::parse_rfc3339_weak(text.trim()).ok()) {
-            Some(began) => Ok(Some(SystemTime::now().duration_since(began).unwrap_or_default())),
+            Some(began) => Ok(Some(since(began))),
             None => self.unchanged_for(&layout::in_directory(session, layout::DATA)),
         }
     }

@@ -121,7 +121,7 @@ impl Writer {
         let _uncollected = inner.backend.share(&|| vec![digest.into()])?;
         let units = [tree::hold(repository, digest, digest).into(), bytes];
         inner.store_units(&units, &units[..1], digest)?;
-        inner.renew(&layout::in_directory(&layout::layer(repository, digest), layout::LINK))?;
+        inner.renew(&layout::layer(repository, digest))?;
         inner.remember_holder(repository, digest);
         self.settled = true;
         if let Err(error) = inner.backend.end_draft(&session) {

@@ -57,6 +57,16 @@ enum At {
     Ignored,
 }
 
+impl At {
+    /// Of what stands in a value, under no name that means anything.
+    fn inside(self) -> At {
+        match self {
+            At::Top | At::Digest | At::Elsewhere => At::Elsewhere,
+            At::Subject | At::SubjectDigest | At::Ignored => At::Ignored,
+        }
+    }
+}
+
 /// Goes through a value.
 struct Walk<'a> {
     found: &'a mut References,
@@ -91,10 +101,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let at = match self.at {
                 At::Top if key == "subject" => At::Subject,
                 At::Subject if key == "digest" => At::SubjectDigest,
-                At::Subject => At::Ignored,
-                At::Ignored | At::SubjectDigest => At::Ignored,
-                _ if is("digest") || is("blobSum") => At::Digest,
-                _ => At::Elsewhere,
+                At::Top | At::Digest | At::Elsewhere if is("digest") || is("blobSum") => At::Digest,
+                at => at.inside(),
             };
             map.next_value_seed(Walk { found: self.found, at })?;
         }
@@ -102,10 +110,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let at = match self.at {
-            At::Subject | At::SubjectDigest | At::Ignored => At::Ignored,
-            _ => At::Elsewhere,
-        };
+        let at = self.at.inside();
         while list.next_element_seed(Walk { found: self.found, at })?.is_some() {}
         Ok(())
     }

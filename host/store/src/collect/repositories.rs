@@ -49,7 +49,8 @@ fn is_there(inner: &Inner, directory: &str) -> Result<bool, Error> {
     Ok(inner.backend.list(directory, None, 0)?.is_some())
 }
 
-fn names(inner: &Inner, directory: &str) -> Result<Vec<String>, Error> {
+/// The names of the directories in a directory, in their order.
+pub(super) fn names(inner: &Inner, directory: &str) -> Result<Vec<String>, Error> {
     Ok(inner.backend.list(directory, None, usize::MAX)?.map(|listing| listing.names).unwrap_or_default())
 }
 

@@ -1,11 +1,10 @@
 //! Blobs that nothing names, with the holds on them.
 
 use super::marks::{Key, key};
-use super::{Collected, Garbage, PIECES, Run};
+use super::{Collected, Garbage, PIECES, Run, repositories};
 use crate::backend::Wait;
 use crate::error::CollectError;
-use crate::lease::since;
-use crate::waited;
+use crate::{since, waited};
 use names::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
 
@@ -29,7 +28,7 @@ impl Run<'_> {
         let (mut pieces, mut directories) = (Vec::new(), 0);
         for algorithm in Algorithm::ALL {
             let all = layout::in_directory(layout::BLOBS, algorithm.as_str());
-            for part in self.names(&all)? {
+            for part in repositories::names(self.inner, &all)? {
                 for digest in self.digests(&layout::in_directory(&all, &part), algorithm)? {
                     // What someone has put elsewhere is nobody's.
                     if !digest.hex().starts_with(&part) {

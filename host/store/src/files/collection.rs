@@ -193,7 +193,7 @@ impl Collector for Lock<'_> {
             let read = self.needed.read_to_string(&mut text);
             read.map_err(|error| Error::new("read", layout::NEEDED, error))?;
             // Who was killed, or had no room, while they wrote a line has stored nothing.
-            return Ok(Excluded { needed: text.lines().filter_map(told).collect(), _guard: guard });
+            return Ok(Excluded { needed: text.lines().filter_map(told).collect(), guard });
         }
         Err(not_locked(layout::COMMITS, Errno::TIMEDOUT))
     }

@@ -80,14 +80,9 @@ pub(super) fn hidden(fd: OwnedFd) -> Result<Option<String>, Errno> {
     while let Some(entry) = directory.read() {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy();
-        let is_link = match entry.file_type() {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory.fd()?, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode).is_symlink()
-            }
-            known => known.is_symlink(),
-        };
-        if is_link || matches!(name, std::borrow::Cow::Owned(_)) && is_directory(&directory, &entry) {
+        if kind(&directory, &entry)?.is_symlink()
+            || matches!(name, std::borrow::Cow::Owned(_)) && is_directory(&directory, &entry)
+        {
             return Ok(Some(name.into_owned()));
         }
     }
@@ -95,14 +90,17 @@ pub(super) fn hidden(fd: OwnedFd) -> Result<Option<String>, Errno> {
 }
 
 fn is_directory(parent: &Dir, entry: &rustix::fs::DirEntry) -> bool {
+    kind(parent, entry).is_ok_and(FileType::is_dir)
+}
+
+fn kind(parent: &Dir, entry: &rustix::fs::DirEntry) -> Result<FileType, Errno> {
     match entry.file_type() {
-        FileType::Directory => true,
         // Some file systems do not say.
-        FileType::Unknown => parent
-            .fd()
-            .and_then(|fd| rustix::fs::statat(fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW))
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
-        _ => false,
+        FileType::Unknown => {
+            let stat = rustix::fs::statat(parent.fd()?, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok(FileType::from_raw_mode(stat.st_mode))
+        }
+        known => Ok(known),
     }
 }
 
