@@ -132,7 +132,7 @@ struct Run<'a> {
     /// None where nothing is written.
     collector: Option<Box<dyn Collector + 'a>>,
     needed: Marks,
-    /// Manifests whose references are needed already.
+    /// Manifests whose references are needed already. Of one repository: in another, others may stand for them.
     expanded: Marks,
     /// What clients were told lately that it is there.
     leased: Marks,
@@ -211,6 +211,7 @@ impl<'a> Run<'a> {
     /// Finds out what a repository's manifests need, after those of them are removed that are garbage.
     fn manifests(&mut self, repository: &RepositoryName) -> Result<(), CollectError> {
         repositories::to_be_seen(self.inner, repository)?;
+        self.expanded = Marks::default();
         let mut revisions = Vec::new();
         for algorithm in Algorithm::ALL {
             for digest in self.digests(&layout::revisions(repository, algorithm), algorithm)? {

@@ -292,6 +292,21 @@ fn a_child_that_one_repository_has_as_a_manifest_and_another_as_a_blob_keeps_wha
 }
 
 #[test]
+fn a_child_that_one_repository_alone_has_and_under_another_digest_keeps_what_it_names() {
+    let (tree, a, b) = (Tree::new(), repository("a"), repository("b"));
+    let store = tree.open();
+    let layer = run(push(&store, &b, "layer"));
+    let child = naming("child", &[&layer], &[], None);
+    let (held, other) = (run(push(&store, &b, &child.bytes)), sha512(&child.bytes));
+    tree.write(format!("repositories/b/_layers/sha512/{}/link", other.hex()), held.as_str());
+    let index = PutManifest { manifests: vec![], ..naming("index", &[], &[&other], None) };
+    for name in [&a, &b] {
+        put(&store, name, tagged(index.clone(), "latest"));
+    }
+    assert_eq!(collect(&store, &ALL).0, sorted([]));
+}
+
+#[test]
 fn a_blob_that_lies_where_no_blob_does_is_nobodys() {
     let (tree, name) = (Tree::new(), repository("a"));
     let store = tree.open();
