@@ -18,6 +18,7 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -43,6 +44,10 @@ static COMBINED: OnceLock<Option<NonBlocking>> = OnceLock::new();
 /// How much is written at a time where lines come faster than they are taken: what a pipe takes in one piece (PIPE_BUF),
 /// so that lines of several writers to one pipe do not mix.
 const BATCH: usize = 4096;
+
+/// For how long lines gather after some were written. To wake who writes costs more than to make a line, and takes time
+/// from whoever is served at the moment.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// How many lines may wait to be written. Room for all of them is made at the start, with 40 bytes a line.
 const LINES: usize = 4096;
@@ -74,13 +79,29 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What is written to in batches: what comes to an idle one is written at once, what comes then waits for [`GATHER`] to pass.
+struct Batches<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Batches<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line)
+    }
+
+    /// The end of a batch.
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.0.flush();
+        thread::sleep(GATHER);
+        written
+    }
+}
+
 /// Writes from a thread of its own, whole lines. They wait for a slow reader rather than get lost: what was refused or
 /// failed is worth knowing.
 fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default()
         .buffered_lines_limit(LINES)
         .lossy(false)
-        .finish(BufWriter::with_capacity(BATCH, to))
+        .finish(Batches(BufWriter::with_capacity(BATCH, to)))
 }
 
 /// Begins to log, from threads of its own. The log is complete once the guards are dropped.
