@@ -5,6 +5,7 @@ import time
 from statistics import median
 
 import client
+import garbage
 import images
 import lists
 import load
@@ -300,4 +301,4 @@ class Start(Block):
 
 
 ALL = (Version, Manifest, Blob, HeadManifest, HeadBlob, Tags, Download, Upload, Images, Latency, Memory, Start,
-       lists.Catalog, lists.ManyTags, referrers.Referrers)
+       lists.Catalog, lists.ManyTags, referrers.Referrers, garbage.Garbage)

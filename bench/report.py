@@ -57,6 +57,8 @@ FIGURES = (
     Figure("referrers, first page of 1,000, ms", "referrers", "first ms", 0.5, WITH_REFERRERS, lower=True),
     Figure("referrers, all 1,000, ms", "referrers", "all ms", None, WITH_REFERRERS, lower=True),
     Figure("referrers, push of the 1,001st, ms", "referrers", "1,001st push ms", 1.5, lower=True, than="1st push ms"),
+    *(Figure(f"garbage of 1,000 images collected, {key}", "garbage", key, None, ("distribution",), lower=True)
+      for key in ("s", "CPU-s", "peak MiB")),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
     Figure("start with a full configuration, ms", "start", "ms", 1.3, (OURS,), lower=True,
            ours="pierhead, full configuration"),

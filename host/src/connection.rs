@@ -8,8 +8,10 @@ mod stalls;
 use crate::body::{AnswerBody, RequestBody};
 use crate::config::{Headers, Limits, Proxies};
 use crate::forwarded;
+use crate::health::Health;
 use crate::io::{Io, Patience, Transport, Unread};
 use crate::log::{AccessLine, RequestId};
+use crate::metrics::Requests;
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
@@ -46,6 +48,11 @@ impl Admission {
         Admission { in_flight: AtomicUsize::new(0), limit }
     }
 
+    /// How many there are.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     fn enter(self: &Arc<Self>) -> Option<Admitted> {
         match self.in_flight.fetch_add(1, Ordering::Relaxed) < self.limit {
             true => Some(Admitted(self.clone())),
@@ -74,6 +81,10 @@ pub struct Core {
     pub limits: Limits,
     /// How many requests there may be, on all cores together.
     pub admission: Arc<Admission>,
+    /// What is looked after: while something fails, no request is answered.
+    pub health: Arc<Health>,
+    /// What counts requests, where they are counted.
+    pub requests: Option<Rc<Requests>>,
     /// What makes TLS of connections, where they are meant to be that.
     pub tls: Option<Acceptor>,
     /// Whether HTTP/2 is spoken without TLS with who begins with it.
@@ -190,9 +201,11 @@ impl Core {
             false => None,
         };
         let mut line = AccessLine::begin(id, client.peer, asker, &head, body.clone());
+        line.counted = self.requests.clone();
         let admitted = self.admission.enter();
         let answer = match &admitted {
             None => Ok(refusals::too_many(id)),
+            Some(_) if self.health.fails() => Ok(refusals::unhealthy()),
             Some(_) if let Some(refusal) = refusals::head(&head, self.limits.headers) => Ok(refusal),
             Some(_) => {
                 certify(&mut head.headers, client.certificate.as_ref());

@@ -11,6 +11,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
+/// The setting that says where clients connect.
+const ADDR: &str = "http.addr";
+
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
 
@@ -21,8 +24,10 @@ pub enum ListenError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The system refuses.
-    #[error("cannot listen on {address} (http.addr): {source}")]
+    #[error("cannot listen on {address} ({setting}): {source}")]
     Refused {
+        /// The setting that asks for it.
+        setting: &'static str,
         /// The address or file.
         address: String,
         /// Why.
@@ -43,27 +48,13 @@ impl Listener {
     pub fn new(config: &Config) -> Result<Listener, ListenError> {
         if config.http.net == Net::Unix {
             let path = Path::new(&config.http.addr);
-            let refused = |source| ListenError::Refused { address: path.display().to_string(), source };
-            return bind_file(path).map_err(refused);
+            return bind_file(path).map_err(|source| ListenError::Refused {
+                setting: ADDR,
+                address: path.display().to_string(),
+                source,
+            });
         }
-        let mut absent = None;
-        for address in config.listen_addresses()? {
-            match bind(address) {
-                Ok(listener) => return Ok(Listener::Tcp(listener)),
-                Err(source) => {
-                    let family = matches!(
-                        source.raw_os_error().map(Errno::from_raw_os_error),
-                        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
-                    );
-                    let error = ListenError::Refused { address: address.to_string(), source };
-                    if !family {
-                        return Err(error);
-                    }
-                    absent = absent.or(Some(error));
-                }
-            }
-        }
-        Err(absent.expect("a configured address is at least one"))
+        tcp(&config.listen_addresses()?, ADDR).map(Listener::Tcp)
     }
 
     /// The next connection.
@@ -131,6 +122,28 @@ fn bind_file(path: &Path) -> io::Result<Listener> {
     socket.bind(path)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(path)? };
     Ok(Listener::Unix(socket.listen(BACKLOG)?, file))
+}
+
+/// Listens on the first of these addresses whose family the machine has. `setting` asks for them.
+pub fn tcp(addresses: &[SocketAddr], setting: &'static str) -> Result<TcpListener, ListenError> {
+    let mut absent = None;
+    for address in addresses {
+        match bind(*address) {
+            Ok(listener) => return Ok(listener),
+            Err(source) => {
+                let family = matches!(
+                    source.raw_os_error().map(Errno::from_raw_os_error),
+                    Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+                );
+                let error = ListenError::Refused { setting, address: address.to_string(), source };
+                if !family {
+                    return Err(error);
+                }
+                absent = absent.or(Some(error));
+            }
+        }
+    }
+    Err(absent.expect("a configured address is at least one"))
 }
 
 /// A socket for IPv6 takes IPv4 too, whatever the system's default.

@@ -6,6 +6,7 @@ mod lines;
 
 use crate::body::RequestBody;
 use crate::config::{self, Formatter};
+use crate::metrics::{self, Requests};
 use crate::socket::Peer;
 use crate::state::Note;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,7 +48,7 @@ static COMBINED: OnceLock<Option<NonBlocking>> = OnceLock::new();
 const BATCH: usize = 4096;
 
 /// For how long lines gather after some were written. To wake who writes costs more than to make a line, and takes time
-/// from whoever is served at the moment.
+/// from whoever is served at the moment. A process that is killed loses what has gathered.
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How many lines may wait to be written. Room for all of them is made at the start, with 40 bytes a line.
@@ -80,18 +82,24 @@ fn cut(text: &str) -> Cow<'_, str> {
 }
 
 /// What is written to in batches: what comes to an idle one is written at once, what comes then waits for [`GATHER`] to pass.
-struct Batches<W: Write>(BufWriter<W>);
+struct Batches<W: Write> {
+    to: BufWriter<W>,
+    /// When the last batch ended.
+    ended: Option<Instant>,
+}
 
 impl<W: Write> Write for Batches<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write(line)
+        if let Some(ended) = self.ended.take() {
+            thread::sleep(GATHER.saturating_sub(ended.elapsed()));
+        }
+        self.to.write(line)
     }
 
     /// The end of a batch.
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.0.flush();
-        thread::sleep(GATHER);
-        written
+        self.ended = Some(Instant::now());
+        self.to.flush()
     }
 }
 
@@ -101,10 +109,11 @@ fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default()
         .buffered_lines_limit(LINES)
         .lossy(false)
-        .finish(Batches(BufWriter::with_capacity(BATCH, to)))
+        .finish(Batches { to: BufWriter::with_capacity(BATCH, to), ended: None })
 }
 
-/// Begins to log, from threads of its own. The log is complete once the guards are dropped.
+/// Begins to log, from threads of its own. The log is complete once the guards are dropped, unless who reads it takes more
+/// than a second for what is left.
 pub fn start(log: &config::Log) -> Vec<WorkerGuard> {
     let (errors, guard) = writer(io::stderr());
     let mut guards = vec![guard];
@@ -168,6 +177,8 @@ pub struct AccessLine {
     pub complete: bool,
     /// The answer's body, where that says why it was refused.
     pub refusal: Option<Bytes>,
+    /// What counts the request, where requests are counted.
+    pub counted: Option<Rc<Requests>>,
 }
 
 /// What the registry's JSON says of a request that was refused: of several errors, the first.
@@ -211,6 +222,7 @@ impl AccessLine {
             body,
             complete: false,
             refusal: None,
+            counted: None,
         })
     }
 
@@ -222,6 +234,24 @@ impl AccessLine {
             Some(query) if is_secret(query) => self.uri.path(),
             _ => self.uri.path_and_query().map_or("", PathAndQuery::as_str),
         }
+    }
+
+    fn count(&self) {
+        if let Some(requests) = &self.counted {
+            requests.count(&metrics::Request {
+                route: self.note.as_ref().map(|note| note.route.as_str()),
+                method: &self.method,
+                status: self.status,
+                duration: self.begun.elapsed(),
+                received: self.received(),
+                sent: self.sent,
+            });
+        }
+    }
+
+    /// Bytes of the request's body that were read.
+    fn received(&self) -> u64 {
+        self.body.as_ref().map_or(0, RequestBody::bytes_read)
     }
 
     fn write(&self) {
@@ -269,7 +299,7 @@ impl AccessLine {
                     agent = agent.as_deref().map(cut).as_deref(),
                     status = self.status,
                     bytes = self.sent,
-                    received = self.body.as_ref().map_or(0, RequestBody::bytes_read),
+                    received = self.received(),
                     duration_ms = duration.as_micros() as f64 / 1000.0,
                     request = %self.id,
                     remote = %remote,
@@ -290,6 +320,7 @@ impl AccessLine {
 
 impl Drop for AccessLine {
     fn drop(&mut self) {
+        self.count();
         self.write();
     }
 }

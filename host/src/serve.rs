@@ -4,8 +4,11 @@ use crate::FileError;
 use crate::artefact;
 use crate::config::{self, AuthKind, Config, ConfigError, MAX_THREADS, UploadPurging};
 use crate::connection::{self, Admission, Core};
+use crate::debug::Debug;
 use crate::engine::{self, Bounds};
+use crate::health::Health;
 use crate::listener::{ListenError, Listener};
+use crate::metrics::Metrics;
 use crate::pool::{Blueprint, IDLE, Pool};
 use crate::signing::Signer;
 use crate::socket::{Detached, Peer, Socket};
@@ -112,6 +115,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     if config.storage.uploadpurging.enabled && !config.storage.readonly {
         purge_uploads(&store, &config.storage.uploadpurging)?;
     }
+    let watched = store.clone();
     let shared = shared(&config, store)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get().min(MAX_THREADS),
@@ -126,10 +130,19 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     })?;
     let (stop, stopped) = watch::channel(false);
     let admission = Arc::new(Admission::new(config.limits.requests));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let context = runtime.enter();
+    let health = Health::begin(&config.health, &watched);
+    let metrics = config.http.debug.prometheus.enabled.then(|| Metrics::new(admission.clone()));
+    let requests = metrics.as_ref().map(Metrics::requests);
+    Debug { health: health.clone(), metrics, patience: config.limits.headertimeout }
+        .start(&config.http.debug)?;
+    drop(context);
     let mut cores = Vec::new();
     for number in 0..threads {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (blueprint, admission) = (blueprint.clone(), admission.clone());
+        let (health, requests) = (health.clone(), requests.clone());
         let (limits, stopped) = (config.limits.clone(), stopped.clone());
         let tls = tls.clone().map(|serving| tls::Acceptor {
             serving,
@@ -145,6 +158,8 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
                 pool: Rc::new(Pool::new(blueprint)),
                 limits,
                 admission,
+                health,
+                requests: requests.map(Rc::new),
                 tls,
                 h2c,
                 proxies,
@@ -155,7 +170,6 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
         })?;
         cores.push(sender);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(accept(&config, cores, authority.flatten(), stop))
 }
 

@@ -1,6 +1,7 @@
 //! More requests at once than the server takes.
+use std::sync::Barrier;
 use std::time::Duration;
-use tests::{Client, Request, Server, assert_error, eventually, start_upload};
+use tests::{Client, Request, Server, assert_error, eventually, noise, push_blob, start_upload};
 
 /// Uploads that have begun and wait for the rest of their bodies: each is a request in flight, as its bytes on disk
 /// show. One that was turned away, because an answer before it was still on its way out, is begun again.
@@ -74,6 +75,22 @@ fn connections_that_ask_for_nothing_take_no_place_among_the_requests() {
         client.request(&Request::get("/v2/")).expect(200);
     }
     server.get("/v2/").expect(200);
+}
+
+#[test]
+fn two_hundred_and_fifty_clients_that_come_in_one_moment_are_all_served() {
+    const CLIENTS: usize = 250;
+    let (server, ready) = (Server::start(), Barrier::new(CLIENTS));
+    std::thread::scope(|scope| {
+        for n in 0..CLIENTS {
+            let (server, ready) = (&server, &ready);
+            scope.spawn(move || {
+                let bytes = noise(n as u64, 256 << 10);
+                ready.wait();
+                push_blob(server, &format!("a/b{n}"), &bytes);
+            });
+        }
+    });
 }
 
 #[test]

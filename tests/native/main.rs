@@ -16,6 +16,7 @@ mod certificates;
 mod client_certificates;
 mod config_check;
 mod configuration;
+mod debug;
 mod disk_full;
 mod forwarded;
 mod fuzzing;

@@ -1,4 +1,4 @@
-//! `http.addr`: a host, which may be missing, and a port.
+//! `http.addr` and `http.debug.addr`: a host, which may be missing, and a port.
 
 use super::ConfigError;
 use std::io;
@@ -35,15 +35,15 @@ pub(super) fn split(addr: &str) -> Result<(&str, u16), String> {
     Ok((host, port))
 }
 
-/// The addresses that `addr` stands for, in the order in which to try them.
-pub(super) fn resolve(addr: &str) -> Result<Vec<SocketAddr>, ConfigError> {
+/// The addresses that the `addr` of this setting stands for, in the order in which to try them.
+pub(super) fn resolve(addr: &str, setting: &'static str) -> Result<Vec<SocketAddr>, ConfigError> {
     let (host, port) =
-        split(addr).map_err(|problem| ConfigError::setting("configuration", "http.addr", problem))?;
+        split(addr).map_err(|problem| ConfigError::setting("configuration", setting, problem))?;
     // As with Go's listener, which takes the one for the other.
     if host.is_empty() || host == "0.0.0.0" {
         return Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]);
     }
-    let unresolved = |source| ConfigError::Unresolved { addr: addr.into(), source };
+    let unresolved = |source| ConfigError::Unresolved { setting, addr: addr.into(), source };
     let found: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unresolved)?.collect();
     // One address, as Go's listener takes it: a name that stands for several is still one place to listen.
     let one = found.iter().find(|a| a.is_ipv4()).or(found.first()).copied();

@@ -1,7 +1,8 @@
 //! `auth` and `access`: how it is known who asks, and what they may do.
 
-use super::judge::{Chosen, Given};
+use super::judge::{self, Chosen, Given};
 use super::ldap::Ldap;
+use super::value::entry;
 use super::{Config, ConfigError};
 use access::{Action, Rule, Rules, Who, WordError};
 use std::collections::HashMap;
@@ -162,28 +163,21 @@ pub(super) fn algorithm(token: &mut Token, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn entry(rules: &mut Rules, at: usize) -> &mut Rule {
-    if rules.0.len() <= at {
-        rules.0.resize_with(at + 1, Rule::default);
-    }
-    &mut rules.0[at]
-}
-
 pub(super) fn who(rules: &mut Rules, at: usize, text: &str) -> Result<(), String> {
     let who = text.parse().map_err(|error: WordError| error.to_string())?;
-    entry(rules, at).who.push(who);
+    entry(&mut rules.0, at).who.push(who);
     Ok(())
 }
 
 pub(super) fn repository(rules: &mut Rules, at: usize, text: &str) -> Result<(), String> {
     let glob = text.parse().map_err(|error: access::GlobError| error.to_string())?;
-    entry(rules, at).repositories.push(glob);
+    entry(&mut rules.0, at).repositories.push(glob);
     Ok(())
 }
 
 pub(super) fn action(rules: &mut Rules, at: usize, text: &str) -> Result<(), String> {
     let actions = Action::named(text).map_err(|error| error.to_string())?;
-    entry(rules, at).actions.extend(actions);
+    entry(&mut rules.0, at).actions.extend(actions);
     Ok(())
 }
 
@@ -265,11 +259,8 @@ pub(super) fn complete(config: &mut Config, chosen: &[Chosen], given: &[Given]) 
     config.auth.issuer.enabled = Some(issuer.unwrap_or(enabled));
     let half = |rule: &Rule| rule.who.is_empty() || rule.repositories.is_empty() || rule.actions.is_empty();
     if let Some(at) = config.access.0.iter().position(half) {
-        let of_rules = || given.iter().filter(|given| given.name.starts_with("access."));
-        let origin = of_rules().find(|given| given.text.entry == Some(at)).or(of_rules().next());
-        let origin = origin.map(|given| given.origin.to_string()).unwrap_or_default();
         let problem = "not a whole rule; write who, repositories and actions";
-        return Err(ConfigError::setting(origin, format!("access.{at}"), problem));
+        return Err(judge::entry(given, "access", at, problem));
     }
     config.warnings.extend(config.access.0.iter().enumerate().filter_map(|(at, rule)| {
         let speaks = |of: fn(&Who) -> bool| rule.who.iter().any(of);

@@ -45,8 +45,10 @@ pub enum ConfigError {
         remedy: String,
     },
     /// The address to listen on cannot be found.
-    #[error("http.addr: the host of {addr} cannot be resolved ({source}); write an address of this machine")]
+    #[error("{setting}: the host of {addr} cannot be resolved ({source}); write an address of this machine")]
     Unresolved {
+        /// The setting.
+        setting: &'static str,
         /// The address as given.
         addr: String,
         /// What the system says.

@@ -1,5 +1,6 @@
 //! `http`: where and how to listen, how clients see the server, and what stands between.
 
+use super::debug::Debug;
 use super::tls::Tls;
 use ::http::header::{self, HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ pub struct Http {
     pub h2c: bool,
     /// `http.tls`: certificates.
     pub tls: Tls,
+    /// `http.debug`: a second address, for those who watch the server.
+    pub debug: Debug,
 }
 
 /// What `http.addr` is.

@@ -26,6 +26,14 @@ pub(super) fn refuse(given: &[Given], name: &str, problem: &str) -> Result<(), C
     }
 }
 
+/// What is wrong with an entry of a list.
+pub(super) fn entry(given: &[Given], list: &str, at: usize, problem: &str) -> ConfigError {
+    let of_list = || given.iter().filter(|given| given.name.starts_with(list));
+    let origin = of_list().find(|given| given.text.entry == Some(at)).or(of_list().next());
+    let origin = origin.map(|given| given.origin.to_string()).unwrap_or_default();
+    ConfigError::setting(origin, format!("{list}.{at}"), problem)
+}
+
 /// An implementation that was chosen: `htpasswd` of `auth`.
 pub(super) struct Chosen {
     pub name: &'static str,

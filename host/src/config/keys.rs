@@ -2,6 +2,7 @@
 //! from it.
 
 mod auth;
+mod debug;
 mod key;
 mod ldap;
 mod letsencrypt;
@@ -37,7 +38,8 @@ const MIB: usize = 1 << 20;
 /// it decides.
 pub(super) static KEYS: &[Key] = &joined::<ROWS>(SECTIONS);
 
-const SECTIONS: &[&[Key]] = &[SERVER, letsencrypt::KEYS, log::KEYS, validation::KEYS, auth::KEYS, ldap::KEYS];
+const SECTIONS: &[&[Key]] =
+    &[SERVER, letsencrypt::KEYS, log::KEYS, debug::KEYS, validation::KEYS, auth::KEYS, ldap::KEYS];
 
 const ROWS: usize = key::rows(SECTIONS);
 
@@ -321,7 +323,6 @@ const SERVER: &[Key] = &[
     refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
-    ignored("http.debug", &[], "a second address for metrics and profiles: it is not opened"),
     ignored(
         "storage.filesystem.maxthreads",
         &[],
@@ -331,7 +332,6 @@ const SERVER: &[Key] = &[
     ignored("storage.tag", &[], "how many tags are looked at at once"),
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
-    ignored("health", &["false"], "checks of files, servers and storage: none are made"),
     ignored("proxy", &[], "a cache of another registry: none is kept"),
     ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),

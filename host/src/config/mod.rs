@@ -6,8 +6,10 @@
 
 mod address;
 mod auth;
+mod debug;
 mod effective;
 mod error;
+mod health;
 mod http;
 mod judge;
 mod keys;
@@ -26,7 +28,9 @@ mod tests;
 
 pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
+pub use debug::{Debug, HEALTH, Prometheus};
 pub use error::ConfigError;
+pub use health::{Health, STORAGE};
 pub use judge::{Finding, Verdict};
 pub use keys::MAX_THREADS;
 pub use letsencrypt::LetsEncrypt;
@@ -69,6 +73,8 @@ pub struct Config {
     pub auth: Auth,
     /// `access`: who may do what; without rules, whoever is known may do everything.
     pub access: access::Rules,
+    /// `health`: what is looked after.
+    pub health: Health,
     /// `limits`: what is admitted, and what one request may use.
     pub limits: Limits,
     /// What the operator should know of the configuration, to be logged once logging is up. Without values,
@@ -224,10 +230,13 @@ impl Config {
             config.http.tls.check(&given),
             config.check_address(&given),
             config.validation.check(&given),
+            config.health.complete(&given),
+            config.http.debug.check(Some(&*config.http.addr).filter(|_| config.http.net == Net::Tcp), &given),
             config.limits.check(&given),
         ];
         findings.extend(checks.into_iter().filter_map(Result::err).map(Finding::from));
         config.warnings.extend(config.http.doubts());
+        config.warnings.extend(config.http.debug.doubts());
         if file.is_some() && !given.iter().any(|given| given.name == DIRECTORY) {
             config.storage.filesystem.rootdirectory = WITH_A_FILE.into();
         }
@@ -253,7 +262,7 @@ impl Config {
     /// # Errors
     /// When the host's name cannot be resolved.
     pub fn listen_addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
-        address::resolve(&self.http.addr)
+        address::resolve(&self.http.addr, "http.addr")
     }
 
     /// The settings that components may ask for, as text under their names. What is not set is not there.
@@ -301,6 +310,7 @@ impl Config {
             validation: Validation::default(),
             auth: Auth::default(),
             access: access::Rules::default(),
+            health: Health::default(),
             limits: Limits::default(),
             warnings: Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! `validation`: what a manifest must be to be taken, beyond what the specification asks.
 
 use super::ConfigError;
-use super::judge::Given;
+use super::judge::{self, Given};
 use regex_lite::Regex;
 use std::collections::HashMap;
 
@@ -56,6 +56,17 @@ pub struct Platform {
     pub architecture: String,
     /// The operating system: `linux`.
     pub os: String,
+}
+
+pub(super) const PLATFORM: &str = "a word, as in an image's platform";
+
+/// A word of a [`Platform`].
+pub(super) fn platform(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match text.chars().all(fits) {
+        true => Ok(text.into()),
+        false => Err(format!("not such a word; write {PLATFORM}")),
+    }
 }
 
 /// What matches no URL: without `urls.allow` and `urls.deny` none is taken, as in distribution.
@@ -113,9 +124,6 @@ impl Validation {
         let halved = |one: &Platform| one.architecture.is_empty() || one.os.is_empty();
         let Some(at) = self.platformlist.iter().position(halved) else { return Ok(()) };
         let list = "validation.manifests.indexes.platformlist";
-        let origin = given.iter().find(|given| given.name.starts_with(list)).map(|given| &given.origin);
-        let origin = origin.map(ToString::to_string).unwrap_or_default();
-        let problem = "half a platform; write its architecture and its os";
-        Err(ConfigError::setting(origin, format!("{list}.{at}"), problem))
+        Err(judge::entry(given, list, at, "half a platform; write its architecture and its os"))
     }
 }

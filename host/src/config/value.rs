@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
-use super::{Config, Headers, Log, Net, Platform, address};
+use super::{Config, Headers, Log, Net, address};
 use credentials::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,8 +67,8 @@ pub(super) enum Kind {
     Size { slot: Slot<usize>, least: usize, most: usize },
     /// How long.
     Time { slot: Slot<Duration>, least: Duration },
-    /// A word in an entry of a list of platforms.
-    Entry { slot: Slot<Vec<Platform>>, field: fn(&mut Platform) -> &mut String },
+    /// Read in a way of its own, which says what would be right; of what stands in a list, in which entry.
+    Own { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
 }
 
 impl Kind {
@@ -100,7 +100,7 @@ impl Kind {
                 *slot(config) = text.into();
             }
             Kind::Secret(slot) => *slot(config) = Some(text.into()),
-            Kind::Words { put, .. } => put(config, at, text)?,
+            Kind::Words { put, .. } | Kind::Own { put, .. } => put(config, at, text)?,
             Kind::Header(slot) => {
                 let name = value.under.as_deref().unwrap_or_default();
                 // A list that is not YAML is taken for text, and would become a header that nobody meant.
@@ -126,10 +126,9 @@ impl Kind {
                 }
             }
             Kind::Count { slot, least, most } => {
-                *slot(config) = unquoted(value)
-                    .and_then(|text| text.parse().ok())
-                    .filter(|count| (least..=most).contains(&count))
-                    .ok_or_else(|| format!("not such a number; write {}, without quotes", self.unit()))?;
+                let problem = || format!("not such a number; write {}, without quotes", self.unit());
+                *slot(config) =
+                    unquoted(value).and_then(|text| count(text, *least, *most)).ok_or_else(problem)?;
             }
             Kind::Size { slot, least, most } => {
                 *slot(config) = units::size(text)
@@ -137,23 +136,7 @@ impl Kind {
                     .filter(|size| (least..=most).contains(&size))
                     .ok_or_else(|| format!("not such a size; write {}", self.unit()))?;
             }
-            Kind::Time { slot, least } => {
-                *slot(config) = units::duration(text)?;
-                if *slot(config) < *least {
-                    return Err(format!("too short; write {}", self.unit()));
-                }
-            }
-            Kind::Entry { slot, field } => {
-                let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-                if !text.chars().all(fits) {
-                    return Err(format!("not such a word; write {}", self.unit()));
-                }
-                let list = slot(config);
-                if list.len() <= at {
-                    list.resize_with(at + 1, Platform::default);
-                }
-                *field(&mut list[at]) = text.into();
-            }
+            Kind::Time { slot, least } => *slot(config) = time(text, *least)?,
         }
         Ok(())
     }
@@ -165,7 +148,7 @@ impl Kind {
             Kind::Maybe(_) | Kind::Switch(_) => "true or false".into(),
             Kind::Text(_) | Kind::Field(_) => "a text".into(),
             Kind::Secret(_) => "a text, which nothing shows".into(),
-            Kind::Word { words, .. } | Kind::Words { words, .. } => (*words).into(),
+            Kind::Word { words, .. } | Kind::Words { words, .. } | Kind::Own { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
             Kind::Header(_) => "a list of texts".into(),
             Kind::Url(_) => "a URL".into(),
@@ -177,11 +160,38 @@ impl Kind {
                 let [least, most] = [least, most].map(|size| units::spell(*size as u64));
                 format!("a size from {least} to {most}, in bytes or as in 64MiB")
             }
-            Kind::Time { least, .. } if least.is_zero() => "a duration, as in 1m30s or 500ms".into(),
-            Kind::Entry { .. } => "a word, as in an image's platform".into(),
-            Kind::Time { least, .. } => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
+            Kind::Time { least, .. } => duration(*least),
         }
     }
+}
+
+/// A duration, which is not shorter than this.
+pub(super) fn time(text: &str, least: Duration) -> Result<Duration, String> {
+    match units::duration(text)? {
+        short if short < least => Err(format!("too short; write {}", duration(least))),
+        time => Ok(time),
+    }
+}
+
+/// What to write for one.
+fn duration(least: Duration) -> String {
+    match least.is_zero() {
+        true => "a duration, as in 1m30s or 500ms".into(),
+        false => format!("a duration of at least {least:?}, as in 1m30s or 500ms"),
+    }
+}
+
+/// A number, where it is one of these.
+pub(super) fn count(text: &str, least: usize, most: usize) -> Option<usize> {
+    text.parse().ok().filter(|count| (least..=most).contains(count))
+}
+
+/// An entry of a list, which is as long as that takes.
+pub(super) fn entry<T: Default>(list: &mut Vec<T>, at: usize) -> &mut T {
+    if list.len() <= at {
+        list.resize_with(at + 1, T::default);
+    }
+    &mut list[at]
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -27,6 +27,12 @@ pub fn too_many(id: RequestId) -> Answer {
     own(ErrorResponse::new(Code::Unavailable).message(message), &[(header::RETRY_AFTER, "1")])
 }
 
+/// Why is logged when a check begins to fail.
+pub fn unhealthy() -> Answer {
+    let message = "the registry cannot do its work at the moment: its log says what it lacks (health)";
+    own(ErrorResponse::new(Code::Unavailable).message(message), &[])
+}
+
 pub fn failed(id: RequestId) -> Answer {
     let message = format!("the registry failed: its log says why, under the request {id}");
     own(ErrorResponse::new(Code::Unknown).message(message), &[])

@@ -94,6 +94,7 @@ mod tests {
             body: None,
             complete: true,
             refusal: None,
+            counted: None,
         };
         String::from_utf8(super::line(&of)).unwrap()
     }

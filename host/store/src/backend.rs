@@ -180,6 +180,8 @@ pub(crate) struct Excluded {
 
 /// A place to keep objects in.
 pub(crate) trait Backend: Send + Sync + 'static {
+    /// Whether it can be read, and still is where it was.
+    fn check(&self) -> Result<(), Error>;
     /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
     /// cheaper when it still holds.
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault>;

@@ -197,6 +197,10 @@ impl Object for OpenFile {
 }
 
 impl Backend for Files {
+    fn check(&self) -> Result<(), Error> {
+        Files::check(self)
+    }
+
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault> {
         if let Some(known) = known {
             // One call, which could be led astray by a symbolic link, and could wait if the kernel has forgotten

@@ -162,6 +162,16 @@ impl Inner {
     }
 }
 
+impl Store {
+    /// Whether the storage can be read, and still is where it was at the start. It may wait for as long as the disk does.
+    ///
+    /// # Errors
+    /// It cannot, or is not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.inner.backend.check()
+    }
+}
+
 /// How long ago something happened; no time where that lies in the future.
 fn since(then: SystemTime) -> Duration {
     SystemTime::now().duration_since(then).unwrap_or_default()

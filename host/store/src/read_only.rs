@@ -16,6 +16,10 @@ fn refuse<T>(doing: &'static str, path: &str) -> Result<T, Error> {
 }
 
 impl<B: Backend> Backend for ReadOnly<B> {
+    fn check(&self) -> Result<(), Error> {
+        self.0.check()
+    }
+
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault> {
         self.0.stat(key, known, wait)
     }

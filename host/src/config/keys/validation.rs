@@ -2,7 +2,7 @@
 
 use super::key::{Key, key};
 use super::put;
-use crate::config::value::Kind;
+use crate::config::value::{Kind, entry};
 use crate::config::{Platforms, validation};
 
 pub(super) const KEYS: &[Key] = &[
@@ -53,16 +53,25 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "validation.manifests.indexes.platformlist.*.architecture",
-        Kind::Entry {
-            slot: |c| &mut c.validation.platformlist,
-            field: |platform| &mut platform.architecture,
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.validation.platformlist, at).architecture = validation::platform(text)?;
+                Ok(())
+            },
+            words: validation::PLATFORM,
         },
         "",
         "with `platforms: list`: the processor of the images that must be there, such as amd64",
     ),
     key(
         "validation.manifests.indexes.platformlist.*.os",
-        Kind::Entry { slot: |c| &mut c.validation.platformlist, field: |platform| &mut platform.os },
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.validation.platformlist, at).os = validation::platform(text)?;
+                Ok(())
+            },
+            words: validation::PLATFORM,
+        },
         "",
         "with `platforms: list`: the operating system of the images that must be there, such as linux",
     ),

@@ -1,6 +1,7 @@
 //! The root directory: what can be wrong with it at the start, and while the server runs.
 
 use super::Files;
+use crate::backend::Backend;
 use crate::error::{Error, OpenError};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -52,13 +53,26 @@ impl Files {
 
     /// Fails where the root was moved away or removed: nobody would look for what is written to it there.
     pub(super) fn in_its_place(&self) -> Result<(), Error> {
+        match self.is_in_its_place() {
+            true => Ok(()),
+            false => Err(Error::new(REPLACED, layout::ROOT, Errno::STALE)),
+        }
+    }
+
+    /// Whether all can be read, and nobody would look for it elsewhere.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !self.is_in_its_place() {
+            let doing = "the storage's root directory was removed or replaced: find";
+            return Err(Error::new(doing, layout::ROOT, Errno::STALE));
+        }
+        self.list(layout::ROOT, None, 1).map(drop)
+    }
+
+    fn is_in_its_place(&self) -> bool {
         let of = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
         let there = rustix::fs::stat(&self.path).map(of);
         // Not every file system keeps its numbers, so the kernel's own word counts as well.
-        if there == rustix::fs::fstat(&self.root).map(of) || own_path(&self.root) == self.own_path {
-            return Ok(());
-        }
-        Err(Error::new(REPLACED, layout::ROOT, Errno::STALE))
+        there == rustix::fs::fstat(&self.root).map(of) || own_path(&self.root) == self.own_path
     }
 }
 

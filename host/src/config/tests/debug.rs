@@ -1,0 +1,112 @@
+//! What watches the server: `http.debug` and `health`.
+
+use super::*;
+use crate::config::health::{FileCheck, TcpCheck};
+
+const ALL: &str = "\
+http:
+  debug:
+    addr: 127.0.0.1:5001
+    prometheus:
+      enabled: true
+      path: /counted
+health:
+  storagedriver:
+    enabled: true
+    interval: 5s
+    threshold: 3
+  file:
+    - file: /run/pierhead/closed
+      interval: 2s
+    - file: /run/pierhead/also
+  tcp:
+    - addr: ldap.example.com:636
+      timeout: 3s
+      interval: 4s
+      threshold: 2
+";
+
+#[test]
+fn who_watches_gets_an_address_and_what_is_looked_after() {
+    let config = load(ALL, &[]).unwrap();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let debug = &config.http.debug;
+    assert_eq!((debug.addr.as_str(), debug.prometheus.path.as_str()), ("127.0.0.1:5001", "/counted"));
+    assert!(debug.prometheus.enabled);
+    let storage = &config.health.storagedriver;
+    assert_eq!((storage.enabled, storage.interval, storage.threshold), (true, Duration::from_secs(5), 3));
+    let file = |path: &str, seconds| FileCheck { file: path.into(), interval: Duration::from_secs(seconds) };
+    assert_eq!(config.health.file, [file("/run/pierhead/closed", 2), file("/run/pierhead/also", 10)]);
+    let server = TcpCheck {
+        addr: "ldap.example.com:636".into(),
+        timeout: Duration::from_secs(3),
+        interval: Duration::from_secs(4),
+        threshold: 2,
+    };
+    assert_eq!(config.health.tcp, [server]);
+}
+
+#[test]
+fn variables_say_the_same() {
+    let config = load_environment(&[
+        ("REGISTRY_HTTP_DEBUG_ADDR", "127.0.0.1:5001"),
+        ("REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED", "true"),
+        ("REGISTRY_HTTP_DEBUG_PROMETHEUS_PATH", "/counted"),
+        ("REGISTRY_HEALTH_STORAGEDRIVER", "{enabled: true, interval: 5s, threshold: 3}"),
+        ("REGISTRY_HEALTH_FILE_0_FILE", "/run/pierhead/closed"),
+        ("REGISTRY_HEALTH_FILE_0_INTERVAL", "2s"),
+        ("REGISTRY_HEALTH_FILE_1_FILE", "/run/pierhead/also"),
+        ("REGISTRY_HEALTH_TCP", "[{addr: 'ldap.example.com:636', timeout: 3s, interval: 4s, threshold: 2}]"),
+    ]);
+    let (config, by_file) = (config.unwrap(), load(ALL, &[]).unwrap());
+    assert_eq!((config.http.debug, config.health), (by_file.http.debug, by_file.health));
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused() {
+    for (settings, parts) in [
+        ("http: {debug: {addr: '5001'}}", &["line 2", "http.debug.addr", "write host:port"][..]),
+        ("http: {debug: {addr: 'http://a:1'}}", &["http.debug.addr", "no scheme"]),
+        (
+            "http: {debug: {prometheus: {path: metrics}}}",
+            &["http.debug.prometheus.path", "a path, as in /metrics"],
+        ),
+        (
+            "http: {debug: {prometheus: {path: /debug/health}}}",
+            &["http.debug.prometheus.path", "state of the checks"],
+        ),
+        ("health: {storagedriver: {interval: soon}}", &["health.storagedriver.interval"]),
+        ("health: {storagedriver: {threshold: -1}}", &["health.storagedriver.threshold", "from 0 to 1000"]),
+        ("health: {file: [{interval: 1s}]}", &["health.file.0", "a check of nothing", "the file"]),
+        ("health: {file: [{file: /a, interval: 0s}]}", &["health.file", "too short", "at least 1ms"]),
+        (
+            "health: {tcp: [{addr: 'a:1'}, {timeout: 1s}]}",
+            &["health.tcp.1", "a check of nothing", "the addr"],
+        ),
+        (
+            "health:\n  file:\n  - file: /a\n  - file: /a\n",
+            &["line 5", "health.file.1", "looked after already"],
+        ),
+        ("http: {debug: {prometheus: {path: '/a?b'}}}", &["http.debug.prometheus.path", "a path"]),
+        ("http: {addr: ':5000', debug: {addr: '127.0.0.1:5000'}}", &["http.debug.addr", "another port"]),
+        (
+            "http: {addr: '127.0.0.1:5000', debug: {addr: '127.0.0.1:5000'}}",
+            &["http.debug.addr", "another port"],
+        ),
+        ("health: {tcp: [{addr: ':80'}]}", &["health.tcp", "write host:port"]),
+        ("health: {tcp: [{addr: 'a:1', threshold: 2000}]}", &["health.tcp", "from 0 to 1000"]),
+    ] {
+        assert_says(&refusal(settings, &[]), parts);
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_warned_of() {
+    for (settings, part) in [
+        ("http: {debug: {prometheus: {enabled: true}}}", "give http.debug.addr too"),
+        ("health: {http: [{uri: 'http://a/'}]}", "health.http has no effect"),
+    ] {
+        let config = load(settings, &[]).unwrap();
+        assert_says(&warnings(&config).join("\n"), &[part]);
+    }
+}
