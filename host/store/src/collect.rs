@@ -17,11 +17,15 @@ use marks::Marks;
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
+use std::sync::mpsc::{self, SyncSender};
 use std::time::{Duration, SystemTime};
 use tree::{digest_of_name, may_stand_for};
 
 /// How many directories are removed while others are kept out.
 const PIECES: usize = 256;
+
+/// How many times that may wait to give its room back while more is removed.
+const CLEARED: usize = 4;
 
 /// What garbage is.
 #[derive(Clone, Copy, Debug)]
@@ -88,40 +92,27 @@ impl Store {
             true => None,
             false => Some(inner.backend.collect()?.ok_or(CollectError::Busy)?),
         };
-        let mut run = Run {
-            inner,
-            how,
-            each,
-            collector,
-            needed: Marks::default(),
-            expanded: Marks::default(),
-            leased: Marks::default(),
-            heard: Marks::default(),
-            said: Vec::new(),
-            found: Collected::default(),
-            aside: Vec::new(),
-            changed: BTreeSet::new(),
-        };
-        // Whoever stores something from here on says what it needs; who began before has ended.
-        run.excluding(|_| Ok(()))?;
-        let mut repositories = repositories::all(inner)?;
-        for repository in &repositories {
-            run.manifests(repository)?;
-        }
-        // Someone may have moved one from where it was not looked for yet to where it no longer was.
-        let seen: BTreeSet<RepositoryName> = repositories.iter().cloned().collect();
-        for repository in repositories::all(inner)? {
-            if !seen.contains(&repository) {
-                run.manifests(&repository)?;
-                repositories.push(repository);
-            }
-        }
-        // A manifest must not come back without what it needs; a blob and holds on it may.
-        inner.backend.sync(std::mem::take(&mut run.changed))?;
-        run.sweep(&repositories)?;
-        inner.backend.sync(std::mem::take(&mut run.changed))?;
-        run.found.needed = run.needed.len();
-        Ok(run.found)
+        std::thread::scope(|scope| {
+            let (clearing, aside) = mpsc::sync_channel(CLEARED);
+            let clear = move || aside.into_iter().for_each(|some| inner.backend.clear(some));
+            let cleared = std::thread::Builder::new().name("clear".into()).spawn_scoped(scope, clear);
+            let run = Run {
+                inner,
+                how,
+                each,
+                collector,
+                needed: Marks::default(),
+                expanded: Marks::default(),
+                leased: Marks::default(),
+                heard: Marks::default(),
+                said: Vec::new(),
+                found: Collected::default(),
+                aside: Vec::new(),
+                clearing: cleared.is_ok().then_some(clearing),
+                changed: BTreeSet::new(),
+            };
+            run.all()
+        })
     }
 }
 
@@ -142,6 +133,8 @@ struct Run<'a> {
     found: Collected,
     /// Whose bytes have yet to give their room back.
     aside: Vec<String>,
+    /// Who makes them do that meanwhile; nobody where no thread could be had.
+    clearing: Option<SyncSender<Vec<String>>>,
     /// Directories in which something was that a crash could bring back.
     changed: BTreeSet<String>,
 }
@@ -157,6 +150,28 @@ struct Revision {
 }
 
 impl<'a> Run<'a> {
+    fn all(mut self) -> Result<Collected, CollectError> {
+        // Whoever stores something from here on says what it needs; who began before has ended.
+        self.excluding(|_| Ok(()))?;
+        let mut repositories = repositories::all(self.inner)?;
+        for repository in &repositories {
+            self.manifests(repository)?;
+        }
+        // Someone may have moved one from where it was not looked for yet to where it no longer was.
+        let seen: BTreeSet<RepositoryName> = repositories.iter().cloned().collect();
+        for repository in repositories::all(self.inner)? {
+            if !seen.contains(&repository) {
+                self.manifests(&repository)?;
+                repositories.push(repository);
+            }
+        }
+        // A manifest must not come back without what it needs; a blob and holds on it may.
+        self.inner.backend.sync(std::mem::take(&mut self.changed))?;
+        self.sweep(&repositories)?;
+        self.found.needed = self.needed.len();
+        Ok(self.found)
+    }
+
     /// Keeps others from storing anything while `work` is done, before which is read what they said that they need.
     fn excluding(
         &mut self,
@@ -172,7 +187,14 @@ impl<'a> Run<'a> {
         };
         let done = work(self);
         drop(guard);
-        self.inner.backend.clear(std::mem::take(&mut self.aside));
+        let aside = std::mem::take(&mut self.aside);
+        let left = match &self.clearing {
+            Some(clearing) => clearing.send(aside).err().map(|unsent| unsent.0),
+            None => Some(aside),
+        };
+        if let Some(aside) = left {
+            self.inner.backend.clear(aside);
+        }
         done
     }
 

@@ -157,9 +157,9 @@ impl Run<'_> {
         {
             return Ok(false);
         }
-        // A hold without bytes is none: whatever part of this a crash leaves is harmless.
+        // A hold without bytes is none, and what comes back is garbage again: whatever part of this a crash leaves is harmless.
         for directory in layers.iter().chain([&directory]) {
-            self.set_aside(directory)?;
+            self.inner.backend.set_aside(directory, &mut self.aside)?;
         }
         Ok(true)
     }

@@ -162,18 +162,18 @@ pub(super) fn remove_in(parent: impl AsFd, name: impl Arg + Copy) -> Result<bool
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error),
     }
-    let fd = open_in(&parent, name)?;
+    let mut directory = Dir::new(open_in(&parent, name)?)?;
     // Another process that has it open may put something into it until it is removed.
     for _ in 0..ATTEMPTS {
-        for entry in Dir::read_from(&fd)? {
+        while let Some(entry) = directory.read() {
             let entry = entry?;
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                remove_in(&fd, entry.file_name())?;
+                remove_in(directory.fd()?, entry.file_name())?;
             }
         }
         match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => return Ok(true),
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            Err(Errno::NOTEMPTY | Errno::EXIST) => directory.rewind(),
             Err(error) => return Err(error),
         }
     }
