@@ -5,6 +5,7 @@ mod process;
 use crate::connection::Admission;
 use http::{Method, StatusCode};
 use process::Process;
+use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +88,11 @@ impl Requests {
     }
 }
 
+/// A metric that is in the registry, too.
+fn registered<T: Collector + Clone + 'static>(registry: &Registry, metric: T) -> prometheus::Result<T> {
+    registry.register(Box::new(metric.clone())).map(|()| metric)
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -107,17 +113,13 @@ impl Metrics {
         let histogram = |name: &str, help: &str, bounds: Vec<f64>, labels: &[&str]| {
             let options =
                 HistogramOpts::new(name, help).namespace("registry").subsystem("http").buckets(bounds);
-            let histogram = HistogramVec::new(options, labels)?;
-            registry.register(Box::new(histogram.clone())).map(|()| histogram)
+            registered(&registry, HistogramVec::new(options, labels)?)
         };
         let options = |name: &str, help: &str| Opts::new(name, help).namespace("registry").subsystem("http");
-        let total = IntCounterVec::new(
-            options("requests_total", "Total number of HTTP requests made."),
-            &["handler", "method", "code"],
-        )?;
-        registry.register(Box::new(total.clone()))?;
-        let in_flight = IntGauge::with_opts(options("in_flight_requests", "The in-flight HTTP requests."))?;
-        registry.register(Box::new(in_flight.clone()))?;
+        let total = options("requests_total", "Total number of HTTP requests made.");
+        let total = registered(&registry, IntCounterVec::new(total, &["handler", "method", "code"])?)?;
+        let in_flight = options("in_flight_requests", "The in-flight HTTP requests.");
+        let in_flight = registered(&registry, IntGauge::with_opts(in_flight)?)?;
         let process = Process::registered(&registry)?;
         let requests = Requests {
             total,

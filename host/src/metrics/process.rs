@@ -1,6 +1,6 @@
 //! What the process uses, under the names that Prometheus's libraries give it.
 
-use prometheus::core::Collector;
+use super::registered;
 use prometheus::{Counter, Gauge, Registry};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -13,10 +13,6 @@ pub struct Process {
     memory: Gauge,
     files: Gauge,
     files_at_most: Gauge,
-}
-
-fn registered<T: Collector + Clone + 'static>(registry: &Registry, metric: T) -> prometheus::Result<T> {
-    registry.register(Box::new(metric.clone())).map(|()| metric)
 }
 
 impl Process {
