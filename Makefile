@@ -48,7 +48,7 @@ WKG := 0.15.1
 WASMTIME_VERSION := 48.0.8
 export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
 
-# What each host runs: the tests of the protocol, and three clients (docs/hosts.md); EVERYTHING is for test-all and test-spin.
+# What each other host runs: the tests of the protocol, and three clients (docs/hosts.md); EVERYTHING is for test-all and test-spin.
 # The model finds, in minutes, what a store without locks cannot promise (docs/decisions/0013).
 PROTOCOL   := wire specification clients=crane::,skopeo::,docker::
 EVERYTHING := wire specification model clients=crane::,skopeo::,docker::,podman::,buildah::,regctl::,oras::,helm::
@@ -68,7 +68,8 @@ build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 
 test: check unit integration test-hosts ## formatting, lints, licences, and the tests
 
-test-hosts: artefacts host-tools client-tools ## the tests of the protocol on wasmtime serve, with files and with a bucket
+test-hosts: artefacts host-tools client-tools ## the tests of the protocol with a bucket, and on wasmtime serve
+	$(call on_host,native-s3) $(PROTOCOL) model hosts=bucket::,uploads::,redirect::,faulty_bucket::
 	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::,lists::
 	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::
 
@@ -179,7 +180,7 @@ deny:
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p units -p s3 -p guest-task -p store-spin -p config-spin -p store -p credentials -p properties
+	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p units -p s3 -p objects -p bucket -p platform -p guest-task -p store-spin -p config-spin -p store -p credentials -p properties
 	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
 
 $(FAULTY_WASM): FORCE | toolchain

@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 35] = [
+const EDGES: [(&str, &[&str]); 38] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
@@ -23,6 +23,11 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("tokens", &[]),
     ("htpasswd", &[]),
     ("s3", &["units"]),
+    // Of the protocol it needs what a manifest says of itself, to keep the referrers.
+    ("objects", &["names", "layout", "platform", "protocol", "tree"]),
+    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
+    ("bucket", &["layout", "names", "objects", "platform", "s3", "tree"]),
+    ("platform", &["guest-log", "guest-task"]),
     ("components/front", &["names", "protocol"]),
     ("components/auth", &["access", "guest-log", "names", "tokens"]),
     ("components/blobs", &["protocol"]),
@@ -36,17 +41,38 @@ const EDGES: [(&str, &[&str]); 35] = [
     ("components/config-spin", &["settings"]),
     ("components/credentials-htpasswd", &["guest-log", "htpasswd", "settings"]),
     ("components/deny-writes", &[]),
-    // Of the protocol stores need what a manifest says of itself, to keep the referrers.
-    ("components/store", &["guest-log", "guest-task", "names", "layout", "protocol", "settings", "tree"]),
-    ("components/store-fs", &["guest-log", "guest-store", "guest-task", "layout", "tree"]),
+    // Of the protocol it needs what a manifest says its media type is.
+    (
+        "components/store",
+        &["guest-log", "guest-task", "names", "objects", "platform", "protocol", "settings", "tree"],
+    ),
+    (
+        "components/store-fs",
+        &["guest-log", "guest-store", "guest-task", "layout", "objects", "platform", "tree"],
+    ),
     // Of the tree it needs the hash over an upload: it has tables, and no paths.
     ("components/store-spin", &["guest-log", "guest-task", "names", "protocol", "settings", "tree"]),
-    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
-    ("components/store-s3", &["guest-log", "guest-store", "guest-task", "layout", "names", "s3", "tree"]),
+    ("components/store-s3", &["bucket", "guest-store", "objects"]),
     ("host/store", &["names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
-    ("host", &["access", "credentials", "names", "protocol", "store", "tokens", "units"]),
+    (
+        "host",
+        &[
+            "access",
+            "bucket",
+            "credentials",
+            "layout",
+            "names",
+            "objects",
+            "platform",
+            "protocol",
+            "store",
+            "tokens",
+            "tree",
+            "units",
+        ],
+    ),
     ("tests", &["names"]),
     ("tests/components/auth", &[]),
     ("tests/properties", &["names", "protocol"]),

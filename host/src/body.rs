@@ -1,5 +1,6 @@
 //! Bodies: the request's, which the component may take or leave, and the answer's.
 
+use crate::storage::{Content, ContentBody};
 use crate::timer::Timer;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{io, vec};
-use store::{Content, ContentBody};
 use tokio::time::Instant;
 
 /// Why a request's body ended before its end.

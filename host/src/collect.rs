@@ -1,7 +1,7 @@
 //! Collecting garbage, as a command.
 
-use crate::config::{Config, FILE_VARIABLE};
-use crate::serve;
+use crate::config::{Config, Driver, FILE_VARIABLE};
+use crate::storage;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +41,11 @@ pub struct Collect {
 /// Why garbage was not collected.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// Content lies in a bucket.
+    #[error(
+        "content lies in a bucket (storage.s3), and garbage is collected in a directory alone: nothing was removed"
+    )]
+    Bucket,
     /// There is nothing where content should lie.
     #[error("there is no directory {}: storage.filesystem.rootdirectory has to name the one that is served", .0.display())]
     Nowhere(PathBuf),
@@ -56,13 +61,16 @@ impl Collect {
     /// Collects garbage, beside servers that serve the same directory, and writes to `out` what was found: a line for each
     /// piece as distribution writes it, and what came of it.
     pub fn run(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
+        if config.storage.driver == Driver::S3 {
+            return Err(Failure::Bucket);
+        }
         let how = Collection {
             dry_run: self.dry_run == Some(true),
             delete_untagged: self.delete_untagged == Some(true),
             grace: self.grace.unwrap_or(config.storage.grace),
         };
         // A server that takes no pushes is a good moment.
-        let options = store::Options { read_only: how.dry_run, ..serve::storage(config) };
+        let options = store::Options { read_only: how.dry_run, ..storage::files(config) };
         if !options.root.is_dir() {
             return Err(Failure::Nowhere(options.root));
         }

@@ -1,7 +1,8 @@
 //! Whether the server can do its work, as far as `health` has it looked after. While a check fails, every request is answered
 //! with 503, so that a load balancer sends clients elsewhere.
 
-use crate::config;
+use crate::config::Config;
+use crate::storage::Storage;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -9,7 +10,6 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::Store;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -55,20 +55,20 @@ fn connects(server: &str, timeout: Duration) -> Result<(), String> {
     Err(last)
 }
 
-fn checks(config: &config::Health, store: &Store) -> Vec<Check> {
+fn checks(config: &Config, storage: &Storage) -> Vec<Check> {
     let mut checks = Vec::new();
-    let storage = &config.storagedriver;
-    if storage.enabled {
-        let store = store.clone();
+    let looks = &config.health.storagedriver;
+    if looks.enabled {
+        let storage = storage.clone();
         checks.push(Check {
-            name: config::STORAGE.into(),
-            interval: storage.interval,
-            patience: storage.interval,
-            threshold: storage.threshold,
-            look: Arc::new(move || store.check().map_err(|error| error.to_string())),
+            name: config.storage.driver.check().into(),
+            interval: looks.interval,
+            patience: looks.interval,
+            threshold: looks.threshold,
+            look: Arc::new(move || storage.check().map_err(|error| error.to_string())),
         });
     }
-    for check in config.file.iter().cloned() {
+    for check in config.health.file.iter().cloned() {
         checks.push(Check {
             name: check.file.display().to_string(),
             interval: check.interval,
@@ -77,7 +77,7 @@ fn checks(config: &config::Health, store: &Store) -> Vec<Check> {
             look: Arc::new(move || is_absent(&check.file)),
         });
     }
-    for check in config.tcp.iter().cloned() {
+    for check in config.health.tcp.iter().cloned() {
         checks.push(Check {
             name: check.addr.clone(),
             interval: check.interval,
@@ -130,9 +130,9 @@ impl Check {
 
 impl Health {
     /// Begins to look after what the configuration names, for as long as the runtime lives in which this is called.
-    pub fn begin(config: &config::Health, store: &Store) -> Arc<Health> {
+    pub fn begin(config: &Config, storage: &Storage) -> Arc<Health> {
         let health = Arc::new(Health::default());
-        for check in checks(config, store) {
+        for check in checks(config, storage) {
             tokio::spawn(health.clone().watch(check));
         }
         health

@@ -26,6 +26,7 @@ pub mod serve;
 pub mod signing;
 pub mod socket;
 pub mod state;
+mod storage;
 mod timer;
 pub mod tls;
 pub mod trust;

@@ -13,6 +13,7 @@ use crate::pool::{Blueprint, IDLE, Pool};
 use crate::signing::Signer;
 use crate::socket::{Detached, Peer, Socket};
 use crate::state::Shared;
+use crate::storage::{self, Storage};
 use crate::{tls, trust};
 use credentials::{Credentials, SourceOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -60,7 +61,7 @@ pub enum ServeError {
     Config(#[from] ConfigError),
     /// The storage cannot be opened.
     #[error(transparent)]
-    Store(#[from] store::OpenError),
+    Storage(#[from] storage::OpenError),
     /// There cannot be TLS.
     #[error(transparent)]
     Tls(#[from] tls::StartError),
@@ -96,27 +97,20 @@ fn reason(why: &wasmtime::Error) -> String {
 /// A connection on its way to its core, and its share of how many there may be.
 type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
-/// How the store is opened that a configuration is about.
-pub fn storage(config: &Config) -> store::Options {
-    store::Options {
-        root: config.storage.filesystem.rootdirectory.clone(),
-        fsync: config.storage.filesystem.fsync,
-        cache: config.limits.cache,
-        upload_age: config.storage.uploadpurging.age,
-        read_only: config.storage.readonly,
-    }
-}
-
 /// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
 pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     config.limits.connections = connections(config.limits.connections);
     let (tls, authority) = tls::start(&config.http)?.unzip();
-    let store = Store::open(storage(&config))?;
-    if config.storage.uploadpurging.enabled && !config.storage.readonly {
-        purge_uploads(&store, &config.storage.uploadpurging)?;
+    let storage = Storage::open(&config)?;
+    // A bucket is looked through by whoever begins an upload there.
+    if let Storage::Files(store) = &storage
+        && config.storage.uploadpurging.enabled
+        && !config.storage.readonly
+    {
+        purge_uploads(store, &config.storage.uploadpurging)?;
     }
-    let watched = store.clone();
-    let shared = shared(&config, store)?;
+    let watched = storage.clone();
+    let shared = shared(&config, storage)?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get().min(MAX_THREADS),
         threads => threads,
@@ -132,7 +126,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     let admission = Arc::new(Admission::new(config.limits.requests));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let context = runtime.enter();
-    let health = Health::begin(&config.health, &watched);
+    let health = Health::begin(&config, &watched);
     let metrics = config.http.debug.prometheus.enabled.then(|| Metrics::new(admission.clone()));
     let requests = metrics.as_ref().map(Metrics::requests);
     Debug { health: health.clone(), metrics, patience: config.limits.headertimeout }
@@ -222,7 +216,7 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
 }
 
 /// What every instance shares.
-fn shared(config: &Config, store: Store) -> Result<Shared, ServeError> {
+fn shared(config: &Config, storage: Storage) -> Result<Shared, ServeError> {
     let mut settings = config.settings();
     let issuer = &config.auth.issuer;
     let signer = match issuer.enabled {
@@ -237,7 +231,7 @@ fn shared(config: &Config, store: Store) -> Result<Shared, ServeError> {
     }
     let credentials = credentials(config)?;
     let config::Limits { memory, headertimeout: patience, .. } = config.limits;
-    Ok(Shared { store, signer, credentials, settings, memory, patience })
+    Ok(Shared { storage, signer, credentials, settings, memory, patience })
 }
 
 /// The passwords, where some are asked for.

@@ -5,6 +5,7 @@ pub use crate::imports::bindings::pierhead::host::http::Note;
 
 use crate::body::{AnswerBody, RequestBody};
 use crate::signing::Signer;
+use crate::storage::{self, Storage, UploadError};
 use bytes::Bytes;
 use credentials::Credentials;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -13,7 +14,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Store, UploadError};
 use tokio::runtime::Handle;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, ResourceTable};
@@ -23,7 +23,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtx, WasiHttpCtxView, Wa
 /// What every instance shares.
 pub struct Shared {
     /// Where blobs, manifests and uploads are.
-    pub store: Store,
+    pub storage: Storage,
     /// What signs tokens of our own, where they are made.
     pub signer: Option<Signer>,
     /// The passwords, where there are some.
@@ -59,7 +59,7 @@ pub struct Exchange {
 /// An upload of which the client was not told yet. It ends when the client never is: nobody could go on with it, and until
 /// it is old its repository would be one that is listed.
 pub struct BegunUpload {
-    store: Store,
+    storage: Storage,
     name: Option<(RepositoryName, UploadId)>,
 }
 
@@ -68,9 +68,13 @@ impl BegunUpload {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn new(store: Store, repository: RepositoryName, algorithm: Algorithm) -> Result<Self, store::Error> {
-        let id = store.create_upload(&repository, algorithm)?;
-        Ok(BegunUpload { store, name: Some((repository, id)) })
+    pub async fn new(
+        storage: Storage,
+        repository: RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<Self, storage::Error> {
+        let id = storage.create_upload(repository.clone(), algorithm).await?;
+        Ok(BegunUpload { storage, name: Some((repository, id)) })
     }
 
     /// Its name.
@@ -86,10 +90,10 @@ impl BegunUpload {
 
 impl Drop for BegunUpload {
     fn drop(&mut self) {
-        let (Some((repository, id)), Ok(runtime)) = (self.name.take(), Handle::try_current()) else { return };
-        let store = self.store.clone();
-        runtime.spawn(async move {
-            match store.cancel_upload(&repository, &id).await {
+        let (Some((repository, id)), Ok(_)) = (self.name.take(), Handle::try_current()) else { return };
+        let storage = self.storage.clone();
+        tokio::task::spawn_local(async move {
+            match storage.cancel_upload(repository.clone(), id).await {
                 Ok(()) | Err(UploadError::Unknown) => {}
                 Err(error) => tracing::warn!(%error, %repository, "an upload that nobody knows of stays"),
             }

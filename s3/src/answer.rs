@@ -149,7 +149,7 @@ mod tests {
     fn place() -> crate::Place {
         let get = |name: &str| Some(if name.ends_with("rootdirectory") { "r&d" } else { "true" }.to_owned());
         let get = |name: &str| match name {
-            "storage.s3.chunksize" | "storage.s3.regionendpoint" => None,
+            "storage.s3.chunksize" | "storage.s3.regionendpoint" | "limits.uploadmemory" => None,
             name if name.contains("multipartcopy") => None,
             name => get(name),
         };

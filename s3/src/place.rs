@@ -17,10 +17,12 @@ pub struct Place {
     bucket: String,
     /// What comes before our keys in the bucket: nothing, or `some/folder/`.
     root: String,
+    /// What is said of every object that is made: headers.
+    made: Vec<(&'static str, String)>,
 }
 
 /// What a [`Place`] is made of: the settings of distribution's S3 driver.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options<'a> {
     /// `storage.s3.regionendpoint`; AWS's own where there is none.
     pub endpoint: Option<&'a str>,
@@ -32,6 +34,8 @@ pub(crate) struct Options<'a> {
     pub secure: bool,
     /// `storage.s3.forcepathstyle`.
     pub path_style: bool,
+    /// How objects are kept: headers.
+    pub made: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -66,7 +70,7 @@ impl Place {
             "" => String::new(),
             root => format!("{root}/"),
         };
-        Ok(Place { secure, authority, base, bucket: bucket.to_owned(), root })
+        Ok(Place { secure, authority, base, bucket: bucket.to_owned(), root, made: options.made })
     }
 
     /// Whether it is spoken to in TLS.
@@ -77,6 +81,11 @@ impl Place {
     /// The host that is spoken to, and its port where it is not the usual one.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// What is said of every object that is made: headers.
+    pub(crate) fn made(&self) -> &[(&'static str, String)] {
+        &self.made
     }
 
     /// What is asked for with this path and query.
@@ -134,6 +143,7 @@ mod tests {
         root: "",
         secure: true,
         path_style: true,
+        made: Vec::new(),
     };
 
     #[test]

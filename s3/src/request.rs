@@ -122,6 +122,12 @@ impl Request {
         self
     }
 
+    /// Of an object that is made: how it is kept.
+    fn made(mut self, place: &Place) -> Request {
+        self.headers.extend_from_slice(place.made());
+        self
+    }
+
     fn payload(mut self, payload: Payload) -> Request {
         self.payload = payload;
         self
@@ -156,7 +162,7 @@ impl Request {
     /// Writes an object.
     pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload) -> Request {
         // Also one that is small: what was given up may be written later all the same, and over what others have written since.
-        let request = Request::new(place, Method::Put, key).payload(payload).patience(SENT);
+        let request = Request::new(place, Method::Put, key).made(place).payload(payload).patience(SENT);
         match condition {
             Condition::Whatever => request,
             Condition::Absent => request.header("if-none-match", "*".to_owned()),
@@ -171,7 +177,7 @@ impl Request {
 
     /// Copies an object, if it is the one with this entity tag. Its answer may be an error whatever its status is.
     pub fn copy(place: &Place, from: Source, to: &str) -> Request {
-        Request::new(place, Method::Put, to).source(place, from).patience(WORKED)
+        Request::new(place, Method::Put, to).made(place).source(place, from).patience(WORKED)
     }
 
     fn source(self, place: &Place, Source { key, etag }: Source) -> Request {
@@ -202,7 +208,7 @@ impl Request {
 
     /// Begins an upload in parts.
     pub fn create_upload(place: &Place, key: &str) -> Request {
-        Request::new(place, Method::Post, key).query(&[("uploads", "")])
+        Request::new(place, Method::Post, key).made(place).query(&[("uploads", "")])
     }
 
     /// Asks for one part of an upload: whether S3 still knows the upload.

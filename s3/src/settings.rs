@@ -18,7 +18,19 @@ impl BadSetting {
     pub(crate) fn new(name: &'static str, what: &'static str) -> BadSetting {
         BadSetting { name, what }
     }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is wrong with it, as follows on its name.
+    pub fn problem(&self) -> &'static str {
+        self.what
+    }
 }
+
+impl std::error::Error for BadSetting {}
 
 impl fmt::Display for BadSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,6 +47,9 @@ pub struct Settings {
     pub keys: Keys,
     /// How many bytes a part of an upload has, and how many an upload keeps in memory twice. `storage.s3.chunksize`.
     pub part_size: u64,
+    /// How many bytes all uploads together may keep in memory before each has to do with [`LEAST_PART`] once.
+    /// `limits.uploadmemory`.
+    pub upload_memory: u64,
     /// From how many bytes on an object is copied in parts. `storage.s3.multipartcopythresholdsize`.
     pub copy_threshold: u64,
     /// Of how many bytes each. `storage.s3.multipartcopychunksize`.
@@ -69,6 +84,27 @@ impl Settings {
         if !region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Err(BadSetting::new("storage.s3.region", "is not the name of a region"));
         }
+        let word = |name: &'static str| match text(name) {
+            Some(text) if text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
+                Ok(Some(text))
+            }
+            Some(_) => Err(BadSetting::new(name, "is none that S3 knows")),
+            None => Ok(None),
+        };
+        let mut made = Vec::new();
+        made.extend(word("storage.s3.objectacl")?.map(|acl| ("x-amz-acl", acl)));
+        // In distribution that is what it is called where nothing is said of it.
+        let class = word("storage.s3.storageclass")?.filter(|class| class != "NONE");
+        made.extend(class.map(|class| ("x-amz-storage-class", class)));
+        if flag("storage.s3.encrypt", false)? {
+            let key = text("storage.s3.keyid");
+            if key.as_deref().is_some_and(|key| key.contains(|c: char| !c.is_ascii_graphic())) {
+                return Err(BadSetting::new("storage.s3.keyid", "is not the name of a key"));
+            }
+            let how = if key.is_some() { "aws:kms" } else { "AES256" };
+            made.push(("x-amz-server-side-encryption", how.to_owned()));
+            made.extend(key.map(|key| ("x-amz-server-side-encryption-aws-kms-key-id", key)));
+        }
         let place = Place::new(Options {
             endpoint: text("storage.s3.regionendpoint").as_deref(),
             region: &region,
@@ -76,6 +112,7 @@ impl Settings {
             root: &text("storage.s3.rootdirectory").unwrap_or_default(),
             secure: flag("storage.s3.secure", true)?,
             path_style: flag("storage.s3.forcepathstyle", true)?,
+            made,
         })?;
         let keys = Keys::new(
             region,
@@ -94,6 +131,13 @@ impl Settings {
             place,
             keys,
             part_size: bytes("storage.s3.chunksize", 10 << 20)?,
+            upload_memory: match text("limits.uploadmemory").map(|text| text.parse()) {
+                None => 64 << 20,
+                Some(Ok(bytes)) => bytes,
+                Some(Err(_)) => {
+                    return Err(BadSetting::new("limits.uploadmemory", "has to be a number of bytes"));
+                }
+            },
             copy_threshold: bytes("storage.s3.multipartcopythresholdsize", 32 << 20)?,
             copy_part_size: bytes("storage.s3.multipartcopychunksize", 32 << 20)?,
             copies_at_once: at_once.min(COPIES_AT_ONCE),
@@ -110,6 +154,7 @@ const COPIES_AT_ONCE: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Condition, Payload, Request, Source};
     use std::collections::BTreeMap;
 
     fn read(settings: &[(&'static str, &str)]) -> Result<Settings, BadSetting> {
@@ -146,11 +191,14 @@ mod tests {
         for (name, value) in [
             ("storage.s3.chunksize", "5242879"),
             ("storage.s3.chunksize", "10MiB"),
+            ("limits.uploadmemory", "much"),
             ("storage.s3.multipartcopychunksize", "5368709121"),
             ("storage.s3.multipartcopymaxconcurrency", "0"),
             ("storage.s3.secure", "perhaps"),
             ("storage.redirect.disable", "never"),
             ("storage.s3.forcepathstyle", "1"),
+            ("storage.s3.objectacl", "pri vate"),
+            ("storage.s3.storageclass", "A\nB"),
             ("storage.s3.region", "us east"),
             ("storage.s3.secretkey", "se\ncret"),
             ("storage.s3.sessiontoken", "to ken"),
@@ -158,6 +206,38 @@ mod tests {
             let text = read(&[(name, value)]).unwrap_err().to_string();
             assert!(text.starts_with(name) && !text.contains(value), "{text}");
         }
+    }
+
+    #[test]
+    fn objects_are_made_as_the_settings_say() {
+        let key = "arn:aws:kms:us-east-1:1:key/k";
+        let made = |settings: &[(&'static str, &str)]| -> Vec<String> {
+            let place = read(settings).unwrap().place;
+            let put = Request::put(&place, "k", &Condition::Whatever, Payload::Empty);
+            let source = Source { key: "from", etag: "e" };
+            for other in [Request::copy(&place, source, "k"), Request::create_upload(&place, "k")] {
+                assert!(put.headers.iter().all(|header| other.headers.contains(header)), "{other:?}");
+            }
+            assert_eq!(Request::upload_part(&place, "k", "id", 1).headers, []);
+            put.headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+        };
+        assert_eq!(made(&[]), [""; 0]);
+        assert_eq!(made(&[("storage.s3.storageclass", "NONE"), ("storage.s3.keyid", key)]), [""; 0]);
+        assert_eq!(
+            made(&[
+                ("storage.s3.storageclass", "STANDARD_IA"),
+                ("storage.s3.objectacl", "bucket-owner-read")
+            ]),
+            ["x-amz-acl: bucket-owner-read", "x-amz-storage-class: STANDARD_IA"]
+        );
+        assert_eq!(made(&[("storage.s3.encrypt", "true")]), ["x-amz-server-side-encryption: AES256"]);
+        assert_eq!(
+            made(&[("storage.s3.encrypt", "true"), ("storage.s3.keyid", key)]),
+            [
+                "x-amz-server-side-encryption: aws:kms".to_owned(),
+                format!("x-amz-server-side-encryption-aws-kms-key-id: {key}")
+            ]
+        );
     }
 
     #[test]

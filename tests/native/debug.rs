@@ -111,18 +111,18 @@ fn an_address_that_is_taken_is_named_with_its_setting() {
 }
 
 /// Whether every request is refused, and the second address says so.
-fn is_closed(server: &Server) -> bool {
+pub fn is_closed(server: &Server) -> bool {
     let state = ask(server, &Request::get("/debug/health"));
     server.get("/v2/").status == 503 && state.status == 503
 }
 
-fn is_open(server: &Server) -> bool {
+pub fn is_open(server: &Server) -> bool {
     let state = ask(server, &Request::get("/debug/health"));
     server.get("/v2/").status == 200 && state.status == 200
 }
 
 #[track_caller]
-fn assert_becomes(server: &Server, state: fn(&Server) -> bool) {
+pub fn assert_becomes(server: &Server, state: fn(&Server) -> bool) {
     assert!(eventually(Duration::from_secs(5), || state(server)), "{}", server.log());
 }
 

@@ -12,6 +12,7 @@ mod auth_ldap_tls;
 mod auth_passwords;
 mod auth_rules;
 mod auth_token;
+mod bucket;
 mod certificates;
 mod client_certificates;
 mod config_check;

@@ -55,7 +55,7 @@ impl Server {
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         let mut command = self.host().command(&self.setup, &self.place, self.port, self.bucket.as_ref());
-        if self.host() != Host::Native {
+        if !self.host().is_ours() {
             // Spin starts a process of its own, which is to end with it.
             command.process_group(0);
         }
@@ -184,7 +184,7 @@ impl Server {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             child.wait().expect("a child can be waited for");
-            if self.host() != Host::Native {
+            if !self.host().is_ours() {
                 processes::end_group(child.id());
             }
         }
@@ -280,7 +280,7 @@ impl Server {
     /// When its host writes none.
     #[track_caller]
     pub fn access(&self) -> Vec<AccessLine> {
-        assert!(self.host() == Host::Native, "{} writes no access log", self.host().name());
+        assert!(self.host().is_ours(), "{} writes no access log", self.host().name());
         self.log().lines().filter_map(AccessLine::parse).collect()
     }
 

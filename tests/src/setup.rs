@@ -78,7 +78,7 @@ impl Setup {
     pub fn users(&mut self) -> &mut Setup {
         self.env("REGISTRY_AUTH", "htpasswd");
         match self.host {
-            Host::Native => {
+            Host::Native | Host::NativeS3 => {
                 self.file("htpasswd", USERS).env("REGISTRY_AUTH_HTPASSWD_PATH", "{scratch}/htpasswd")
             }
             _ => self.env("REGISTRY_AUTH_HTPASSWD_USERS", USERS),
@@ -218,24 +218,28 @@ impl Setup {
         assert!(self.listen == Setup::default().listen, "{name} is started on a port of 127.0.0.1");
     }
 
+    /// Where its bucket is, and what opens it.
+    pub(crate) fn bucket_settings(&self, bucket: Option<&Bucket>) -> Vec<(String, String)> {
+        let endpoint = match &self.bucket {
+            Some((endpoint, _)) => endpoint.clone(),
+            None => bucket.expect("a server has a bucket").endpoint(),
+        };
+        let settings = [
+            ("REGIONENDPOINT", endpoint.as_str()),
+            ("REGION", Bucket::REGION),
+            ("BUCKET", Bucket::NAME),
+            ("ACCESSKEY", Bucket::ACCESS_KEY),
+            ("SECRETKEY", Bucket::SECRET_KEY),
+        ];
+        settings.map(|(name, value)| (format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned())).into()
+    }
+
     /// What a host other than ours gives the components: the variables of distribution, later ones winning.
     pub(crate) fn settings(&self, place: &Place, bucket: Option<&Bucket>) -> Vec<(String, String)> {
-        let mut settings = Vec::new();
-        if self.host.keeps_a_bucket() {
-            let endpoint = match &self.bucket {
-                Some((endpoint, _)) => endpoint.clone(),
-                None => bucket.expect("a server has a bucket").endpoint(),
-            };
-            for (name, value) in [
-                ("REGIONENDPOINT", endpoint.as_str()),
-                ("REGION", Bucket::REGION),
-                ("BUCKET", Bucket::NAME),
-                ("ACCESSKEY", Bucket::ACCESS_KEY),
-                ("SECRETKEY", Bucket::SECRET_KEY),
-            ] {
-                settings.push((format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned()));
-            }
-        }
+        let mut settings = match self.host.keeps_a_bucket() {
+            true => self.bucket_settings(bucket),
+            false => Vec::new(),
+        };
         for (name, value) in &self.environment {
             let text = |text: &OsString| text.to_str().expect("a setting is UTF-8").to_owned();
             settings.retain(|(other, _)| *other != text(name));

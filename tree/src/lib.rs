@@ -12,5 +12,5 @@ mod units;
 pub use links::{MAX_LINK, digest_in_link, digest_of_name, looks_like_a_manifest, may_stand_for};
 pub use loose::{Loose, loose_in};
 pub use order::{After, after};
-pub use page::DescriptorPage;
+pub use page::{DescriptorPage, Page, ReferrersPage, ReferrersQuery};
 pub use units::{PutManifest, Unit, hold, indexed, referrer_entry};

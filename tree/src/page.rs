@@ -1,5 +1,39 @@
-/// A page of descriptors as it is put together: a JSON array. One text, because a page of a thousand is copied from hand to
-/// hand.
+use names::Digest;
+
+/// Some names, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The names.
+    pub names: Vec<String>,
+    /// Whether there are names after these.
+    pub more: bool,
+}
+
+/// Which of a subject's referrers are wanted.
+#[derive(Clone, Debug)]
+pub struct ReferrersQuery {
+    /// What they are about; there need be no such manifest.
+    pub subject: Digest,
+    /// Only those of this type.
+    pub artifact_type: Option<String>,
+    /// Only those whose digest comes after this text.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+    /// How many bytes the page has at most; the first descriptor always fits.
+    pub room: usize,
+}
+
+/// Some of a subject's referrers, by digest.
+#[derive(Clone, Debug)]
+pub struct ReferrersPage {
+    /// Their descriptors: a JSON array. One text, because a page of a thousand is copied from hand to hand.
+    pub descriptors: String,
+    /// The digest of the last of them, where there are more after it.
+    pub more: Option<String>,
+}
+
+/// A page of descriptors as it is put together.
 pub struct DescriptorPage {
     descriptors: String,
     count: usize,
@@ -31,10 +65,10 @@ impl DescriptorPage {
         true
     }
 
-    /// The array, and the digest of its last descriptor where there was one that had no place.
-    pub fn finish(mut self) -> (String, Option<String>) {
+    /// The page; there is more where there was a descriptor that had no place.
+    pub fn finish(mut self) -> ReferrersPage {
         self.descriptors.push(']');
-        (self.descriptors, self.last.filter(|_| self.is_full))
+        ReferrersPage { descriptors: self.descriptors, more: self.last.filter(|_| self.is_full) }
     }
 }
 
@@ -45,7 +79,8 @@ mod tests {
     fn page(limit: usize, room: usize) -> (String, Option<String>) {
         let mut page = DescriptorPage::new(limit, room);
         let _ = page.push("a", "{}") && page.push("b", "{}") && page.push("c", "{}");
-        page.finish()
+        let ReferrersPage { descriptors, more } = page.finish();
+        (descriptors, more)
     }
 
     #[test]

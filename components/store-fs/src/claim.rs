@@ -19,8 +19,8 @@ use crate::files::{CHUNK, FOLLOW, Files, error, found, is_absent, random_name};
 use crate::wasi_bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::wasi_bindings::wasi::filesystem::types::NewTimestamp;
 use crate::wasi_bindings::wit_stream;
-use guest_store::{Error, Kind, Objects, SessionError};
 use layout::{COPIED, COPY, WRITING};
+use objects::{Error, Kind, Objects, SessionError};
 use wit_bindgen::StreamResult;
 
 /// How long a file that someone writes to may stay as it is until it counts as left behind, in seconds.

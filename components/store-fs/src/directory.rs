@@ -4,7 +4,7 @@ use crate::files::{ATTEMPTS, FOLLOW, Files, error, found, is_absent};
 use crate::wasi_bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags,
 };
-use guest_store::{Error, Kind};
+use objects::{Error, Kind};
 use wit_bindgen::StreamResult;
 
 /// How many entries are taken at a time.

@@ -9,9 +9,10 @@ use crate::wasi_bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
 };
 use crate::wasi_bindings::wit_stream;
+use guest_store::Configured;
 use guest_store::bindings::pierhead::host::config;
-use guest_store::bindings::wasi::random::random;
-use guest_store::{Error, Kind, Listing, Objects, SessionError};
+use objects::{Error, Kind, Listing, Objects, Options, SessionError};
+use platform::random;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use tree::Unit;
@@ -36,6 +37,7 @@ pub struct Files {
     prefix: String,
     /// Whether what is acknowledged was synced: `storage.filesystem.fsync`.
     pub fsync: bool,
+    options: Options,
     lately: Lately,
 }
 
@@ -73,7 +75,7 @@ pub fn found<T>(result: Result<T, ErrorCode>, verb: &str, key: &str) -> Result<O
 
 /// A name that nothing else has.
 pub fn random_name() -> String {
-    format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64())
+    format!("{:016x}{:016x}", random(), random())
 }
 
 /// All of a stream, up to one byte more than `limit`.
@@ -125,7 +127,13 @@ impl Files {
         };
         let fsync = config::get("storage.filesystem.fsync").as_deref() != Some("false");
         let prefix = if rest.is_empty() { rest } else { rest + "/" };
-        Ok(Files { root: directory, prefix, fsync, lately: Lately::default() })
+        Ok(Files {
+            root: directory,
+            prefix,
+            fsync,
+            options: guest_store::options(),
+            lately: Lately::default(),
+        })
     }
 
     /// Opens a file for reading.
@@ -265,9 +273,8 @@ impl Files {
     }
 }
 
-impl Objects for Files {
-    type Object = File;
-    type Session = Upload;
+impl Configured for Files {
+    type Objects = Files;
 
     fn configured() -> Result<&'static Files, Error> {
         thread_local! {
@@ -280,6 +287,15 @@ impl Objects for Files {
                 Ok(*known.get_or_init(|| files))
             }
         })
+    }
+}
+
+impl Objects for Files {
+    type Object = File;
+    type Session = Upload;
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {

@@ -3,9 +3,9 @@
 use crate::files::{CHUNK, error};
 use crate::wasi_bindings::wasi::filesystem::types::Descriptor;
 use crate::wasi_bindings::wit_stream;
-use guest_store::{Error, Object};
+use objects::{Error, Object};
+use platform::Stream;
 use std::rc::Rc;
-use wit_bindgen::StreamReader;
 
 /// A file open for reading. It stays readable when it is removed.
 pub struct File {
@@ -28,7 +28,7 @@ impl Object for File {
 
     /// A task of ours passes the bytes on: a host may take an instance away that has none, and with it a stream of its file
     /// system that is still being read.
-    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+    async fn read(&self, offset: u64, length: u64) -> Result<Stream, Error> {
         let (mut writer, reader) = wit_stream::new();
         let file = self.file.clone();
         guest_task::spawn(async move {
@@ -36,6 +36,6 @@ impl Object for File {
             // Where it ends early, whoever reads finds it shorter than was said, or has gone away.
             guest_task::pump(&mut source, length, &mut writer, CHUNK).await;
         });
-        Ok(reader)
+        Ok(reader.into())
     }
 }

@@ -3,7 +3,7 @@
 use crate::files::{ATTEMPTS, Files, error, is_absent};
 use crate::small::SMALL;
 use crate::wasi_bindings::wasi::filesystem::types::{ErrorCode, PathFlags};
-use guest_store::{Error, Kind, Objects};
+use objects::{Error, Kind, Objects};
 
 impl Files {
     /// Removes a directory where `deciding` is there.

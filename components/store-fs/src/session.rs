@@ -4,11 +4,12 @@
 //! a rename of that name, to `data` or to a blob's, after which nothing of ours touches them any more.
 
 use crate::claim;
-use crate::files::{FOLLOW, Files, error, found};
+use crate::files::{CHUNK, FOLLOW, Files, error, found};
 use crate::wasi_bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags};
 use crate::wasi_bindings::wit_stream;
-use guest_store::{Error, Kind, Objects, Session, SessionError};
-use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
+use objects::{Error, Kind, Objects, Session, SessionError};
+use platform::{Stream, drain};
+use wit_bindgen::{FutureReader, StreamWriter};
 
 /// A state is longer than this only if it is none.
 const STATE_LIMIT: u64 = 4096;
@@ -100,8 +101,13 @@ impl Session for Upload {
         self.state.clone()
     }
 
-    async fn bytes(&mut self, offset: u64) -> Result<StreamReader<u8>, Error> {
-        Ok(self.file.read_via_stream(offset).0)
+    async fn read(
+        &mut self,
+        offset: u64,
+        each: impl AsyncFnMut(Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (bytes, _) = self.file.read_via_stream(offset);
+        drain(&mut Stream::from(bytes), CHUNK, each).await
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {

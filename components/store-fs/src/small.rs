@@ -2,7 +2,7 @@
 
 use crate::files::{FOLLOW, Files, found};
 use crate::wasi_bindings::wasi::clocks::system_clock::{self, Instant};
-use guest_store::Error;
+use objects::Error;
 use std::cell::RefCell;
 use std::collections::HashMap;
 

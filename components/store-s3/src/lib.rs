@@ -1,22 +1,32 @@
-//! `pierhead:storage` in an S3 bucket, spoken to through `wasi:http/client`. The tree is our own host's and distribution's,
-//! so that a server and others at the edge can have one bucket.
-//!
-//! What the bucket says is data, and the crate `s3`'s; here requests are sent ([`bucket`]), and uploads are put together of
-//! parts ([`session`], [`parts`], [`kept`]). Downloads are the bucket's own answers, handed on unread.
+//! `pierhead:storage` in an S3 bucket, spoken to through `wasi:http/client`. All that this takes is the crate `bucket`'s, which
+//! our own host has as well.
 
-mod wasi_bindings {
-    #![allow(missing_docs)]
-    wit_bindgen::generate!({ world: "pierhead:registry/store-s3-component", path: "../../wit", generate_all });
+use bucket::{Bucket, Settings};
+use guest_store::bindings::{self, pierhead::host::config};
+use guest_store::{Configured, options};
+use objects::{Error, Kind};
+use std::cell::OnceCell;
+
+struct Named;
+
+impl Configured for Named {
+    type Objects = Bucket;
+
+    fn configured() -> Result<&'static Bucket, Error> {
+        thread_local! {
+            static BUCKET: OnceCell<&'static Bucket> = const { OnceCell::new() };
+        }
+        BUCKET.with(|known| match known.get() {
+            Some(bucket) => Ok(*bucket),
+            None => {
+                let settings = Settings::read(config::get)
+                    .map_err(|bad| Error::new(Kind::Unavailable, "find", "the bucket", bad))?;
+                let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options())));
+                Ok(*known.get_or_init(|| bucket))
+            }
+        })
+    }
 }
-mod bucket;
-mod kept;
-mod objects;
-mod parts;
-mod session;
-mod task;
 
-use bucket::Bucket;
-use guest_store::bindings;
-
-type Store = guest_store::Store<Bucket>;
+type Store = guest_store::Store<Named>;
 guest_store::bindings::export!(Store with_types_in bindings);

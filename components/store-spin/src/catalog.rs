@@ -83,7 +83,7 @@ impl Guest for Store {
                 break;
             }
         }
-        let (descriptors, more) = page.finish();
+        let tree::ReferrersPage { descriptors, more } = page.finish();
         Ok(ReferrersPage { descriptors, more })
     }
 

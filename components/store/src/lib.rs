@@ -1,12 +1,7 @@
-//! `pierhead:storage` over a tree as `layout` spells it, wherever its objects lie: what stores that are components share.
+//! The interfaces of `pierhead:storage` over the crate `objects`: what stores that are components share.
 //!
-//! One file per interface of the seam. Where the objects lie, [`Objects`] knows; a component is that, and
-//! `guest_store::bindings::export!(Store with_types_in guest_store::bindings)` of a [`Store`] of it.
-//!
-//! Nothing is believed without a look, for other instances and other programs write to the same tree: only the bytes of a
-//! digest are remembered. Nor are there locks: every write is one that another may come before or after,
-//! and the order of [`tree::PutManifest::units`] makes each prefix of it harmless. A manifest that is deleted while another
-//! request stores what needs it may be missing afterwards.
+//! A component is a [place](Configured), and
+//! `guest_store::bindings::export!(Store with_types_in guest_store::bindings)` of a [`Store`] of them.
 #![deny(unsafe_code)]
 
 #[allow(missing_docs, unsafe_code)]
@@ -19,44 +14,48 @@ pub mod bindings {
         default_bindings_module: "guest_store::bindings",
     });
 }
+mod answer;
 mod blobs;
 mod catalog;
-mod error;
 mod manifests;
-mod objects;
-mod purge;
-mod referrers;
 mod uploads;
 
-pub use error::{Error, Kind};
-pub use objects::{Listing, Object, Objects, Session, SessionError};
-
-use error::Answer;
-use names::Reference;
-use objects::Names;
+use bindings::pierhead::host::config;
+use objects::{Error, Objects, Options};
 use std::marker::PhantomData;
 use std::str::FromStr;
+use std::time::Duration;
 
-/// A store over some objects.
-pub struct Store<O>(PhantomData<O>);
+/// A place for objects that the configuration names.
+pub trait Configured: 'static {
+    /// The objects.
+    type Objects: Objects;
 
-/// How many names of a directory are looked at at a time.
-const BATCH: usize = 1000;
+    /// The objects there.
+    ///
+    /// # Errors
+    /// When it names no place that can be used; the text names the setting.
+    fn configured() -> Result<&'static Self::Objects, Error>;
+}
 
-/// How many objects are asked for at once where several are needed: on a network each takes its time.
-const AT_ONCE: usize = 16;
+/// A store over the objects of a place.
+pub struct Store<P>(PhantomData<P>);
 
-/// A manifest has at most so many bytes: the protocol accepts none that is larger.
-const MANIFEST_LIMIT: u64 = protocol::manifest::MANIFEST_LIMIT as u64;
+/// How often old uploads are removed, and what that is where nothing is said: a day, as in distribution.
+const INTERVAL: &str = "storage.maintenance.uploadpurging.interval";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the configuration says of any objects.
+pub fn options() -> Options {
+    Options {
+        read_only: config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true"),
+        upload_age: settings::upload_age(config::get),
+        purging: settings::purges_uploads(config::get)
+            .then(|| settings::duration(INTERVAL, config::get, DAY)),
+    }
+}
 
 /// A name in the seam's canonical text. One that is not is the caller's fault, and traps it.
 fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text:?} was passed to storage: {error}"))
-}
-fn reference(reference: bindings::exports::pierhead::storage::manifests::Reference) -> Reference {
-    use bindings::exports::pierhead::storage::manifests::Reference as Asked;
-    match reference {
-        Asked::Tag(text) => Reference::Tag(parsed(&text)),
-        Asked::Digest(text) => Reference::Digest(parsed(&text)),
-    }
 }

@@ -1,301 +1,34 @@
 //! `pierhead:storage/manifests` and `manifest-writer`.
 
+use crate::answer::{Answer, told};
 use crate::bindings::exports::pierhead::storage::manifest_writer::{self, Missing, NewManifest, PutError};
 use crate::bindings::exports::pierhead::storage::manifests;
 use crate::bindings::exports::pierhead::storage::types::{self, Content};
-use crate::blobs::{Opened, data, held, link, stat};
-use crate::error::{told, unless_damaged};
-use crate::{
-    AT_ONCE, Answer, Error, Kind, MANIFEST_LIMIT, Names, Objects, Store, parsed, reference, referrers,
-};
-use futures_util::future::join;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use protocol::manifest::{media_type_of, says_media_type};
-use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
-use tree::hash::digest_of;
-use tree::{
-    MAX_LINK, PutManifest, digest_in_link, digest_of_name, looks_like_a_manifest, may_stand_for,
-    referrer_entry,
-};
+use crate::blobs::Opened;
+use crate::{Configured, Store, parsed};
+use names::{Digest, Reference};
+use objects::Objects;
+use objects::manifests::{delete, delete_tag, get, put};
+use protocol::manifest::media_type_of;
+use tree::PutManifest;
 
-/// A manifest as it was stored.
-pub(crate) struct Manifest {
-    digest: Digest,
-    pub media_type: Option<String>,
-    pub bytes: Vec<u8>,
+fn reference(reference: manifests::Reference) -> Reference {
+    match reference {
+        manifests::Reference::Tag(text) => Reference::Tag(parsed(&text)),
+        manifests::Reference::Digest(text) => Reference::Digest(parsed(&text)),
+    }
 }
 
-/// Whose bytes a repository's link to a manifest names.
-pub(crate) async fn revision<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    wanted: &Digest,
-) -> Result<Option<Digest>, Error> {
-    let link = link(objects, &layout::revision(name, wanted), layout::LINK).await?;
-    Ok(link.filter(|link| may_stand_for(link, wanted)))
-}
-
-/// How often a manifest is stored anew that someone else deletes meanwhile.
-const ATTEMPTS: usize = 10;
-
-/// How many manifests an instance remembers, and up to which size: bytes of a digest never change.
-const REMEMBERED: usize = 16;
-const REMEMBERED_SIZE: usize = 64 << 10;
-
-thread_local! {
-    static LATELY: RefCell<VecDeque<(Digest, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
-}
-
-/// The bytes that lie under a digest, which they have to have.
-async fn bytes<O: Objects>(objects: &O, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
-    let remembered = LATELY.with_borrow(|lately| {
-        lately.iter().find(|(known, _)| known == digest).map(|(_, bytes)| bytes.clone())
-    });
-    if remembered.is_some() {
-        return Ok(remembered);
-    }
-    let key = data(digest);
-    let Some(bytes) = objects.read(&key, MANIFEST_LIMIT).await? else { return Ok(None) };
-    let actual = digest_of(digest.algorithm(), &bytes);
-    if actual != *digest {
-        return Err(Error::new(Kind::Failed, "serve", &key, format!("its bytes have the digest {actual}")));
-    }
-    if bytes.len() <= REMEMBERED_SIZE {
-        LATELY.with_borrow_mut(|lately| {
-            lately.truncate(REMEMBERED - 1);
-            lately.push_front((digest.clone(), bytes.clone()));
-        });
-    }
-    Ok(Some(bytes))
-}
-
-/// Very old trees have their manifests linked among the layers.
-async fn layer_manifest<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    wanted: &Digest,
-) -> Result<Option<Vec<u8>>, Error> {
-    let Some(held) = held(objects, name, wanted).await? else { return Ok(None) };
-    match objects.size(&data(&held)).await? {
-        Some(size) if size <= MANIFEST_LIMIT => {}
-        _ => return Ok(None),
-    }
-    Ok(bytes(objects, &held).await?.filter(|bytes| looks_like_a_manifest(bytes)))
-}
-
-pub(crate) async fn by_digest<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    wanted: &Digest,
-) -> Result<Option<Manifest>, Error> {
-    // Hardly ever is the one there without the other: on a network they are had in the time of one.
-    let (link, early) = join(revision(objects, name, wanted), bytes(objects, wanted)).await;
-    let found = match link? {
-        Some(link) if link == *wanted => early?,
-        Some(link) => bytes(objects, &link).await?,
-        None => {
-            let found = layer_manifest(objects, name, wanted).await?;
-            return Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type: None, bytes }));
-        }
-    };
-    let Some(bytes) = found else { return Ok(None) };
-    let media_type = match says_media_type(&bytes) {
-        true => None,
-        false => {
-            let key = layout::in_directory(&layout::revision(name, wanted), layout::MEDIA_TYPE);
-            objects.read(&key, MAX_LINK).await?.and_then(|text| String::from_utf8(text).ok())
-        }
-    };
-    Ok(Some(Manifest { digest: wanted.clone(), media_type, bytes }))
-}
-
-async fn get<O: Objects>(name: &RepositoryName, wanted: Reference) -> Result<Option<Manifest>, Error> {
-    let objects = O::configured()?;
-    let wanted = match wanted {
-        Reference::Digest(digest) => return by_digest(objects, name, &digest).await,
-        Reference::Tag(tag) => layout::tag(name, &tag),
-    };
-    let mut named = link(objects, &wanted, layout::CURRENT_LINK).await?;
-    while let Some(digest) = named {
-        let found = by_digest(objects, name, &digest).await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        // Perhaps the tag was moved meanwhile, and what it had named deleted.
-        named = link(objects, &wanted, layout::CURRENT_LINK).await?.filter(|now| *now != digest);
-    }
-    Ok(None)
-}
-
-/// From how many on it is cheaper to list what a repository has than to ask for each.
-const MANY: usize = 100;
-
-/// Which of some digests have a directory in one of these; none where to ask for each is as good.
-async fn listed<O: Objects>(
-    objects: &O,
-    digests: &[Digest],
-    directories: impl Fn(Algorithm) -> Vec<String>,
-) -> Result<Option<BTreeSet<Digest>>, Error> {
-    if digests.len() < MANY {
-        return Ok(None);
-    }
-    let wanted: BTreeSet<&Digest> = digests.iter().collect();
-    let mut found = BTreeSet::new();
-    for algorithm in Algorithm::ALL {
-        for directory in directories(algorithm) {
-            let mut names = Names::new(objects, &directory);
-            while let Some(some) = names.next().await? {
-                let digests = some.iter().filter_map(|hex| digest_of_name(algorithm, hex));
-                found.extend(digests.filter(|digest| wanted.contains(digest)));
-            }
-        }
-    }
-    Ok(Some(found))
-}
-
-/// Those that are not there, each once: a manifest of 4 MiB may name tens of thousands, or one as often.
-async fn absent(
-    digests: &[Digest],
-    listed: Option<BTreeSet<Digest>>,
-    there: impl AsyncFn(&Digest) -> Result<bool, Error>,
-) -> Result<Vec<String>, Error> {
-    let once: BTreeSet<&Digest> = digests.iter().collect();
-    let looked = stream::iter(once).map(async |digest| {
-        let there = listed.as_ref().is_none_or(|listed| listed.contains(digest)) && there(digest).await?;
-        Ok((!there).then(|| digest.to_string()))
-    });
-    let found: Vec<Option<String>> = looked.buffered(AT_ONCE).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
-}
-
-async fn put<O: Objects>(name: &RepositoryName, manifest: PutManifest) -> Result<Option<Missing>, Error> {
-    let objects = O::configured()?;
-    let layers = |algorithm: Algorithm| layout::in_directory(&layout::layers(name), algorithm.as_str());
-    let held = listed(objects, &manifest.blobs, |algorithm| vec![layers(algorithm)]).await?;
-    let is_held = async |digest: &Digest| Ok(stat(objects, name, digest).await?.is_some());
-    let blobs = absent(&manifest.blobs, held, is_held).await?;
-    let here = async |digest: &Digest| match revision(objects, name, digest).await? {
-        Some(link) => Ok(objects.size(&data(&link)).await?.is_some()),
-        None => Ok(layer_manifest(objects, name, digest).await?.is_some()),
-    };
-    let places = |algorithm| vec![layout::revisions(name, algorithm), layers(algorithm)];
-    let held = listed(objects, &manifest.manifests, places).await?;
-    let manifests = absent(&manifest.manifests, held, here).await?;
-    if !blobs.is_empty() || !manifests.is_empty() {
-        return Ok(Some(Missing { blobs, manifests }));
-    }
-    let (digest, tags) = (manifest.digest.clone(), manifest.tags.clone());
-    let units = manifest.units(name);
-    for _ in 0..ATTEMPTS {
-        for unit in &units {
-            objects.write(unit).await?;
-        }
-        // Whoever deletes it meanwhile takes the tags first and the revision after them: then all of it is written anew, as
-        // if it had come afterwards.
-        if is_whole(objects, name, &digest, &tags).await? {
-            return Ok(None);
-        }
-    }
-    let why = "someone else deletes it again and again";
-    Err(Error::new(Kind::Unavailable, "store the manifest", digest.as_str(), why))
-}
-
-/// Whether a manifest and all of these tags are there, whatever they name meanwhile.
-async fn is_whole<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    digest: &Digest,
-    tags: &[Tag],
-) -> Result<bool, Error> {
-    let here = stream::iter(tags).map(async |tag| {
-        Ok::<_, Error>(link(objects, &layout::tag(name, tag), layout::CURRENT_LINK).await?.is_some())
-    });
-    let (revision, tags) =
-        join(revision(objects, name, digest), here.buffered(AT_ONCE).try_collect::<Vec<bool>>()).await;
-    Ok(revision?.is_some() && tags?.into_iter().all(|here| here))
-}
-
-/// The tags that name a manifest, and those that name nothing: their removal has begun, and not ended.
-async fn tags_of<O: Objects>(objects: &O, name: &RepositoryName, wanted: &Digest) -> Result<Vec<Tag>, Error> {
-    let (mut found, directory) = (Vec::new(), layout::tags(name));
-    let mut names = Names::new(objects, &directory);
-    while let Some(some) = names.next().await? {
-        let tags = some.iter().filter_map(|tag| tag.parse::<Tag>().ok());
-        let looked = stream::iter(tags).map(async |tag| {
-            let named = link(objects, &layout::tag(name, &tag), layout::CURRENT_LINK).await;
-            let Some(named) = unless_damaged(named)? else { return Ok(None) };
-            Ok::<_, Error>(named.is_none_or(|named| named == *wanted).then_some(tag))
-        });
-        let here: Vec<Option<Tag>> = looked.buffered(AT_ONCE).try_collect().await?;
-        found.extend(here.into_iter().flatten());
-    }
-    Ok(found)
-}
-
-/// Removes a tag if what it names `goes`, and what is left of one that names nothing: it is listed until all of it is gone, also
-/// for whoever is told meanwhile that what it had named is deleted.
-async fn untag<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    tag: &Tag,
-    goes: impl AsyncFn(&[u8]) -> Result<bool, Error>,
-) -> Result<(), Error> {
-    let directory = layout::tag(name, tag);
-    let removed = objects.remove_if(&directory, layout::CURRENT_LINK, goes).await?;
-    let link = layout::in_directory(&directory, layout::CURRENT_LINK);
-    // It may be a tag of others, and no reason for this deletion to fail.
-    if !removed
-        && objects.size(&link).await?.is_none()
-        && let Err(error) = objects.remove_rest(&directory, layout::CURRENT_LINK).await
-    {
-        guest_log::log!("a tag that names nothing stays in the list for now: {error}");
-    }
-    Ok(())
-}
-
-async fn delete<O: Objects>(name: &RepositoryName, wanted: &Digest) -> Result<bool, Error> {
-    let objects = O::configured()?;
-    let is_revision = revision(objects, name, wanted).await?.is_some();
-    if !is_revision && layer_manifest(objects, name, wanted).await?.is_none() {
-        return Ok(false);
-    }
-    // Tags first: a tag without its manifest is worse than a manifest without its tag.
-    let names_it = |link: &[u8]| digest_in_link(link).as_ref() == Some(wanted);
-    for tag in tags_of(objects, name, wanted).await? {
-        untag(objects, name, &tag, async |link| Ok(names_it(link))).await?;
-    }
-    if !is_revision {
-        return objects.remove(&layout::layer(name, wanted), layout::LINK).await;
-    }
-    let referrer = referrers::referrer(objects, name, wanted).await?.flatten();
-    let removed = objects.remove(&layout::revision(name, wanted), layout::LINK).await?;
-    // Those that someone has written meanwhile, and who has seen that the manifest was there.
-    for tag in tags_of(objects, name, wanted).await? {
-        let goes = async |link: &[u8]| Ok(names_it(link) && revision(objects, name, wanted).await?.is_none());
-        untag(objects, name, &tag, goes).await?;
-    }
-    if let Some(referrer) = referrer {
-        referrers::forget(objects, name, wanted, &referrer).await?;
-        // Someone may have put it again before its entry went.
-        if revision(objects, name, wanted).await?.is_some() {
-            objects.write(&referrer_entry(name, wanted, referrer)).await?;
-        }
-    }
-    Ok(removed)
-}
-
-impl<O: Objects> manifests::Guest for Store<O> {
+impl<P: Configured> manifests::Guest for Store<P> {
     async fn get(
         name: String,
         wanted: manifests::Reference,
     ) -> Result<Option<manifests::Manifest>, types::Error> {
-        let found = get::<O>(&parsed(&name), reference(wanted)).await.told()?;
-        Ok(found.map(|Manifest { digest, media_type, bytes }| manifests::Manifest {
-            digest: digest.to_string(),
-            media_type: media_type.or_else(|| media_type_of(&bytes).map(Into::into)),
-            content: Content::new(Opened::<O::Object>::Bytes(bytes)),
+        let found = get(P::configured().told()?, &parsed(&name), &reference(wanted)).await.told()?;
+        Ok(found.map(|found| manifests::Manifest {
+            digest: found.digest.to_string(),
+            media_type: found.media_type.or_else(|| media_type_of(&found.bytes).map(Into::into)),
+            content: Content::new(Opened::<<P::Objects as Objects>::Object>::Bytes(found.bytes)),
         }))
     }
 
@@ -307,7 +40,7 @@ impl<O: Objects> manifests::Guest for Store<O> {
     }
 }
 
-impl<O: Objects> manifest_writer::Guest for Store<O> {
+impl<P: Configured> manifest_writer::Guest for Store<P> {
     async fn put(name: String, manifest: NewManifest) -> Result<(), PutError> {
         let digests = |texts: &[String]| texts.iter().map(|text| parsed(text)).collect();
         let new = PutManifest {
@@ -318,28 +51,23 @@ impl<O: Objects> manifest_writer::Guest for Store<O> {
             media_type: manifest.media_type,
             bytes: manifest.bytes.into(),
         };
-        match put::<O>(&parsed(&name), new).await {
-            Ok(None) => Ok(()),
-            Ok(Some(missing)) => Err(PutError::Missing(missing)),
-            Err(error) => Err(PutError::Storage(told(error))),
+        let failed = |error| PutError::Storage(told(error));
+        let texts = |digests: Vec<Digest>| digests.iter().map(Digest::to_string).collect();
+        let objects = P::configured().map_err(failed)?;
+        match put(objects, &parsed(&name), new).await.map_err(failed)? {
+            None => Ok(()),
+            Some(missing) => Err(PutError::Missing(Missing {
+                blobs: texts(missing.blobs),
+                manifests: texts(missing.manifests),
+            })),
         }
     }
 
     async fn delete(name: String, wanted: String) -> Result<bool, types::Error> {
-        delete::<O>(&parsed(&name), &parsed(&wanted)).await.told()
+        delete(P::configured().told()?, &parsed(&name), &parsed(&wanted)).await.told()
     }
 
     async fn delete_tag(name: String, wanted: String) -> Result<bool, types::Error> {
-        let directory = layout::tag(&parsed(&name), &parsed(&wanted));
-        async {
-            let objects = O::configured()?;
-            let removed = objects.remove(&directory, layout::CURRENT_LINK).await?;
-            if !removed {
-                objects.remove_rest(&directory, layout::CURRENT_LINK).await?;
-            }
-            Ok(removed)
-        }
-        .await
-        .told()
+        delete_tag(P::configured().told()?, &parsed(&name), &parsed(&wanted)).await.told()
     }
 }

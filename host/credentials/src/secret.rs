@@ -9,7 +9,7 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The password itself.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

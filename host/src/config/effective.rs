@@ -3,7 +3,7 @@
 use super::judge::Given;
 use super::keys::{KEYS, Key, Standing};
 use super::value::{Kind, Text};
-use super::{Config, DIRECTORY, Examined};
+use super::{Config, DIRECTORY, Driver, Examined};
 use std::fmt::Write;
 
 /// What stands in the place of a secret.
@@ -89,7 +89,15 @@ fn applies(key: &Key, config: &Config, given: &[Given]) -> bool {
             None => false,
         };
     }
+    let of_driver = match config.storage.driver {
+        Driver::Filesystem => "storage.filesystem.",
+        Driver::S3 => "storage.s3.",
+    };
     match key.name {
+        "storage.redirect.disable" => config.storage.driver == Driver::S3,
+        name if ["storage.filesystem.", "storage.s3."].iter().any(|driver| name.starts_with(driver)) => {
+            name.starts_with(of_driver)
+        }
         "log.level" => !any("loglevel"),
         "http.tls.clientauth" => any("http.tls.clientcas"),
         name if name.starts_with("http.tls.") => any("http.tls."),

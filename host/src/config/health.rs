@@ -1,7 +1,7 @@
 //! `health`: what is looked after, so that nobody is sent to a server that cannot do its work.
 
 use super::judge::{self, Given};
-use super::{ConfigError, address, value};
+use super::{ConfigError, Driver, address, value};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,9 +65,6 @@ impl Default for TcpCheck {
     }
 }
 
-/// What the check of the storage is called, as in distribution.
-pub const STORAGE: &str = "storagedriver_filesystem";
-
 /// The shortest time between two looks.
 const LEAST: Duration = Duration::from_millis(1);
 
@@ -87,13 +84,13 @@ pub(super) fn threshold(text: &str) -> Result<usize, String> {
 }
 
 impl Health {
-    /// Refuses checks of nothing, and two of the same.
-    pub(super) fn complete(&self, given: &[Given]) -> Result<(), ConfigError> {
+    /// Refuses checks of nothing, and two of the same name; one is that of the storage.
+    pub(super) fn complete(&self, storage: Driver, given: &[Given]) -> Result<(), ConfigError> {
         let files = self.file.iter().map(|check| check.file.display().to_string()).enumerate();
         let servers = self.tcp.iter().map(|check| check.addr.clone()).enumerate();
         let files = files.map(|(at, name)| ("health.file", "file", at, name));
         let servers = servers.map(|(at, name)| ("health.tcp", "addr", at, name));
-        let mut known = BTreeSet::from([STORAGE.to_owned()]);
+        let mut known = BTreeSet::from([storage.check().to_owned()]);
         for (list, what, at, name) in files.chain(servers) {
             if name.is_empty() {
                 let problem =

@@ -8,6 +8,7 @@ mod ldap;
 mod letsencrypt;
 mod log;
 mod lookup;
+mod storage;
 mod validation;
 
 pub(super) use key::{Key, Standing};
@@ -38,8 +39,16 @@ const MIB: usize = 1 << 20;
 /// it decides.
 pub(super) static KEYS: &[Key] = &joined::<ROWS>(SECTIONS);
 
-const SECTIONS: &[&[Key]] =
-    &[SERVER, letsencrypt::KEYS, log::KEYS, debug::KEYS, validation::KEYS, auth::KEYS, ldap::KEYS];
+const SECTIONS: &[&[Key]] = &[
+    SERVER,
+    storage::KEYS,
+    letsencrypt::KEYS,
+    log::KEYS,
+    debug::KEYS,
+    validation::KEYS,
+    auth::KEYS,
+    ldap::KEYS,
+];
 
 const ROWS: usize = key::rows(SECTIONS);
 
@@ -148,24 +157,6 @@ const SERVER: &[Key] = &[
         "with `clientcas`: what is asked of clients; certificates that are not verified mean nothing",
     ),
     key(
-        "storage.filesystem.rootdirectory",
-        Kind::Directory(|c| &mut c.storage.filesystem.rootdirectory),
-        "./data",
-        "where content lies, relative to the working directory unless absolute; with a configuration file that does not say, `/var/lib/registry`",
-    ),
-    key(
-        "storage.filesystem.fsync",
-        Kind::Switch(|c| &mut c.storage.filesystem.fsync),
-        "true",
-        "whether content is on the disk before it is acknowledged; without it a power cut may lose pushes",
-    ),
-    key(
-        "storage.delete.enabled",
-        Kind::Switch(|c| &mut c.storage.delete),
-        "false",
-        "whether manifests, tags and blobs may be deleted",
-    ),
-    key(
         "catalog.maxentries",
         Kind::Page { slot: |c| &mut c.catalog_maxentries, negative: true },
         "1000",
@@ -182,43 +173,6 @@ const SERVER: &[Key] = &[
         Kind::Page { slot: |c| &mut c.referrers_maxentries, negative: false },
         "1000",
         "the most referrers of a manifest that one page holds",
-    ),
-    key(
-        "storage.maintenance.uploadpurging.enabled",
-        Kind::Switch(|c| &mut c.storage.uploadpurging.enabled),
-        "true",
-        "whether uploads that nobody finishes are removed",
-    ),
-    time(
-        "storage.maintenance.uploadpurging.age",
-        |c| &mut c.storage.uploadpurging.age,
-        "168h",
-        "how old an upload must be to be removed; until then it makes its repository one that is listed",
-    ),
-    time(
-        "storage.maintenance.uploadpurging.interval",
-        |c| &mut c.storage.uploadpurging.interval,
-        "24h",
-        "how often to look for them; the first time after a twenty-fourth of it",
-    ),
-    key(
-        "storage.maintenance.uploadpurging.dryrun",
-        Kind::Switch(|c| &mut c.storage.uploadpurging.dryrun),
-        "false",
-        "whether they are only counted in the log",
-    ),
-    key(
-        "storage.maintenance.garbagecollect.grace",
-        Kind::Time { slot: |c| &mut c.storage.grace, least: Duration::ZERO },
-        "24h",
-        "how long content stays that no manifest needs, after it was pushed, or asked for as clients do before they push; \
-         `0` is for when nobody pushes",
-    ),
-    key(
-        "storage.maintenance.readonly.enabled",
-        Kind::Switch(|c| &mut c.storage.readonly),
-        "false",
-        "whether nothing is written: pushes and deletions are refused, and nothing is cleared away",
     ),
     key(
         "limits.requests",
@@ -293,6 +247,12 @@ const SERVER: &[Key] = &[
         "how much is remembered of manifests, small blobs, links and lists",
     ),
     key(
+        "limits.uploadmemory",
+        Kind::Size { slot: |c| &mut c.limits.uploadmemory, least: 0, most: 65536 * MIB },
+        "64MiB",
+        "how much of uploads to a bucket may be in memory until each has to do with 5 MiB, and none receives while it sends",
+    ),
+    key(
         "limits.memory",
         Kind::Size { slot: |c| &mut c.limits.memory, least: 16 * MIB, most: 4096 * MIB },
         "64MiB",
@@ -310,31 +270,13 @@ const SERVER: &[Key] = &[
         "0",
         "how many threads serve; `0` is one for each processor core",
     ),
-    Key {
-        name: "storage",
-        standing: Standing::Choice {
-            only: &["filesystem"],
-            beside: &["cache", "delete", "maintenance", "redirect", "tag"],
-            remedy: "use storage.filesystem",
-        },
-        default: "",
-        meaning: "every storage driver but `filesystem`: s3, gcs, azure, inmemory and any other",
-    },
     refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
-    ignored(
-        "storage.filesystem.maxthreads",
-        &[],
-        "threads that wait for the disk: limits.requests bounds them",
-    ),
-    ignored("storage.cache", &[], "a cache of what blobs are: the disk is always asked"),
-    ignored("storage.tag", &[], "how many tags are looked at at once"),
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
     ignored("proxy", &[], "a cache of another registry: none is kept"),
     ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),
-    unneeded("storage.redirect", "content in files is never redirected to"),
 ];

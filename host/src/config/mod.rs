@@ -17,6 +17,7 @@ mod ldap;
 mod letsencrypt;
 mod log;
 mod source;
+mod storage;
 mod suggest;
 mod tls;
 mod validation;
@@ -30,17 +31,18 @@ pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
 pub use debug::{Debug, HEALTH, Prometheus};
 pub use error::ConfigError;
-pub use health::{Health, STORAGE};
+pub use health::Health;
 pub use judge::{Finding, Verdict};
 pub use keys::MAX_THREADS;
 pub use letsencrypt::LetsEncrypt;
 pub use log::{Formatter, Level, Log};
+pub use storage::{Driver, Filesystem, S3, Storage, UploadPurging};
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use validation::{Platform, Platforms, Validation};
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// The variable that names the configuration file when the command line does not.
@@ -91,43 +93,6 @@ pub struct Examined {
     given: Vec<judge::Given>,
 }
 
-/// `storage`: where content lies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Storage {
-    /// `storage.filesystem`: the directory.
-    pub filesystem: Filesystem,
-    /// `storage.delete.enabled`: whether manifests, tags and blobs may be deleted.
-    pub delete: bool,
-    /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
-    pub uploadpurging: UploadPurging,
-    /// `storage.maintenance.garbagecollect.grace`: how long content stays that no manifest needs.
-    pub grace: Duration,
-    /// `storage.maintenance.readonly.enabled`: whether nothing is written.
-    pub readonly: bool,
-}
-
-/// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UploadPurging {
-    /// `enabled`: whether they are removed.
-    pub enabled: bool,
-    /// `age`: how old one must be.
-    pub age: Duration,
-    /// `interval`: how often to look for them.
-    pub interval: Duration,
-    /// `dryrun`: whether they are only counted.
-    pub dryrun: bool,
-}
-
-/// `storage.filesystem`: content in a directory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filesystem {
-    /// `storage.filesystem.rootdirectory`: the directory, relative to the working directory unless absolute.
-    pub rootdirectory: PathBuf,
-    /// `storage.filesystem.fsync`: whether content is on the disk before it is acknowledged.
-    pub fsync: bool,
-}
-
 /// `limits`: what is admitted, and what one request may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -155,6 +120,8 @@ pub struct Limits {
     pub chunkminlength: usize,
     /// `limits.cache`: how much of the storage's content is remembered, in bytes.
     pub cache: usize,
+    /// `limits.uploadmemory`: how much of uploads to a bucket may be in memory until each keeps as little as it can, in bytes.
+    pub uploadmemory: usize,
     /// `limits.memory`: the most memory of one component instance, in bytes.
     pub memory: usize,
     /// `limits.computation`: the longest a component may compute for one request, waiting not counted.
@@ -227,10 +194,11 @@ impl Config {
         config.warnings = warnings;
         let checks = [
             auth::complete(&mut config, &chosen, &given),
+            config.storage.complete(config.limits.uploadmemory, &chosen, &given),
             config.http.tls.check(&given),
             config.check_address(&given),
             config.validation.check(&given),
-            config.health.complete(&given),
+            config.health.complete(config.storage.driver, &given),
             config.http.debug.check(Some(&*config.http.addr).filter(|_| config.http.net == Net::Tcp), &given),
             config.limits.check(&given),
         ];

@@ -16,6 +16,7 @@ mod http;
 mod ldap;
 mod letsencrypt;
 mod log;
+mod storage;
 mod tls;
 mod values;
 
@@ -142,7 +143,7 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
                 | Kind::Header(_)
                 | Kind::Words { .. }
         ) || matches!(kind, Kind::Word { words, .. } if ![Level::WORDS, Platforms::WORDS].contains(words))
-            || ["auth.htpasswd.", "auth.ldap.", "auth.token.", "auth.issuer."]
+            || ["auth.htpasswd.", "auth.ldap.", "auth.token.", "auth.issuer.", "storage.s3."]
                 .iter()
                 .any(|kind| key.name.starts_with(kind))
         {

@@ -2,18 +2,20 @@
 
 use super::bindings::pierhead::host::http;
 use super::bindings::pierhead::storage::types;
+use super::failed;
 use super::stream::BodyStream;
 use crate::body::{Part, Parts};
 use crate::state::{Data, Host};
+use crate::storage;
 use wasmtime::component::{Accessor, Resource, StreamReader};
 use wasmtime::{Result, ensure};
 
 /// An opened blob.
-pub struct Content(pub store::Content);
+pub struct Content(pub storage::Content);
 
 impl Content {
     /// Part of it as a body.
-    pub fn part(&self, offset: u64, length: u64) -> Result<store::ContentBody> {
+    pub fn part(&self, offset: u64, length: u64) -> Result<storage::ContentBody> {
         self.hold(offset, length)?;
         Ok(self.0.body(offset, length))
     }
@@ -46,8 +48,8 @@ impl types::HostContent for &mut Data {
         Ok(self.table.get(&content)?.0.size())
     }
 
-    fn elsewhere(&mut self, _: Resource<Content>) -> Result<Option<String>> {
-        Ok(None)
+    fn elsewhere(&mut self, content: Resource<Content>) -> Result<Option<String>> {
+        Ok(self.table.get(&content)?.0.elsewhere())
     }
 
     fn bytes(&mut self, _: Resource<Content>) -> Result<Option<Vec<u8>>> {
@@ -68,9 +70,15 @@ impl types::HostContentWithStore<Data> for Host {
         offset: u64,
         length: u64,
     ) -> Result<Result<StreamReader<u8>, types::Error>> {
-        accessor.with(|mut access| {
-            let part = access.get().table.get(&content)?.part(offset, length)?;
-            Ok(Ok(StreamReader::new(&mut access, BodyStream::of(part))?))
-        })
+        let (part, id) = accessor.with(|mut access| {
+            let data = access.get();
+            Ok::<_, wasmtime::Error>((data.table.get(&content)?.part(offset, length)?, data.request_id()))
+        })?;
+        match part.asked().await {
+            Ok(part) => {
+                accessor.with(|mut access| Ok(Ok(StreamReader::new(&mut access, BodyStream::of(part))?)))
+            }
+            Err(error) => Ok(Err(failed(&error, id))),
+        }
     }
 }

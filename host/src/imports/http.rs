@@ -5,6 +5,7 @@ use super::bindings::pierhead::host::http::{
 };
 use super::bindings::pierhead::storage::types;
 use super::content::Content;
+use super::failed;
 use super::stream::BodyStream;
 use crate::body::{AnswerBody, RequestBody};
 use crate::connection::CLIENT_CERT;
@@ -133,7 +134,12 @@ impl HttpHost for &mut Data {
         offset: u64,
         length: u64,
     ) -> Result<Option<Resource<Response>>> {
-        let part = self.table.get(&content)?.part(offset, length)?;
+        let content = self.table.get(&content)?;
+        // Who may have to be told that there are no bytes has to wait for them.
+        if content.0.is_elsewhere() {
+            return Ok(None);
+        }
+        let part = content.part(offset, length)?;
         Data::answer(self, answer, AnswerBody::Content(Box::new(part))).map(Some)
     }
 }
@@ -165,11 +171,20 @@ impl HttpHostWithStore<Data> for Host {
         offset: u64,
         length: u64,
     ) -> Result<Result<Resource<Response>, types::Error>> {
-        accessor.with(|mut access| {
+        let (part, wanted, id) = accessor.with(|mut access| {
             let data = access.get();
             let part = data.table.delete(content)?.part(offset, length)?;
-            Data::answer(data, answer, AnswerBody::Content(Box::new(part))).map(Ok)
-        })
+            Ok::<_, wasmtime::Error>((part, !data.exchange()?.head_only, data.request_id()))
+        })?;
+        let part = match wanted {
+            true => match part.asked().await {
+                Ok(part) => part,
+                Err(error) => return Ok(Err(failed(&error, id))),
+            },
+            false => part,
+        };
+        let body = AnswerBody::Content(Box::new(part));
+        accessor.with(|mut access| Data::answer(access.get(), answer, body).map(Ok))
     }
 
     async fn respond_with_parts(

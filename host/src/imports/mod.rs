@@ -7,7 +7,11 @@ mod settings;
 mod storage;
 mod stream;
 
+pub use stream::StoredBody;
+
 use crate::state::{Data, Host};
+use bindings::pierhead::storage::types;
+use objects::Kind;
 use wasmtime::Result;
 use wasmtime::component::Linker;
 
@@ -41,6 +45,17 @@ pub mod bindings {
             "pierhead:storage/types.content": crate::imports::content::Content,
         },
     });
+}
+
+/// Logs what a component is not told, and gives what it is.
+fn failed(error: &crate::storage::Error, request: u64) -> types::Error {
+    tracing::error!(request = %crate::log::RequestId(request), %error, "storage failed");
+    match error.kind() {
+        Kind::Full => types::Error::Full,
+        Kind::ReadOnly => types::Error::ReadOnly,
+        Kind::Unavailable => types::Error::Unavailable,
+        Kind::Failed => types::Error::Failed,
+    }
 }
 
 /// Gives a component everything that this host has for it.

@@ -1,4 +1,4 @@
-//! `pierhead:storage` over the native store.
+//! `pierhead:storage` over where content lies.
 //!
 //! Names are parsed here, for a path is only ever made of a parsed name; one that does not parse is the
 //! component's fault, and traps it.
@@ -7,12 +7,13 @@ use super::bindings::pierhead::storage::{
     blob_writer, blobs, catalog, manifest_writer, manifests, types, uploads,
 };
 use super::content::Content;
-use super::stream::{StoredBody, unwrap};
+use super::failed;
+use super::stream::unwrap;
 use crate::state::{BegunUpload, Data, Host};
+use crate::storage::{self, PutError, Storage, UploadError};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use protocol::manifest::media_type_of;
 use std::str::FromStr;
-use store::Store;
 use wasmtime::Result;
 use wasmtime::component::{Accessor, Resource};
 use wasmtime::error::Context;
@@ -33,42 +34,26 @@ fn upload_id(text: &str) -> Result<UploadId> {
     parsed(text)
 }
 
-/// The store, and the number of the request in hand, for the log.
-fn store(accessor: &Accessor<Data, Host>) -> (Store, u64) {
+/// Where content lies, and the number of the request in hand, for the log.
+fn storage(accessor: &Accessor<Data, Host>) -> (Storage, u64) {
     accessor.with(|mut access| {
         let data = access.get();
-        (data.shared.store.clone(), data.request_id())
+        (data.shared.storage.clone(), data.request_id())
     })
 }
 
-/// Does what may wait for the disk where it holds up no one.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await?)
-}
-
-/// Logs what a component is not told, and gives what it is.
-fn failed(error: store::Error, request: u64) -> types::Error {
-    tracing::error!(request = %crate::log::RequestId(request), %error, "storage failed");
-    match error {
-        store::Error::Full(_) => types::Error::Full,
-        store::Error::ReadOnly(_) => types::Error::ReadOnly,
-        store::Error::Unavailable(_) => types::Error::Unavailable,
-        _ => types::Error::Failed,
-    }
-}
-
-fn upload_failed(error: store::UploadError, request: u64) -> uploads::UploadError {
+fn upload_failed(error: UploadError, request: u64) -> uploads::UploadError {
     use uploads::UploadError as Told;
     match error {
-        store::UploadError::Unknown => Told::Unknown,
-        store::UploadError::WrongOffset(offset) => Told::WrongOffset(offset),
-        store::UploadError::Busy => Told::Busy,
-        store::UploadError::Interrupted { offset, why } => {
+        UploadError::Unknown => Told::Unknown,
+        UploadError::WrongOffset(offset) => Told::WrongOffset(offset),
+        UploadError::Busy => Told::Busy,
+        UploadError::Interrupted { offset, why } => {
             tracing::debug!(request = %crate::log::RequestId(request), offset, why, "an upload broke off");
             Told::Interrupted(offset)
         }
-        store::UploadError::DigestMismatch { actual } => Told::DigestMismatch(actual.to_string()),
-        store::UploadError::Storage(error) => Told::Storage(failed(error, request)),
+        UploadError::DigestMismatch(actual) => Told::DigestMismatch(actual.to_string()),
+        UploadError::Storage(error) => Told::Storage(failed(&error, request)),
     }
 }
 
@@ -79,7 +64,7 @@ fn reference(reference: manifests::Reference) -> Result<Reference> {
     })
 }
 
-fn page(found: store::Page) -> catalog::Page {
+fn page(found: tree::Page) -> catalog::Page {
     catalog::Page { names: found.names, more: found.more }
 }
 
@@ -87,11 +72,11 @@ impl Data {
     fn manifest(&mut self, found: Option<store::Manifest>) -> Result<Option<manifests::Manifest>> {
         let Some(store::Manifest { digest, media_type, bytes }) = found else { return Ok(None) };
         let media_type = media_type.or_else(|| media_type_of(&bytes).map(Into::into));
-        let content = self.table.push(Content(bytes.into()))?;
+        let content = self.table.push(Content(storage::Content::Files(bytes.into())))?;
         Ok(Some(manifests::Manifest { digest: digest.to_string(), media_type, content }))
     }
 
-    fn opened(&mut self, found: Option<store::Content>) -> Result<Option<Resource<Content>>> {
+    fn opened(&mut self, found: Option<storage::Content>) -> Result<Option<Resource<Content>>> {
         Ok(match found {
             Some(content) => Some(self.table.push(Content(content))?),
             None => None,
@@ -101,8 +86,8 @@ impl Data {
 
 impl blobs::Host for &mut Data {
     fn stat_now(&mut self, name: String, blob: String) -> Result<Option<Result<Option<u64>, types::Error>>> {
-        let answer = self.shared.store.stat_blob_now(&repository(&name)?, &digest(&blob)?);
-        Ok(answer.map(|answer| answer.map_err(|error| failed(error, self.request_id()))))
+        let answer = self.shared.storage.stat_blob_now(&repository(&name)?, &digest(&blob)?);
+        Ok(answer.map(|answer| answer.map_err(|error| failed(&error, self.request_id()))))
     }
 
     #[allow(clippy::type_complexity)]
@@ -111,15 +96,15 @@ impl blobs::Host for &mut Data {
         name: String,
         blob: String,
     ) -> Result<Option<Result<Option<Resource<Content>>, types::Error>>> {
-        match self.shared.store.open_blob_now(&repository(&name)?, &digest(&blob)?) {
+        match self.shared.storage.open_blob_now(&repository(&name)?, &digest(&blob)?) {
             None => Ok(None),
             Some(Ok(found)) => Ok(Some(Ok(self.opened(found)?))),
-            Some(Err(error)) => Ok(Some(Err(failed(error, self.request_id())))),
+            Some(Err(error)) => Ok(Some(Err(failed(&error, self.request_id())))),
         }
     }
 
     fn holder(&mut self, blob: String) -> Result<Option<String>> {
-        Ok(self.shared.store.holder(&digest(&blob)?).map(|name| name.to_string()))
+        Ok(self.shared.storage.holder(&digest(&blob)?).map(|name| name.to_string()))
     }
 }
 
@@ -129,9 +114,9 @@ impl blobs::HostWithStore<Data> for Host {
         name: String,
         blob: String,
     ) -> Result<Result<Option<u64>, types::Error>> {
-        let ((store, id), name, blob) = (store(accessor), repository(&name)?, digest(&blob)?);
-        let answer = blocking(move || store.stat_blob(&name, &blob)).await?;
-        Ok(answer.map_err(|error| failed(error, id)))
+        let ((at, id), name, blob) = (storage(accessor), repository(&name)?, digest(&blob)?);
+        let answer = at.stat_blob(name, blob).await;
+        Ok(answer.map_err(|error| failed(&error, id)))
     }
 
     async fn open(
@@ -139,10 +124,10 @@ impl blobs::HostWithStore<Data> for Host {
         name: String,
         blob: String,
     ) -> Result<Result<Option<Resource<Content>>, types::Error>> {
-        let ((store, id), name, blob) = (store(accessor), repository(&name)?, digest(&blob)?);
-        match blocking(move || store.open_blob(&name, &blob)).await? {
+        let ((at, id), name, blob) = (storage(accessor), repository(&name)?, digest(&blob)?);
+        match at.open_blob(name, blob).await {
             Ok(found) => Ok(Ok(accessor.with(|mut access| access.get().opened(found))?)),
-            Err(error) => Ok(Err(failed(error, id))),
+            Err(error) => Ok(Err(failed(&error, id))),
         }
     }
 }
@@ -153,10 +138,10 @@ impl manifests::Host for &mut Data {
         name: String,
         wanted: manifests::Reference,
     ) -> Result<Option<Result<Option<manifests::Manifest>, types::Error>>> {
-        let answer = self.shared.store.manifest_now(&repository(&name)?, &reference(wanted)?);
+        let answer = self.shared.storage.manifest_now(&repository(&name)?, &reference(wanted)?);
         Ok(match answer {
             Some(Ok(found)) => Some(Ok(self.manifest(found)?)),
-            Some(Err(error)) => Some(Err(failed(error, self.request_id()))),
+            Some(Err(error)) => Some(Err(failed(&error, self.request_id()))),
             None => None,
         })
     }
@@ -168,10 +153,10 @@ impl manifests::HostWithStore<Data> for Host {
         name: String,
         wanted: manifests::Reference,
     ) -> Result<Result<Option<manifests::Manifest>, types::Error>> {
-        let ((store, id), name, wanted) = (store(accessor), repository(&name)?, reference(wanted)?);
-        match blocking(move || store.manifest(&name, &wanted)).await? {
+        let ((at, id), name, wanted) = (storage(accessor), repository(&name)?, reference(wanted)?);
+        match at.manifest(name, wanted).await {
             Ok(found) => accessor.with(|mut access| access.get().manifest(found)).map(Ok),
-            Err(error) => Ok(Err(failed(error, id))),
+            Err(error) => Ok(Err(failed(&error, id))),
         }
     }
 }
@@ -183,9 +168,9 @@ impl catalog::Host for &mut Data {
         after: Option<String>,
         limit: u32,
     ) -> Result<Option<Result<Option<catalog::Page>, types::Error>>> {
-        let answer = self.shared.store.tags_now(&repository(&name)?, after.as_deref(), limit as usize);
+        let answer = self.shared.storage.tags_now(&repository(&name)?, after.as_deref(), limit as usize);
         Ok(answer.map(|answer| {
-            answer.map(|found| found.map(page)).map_err(|error| failed(error, self.request_id()))
+            answer.map(|found| found.map(page)).map_err(|error| failed(&error, self.request_id()))
         }))
     }
 
@@ -194,8 +179,8 @@ impl catalog::Host for &mut Data {
         name: String,
         query: catalog::ReferrersQuery,
     ) -> Result<Option<Result<catalog::ReferrersPage, types::Error>>> {
-        let answer = self.shared.store.referrers_now(&repository(&name)?, &referrers_query(query)?);
-        Ok(answer.map(|answer| answer.map(referrers_page).map_err(|error| failed(error, self.request_id()))))
+        let answer = self.shared.storage.referrers_now(&repository(&name)?, &referrers_query(query)?);
+        Ok(answer.map(|answer| answer.map(referrers_page).map_err(|error| failed(&error, self.request_id()))))
     }
 }
 
@@ -205,10 +190,10 @@ impl catalog::HostWithStore<Data> for Host {
         after: Option<String>,
         limit: u32,
     ) -> Result<Result<catalog::Page, types::Error>> {
-        let (store, id) = store(accessor);
+        let (at, id) = storage(accessor);
         let after = after.as_deref().map(repository).transpose()?;
-        let answer = blocking(move || store.repositories(after.as_ref(), limit as usize)).await?;
-        Ok(answer.map(page).map_err(|error| failed(error, id)))
+        let answer = at.repositories(after, limit as usize).await;
+        Ok(answer.map(page).map_err(|error| failed(&error, id)))
     }
 
     async fn tags(
@@ -217,9 +202,9 @@ impl catalog::HostWithStore<Data> for Host {
         after: Option<String>,
         limit: u32,
     ) -> Result<Result<Option<catalog::Page>, types::Error>> {
-        let ((store, id), name) = (store(accessor), repository(&name)?);
-        let answer = blocking(move || store.tags(&name, after.as_deref(), limit as usize)).await?;
-        Ok(answer.map(|found| found.map(page)).map_err(|error| failed(error, id)))
+        let ((at, id), name) = (storage(accessor), repository(&name)?);
+        let answer = at.tags(name, after, limit as usize).await;
+        Ok(answer.map(|found| found.map(page)).map_err(|error| failed(&error, id)))
     }
 
     async fn referrers(
@@ -227,14 +212,14 @@ impl catalog::HostWithStore<Data> for Host {
         name: String,
         query: catalog::ReferrersQuery,
     ) -> Result<Result<catalog::ReferrersPage, types::Error>> {
-        let ((store, id), name, query) = (store(accessor), repository(&name)?, referrers_query(query)?);
-        let answer = blocking(move || store.referrers(&name, &query)).await?;
-        Ok(answer.map(referrers_page).map_err(|error| failed(error, id)))
+        let ((at, id), name, query) = (storage(accessor), repository(&name)?, referrers_query(query)?);
+        let answer = at.referrers(name, query).await;
+        Ok(answer.map(referrers_page).map_err(|error| failed(&error, id)))
     }
 }
 
-fn referrers_query(query: catalog::ReferrersQuery) -> Result<store::ReferrersQuery> {
-    Ok(store::ReferrersQuery {
+fn referrers_query(query: catalog::ReferrersQuery) -> Result<tree::ReferrersQuery> {
+    Ok(tree::ReferrersQuery {
         subject: digest(&query.subject)?,
         artifact_type: query.artifact_type,
         after: query.after,
@@ -243,7 +228,7 @@ fn referrers_query(query: catalog::ReferrersQuery) -> Result<store::ReferrersQue
     })
 }
 
-fn referrers_page(found: store::ReferrersPage) -> catalog::ReferrersPage {
+fn referrers_page(found: tree::ReferrersPage) -> catalog::ReferrersPage {
     catalog::ReferrersPage { descriptors: found.descriptors, more: found.more }
 }
 
@@ -255,7 +240,7 @@ impl uploads::HostWithStore<Data> for Host {
         name: String,
         algorithm: Option<String>,
     ) -> Result<Result<String, types::Error>> {
-        let ((store, id), name) = (store(accessor), repository(&name)?);
+        let ((at, id), name) = (storage(accessor), repository(&name)?);
         let algorithm = match algorithm {
             Some(text) => Algorithm::ALL
                 .into_iter()
@@ -263,9 +248,9 @@ impl uploads::HostWithStore<Data> for Host {
                 .with_context(|| format!("the component passed {text:?} to storage"))?,
             None => Algorithm::Sha256,
         };
-        match blocking(move || BegunUpload::new(store, name, algorithm)).await? {
+        match BegunUpload::new(at, name, algorithm).await {
             Ok(begun) => accessor.with(|mut data| Ok(Ok(data.get().exchange()?.begun.insert(begun).id()))),
-            Err(error) => Ok(Err(failed(error, id))),
+            Err(error) => Ok(Err(failed(&error, id))),
         }
     }
 
@@ -274,8 +259,8 @@ impl uploads::HostWithStore<Data> for Host {
         name: String,
         upload: String,
     ) -> Result<Result<u64, uploads::UploadError>> {
-        let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
-        let answer = blocking(move || store.upload_offset(&name, &upload)).await?;
+        let ((at, id), name, upload) = (storage(accessor), repository(&name)?, upload_id(&upload)?);
+        let answer = at.upload_offset(name, upload).await;
         Ok(answer.map_err(|error| upload_failed(error, id)))
     }
 
@@ -286,9 +271,9 @@ impl uploads::HostWithStore<Data> for Host {
         at: Option<u64>,
         body: types::Body,
     ) -> Result<Result<u64, uploads::UploadError>> {
-        let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
+        let ((place, id), name, upload) = (storage(accessor), repository(&name)?, upload_id(&upload)?);
         let body = unwrap(accessor, body)?;
-        let answer = store.append(&name, &upload, at, body).await;
+        let answer = place.append(name, upload, at, body).await;
         Ok(answer.map_err(|error| upload_failed(error, id)))
     }
 
@@ -300,10 +285,10 @@ impl uploads::HostWithStore<Data> for Host {
         body: Option<types::Body>,
         wanted: String,
     ) -> Result<Result<u64, uploads::UploadError>> {
-        let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
+        let ((place, id), name, upload) = (storage(accessor), repository(&name)?, upload_id(&upload)?);
         let wanted = digest(&wanted)?;
-        let body: Option<StoredBody> = body.map(|body| unwrap(accessor, body)).transpose()?;
-        let answer = store.finish(&name, &upload, at, body, &wanted).await;
+        let body = body.map(|body| unwrap(accessor, body)).transpose()?;
+        let answer = place.finish(name, upload, at, body, wanted).await;
         Ok(answer.map_err(|error| upload_failed(error, id)))
     }
 
@@ -312,8 +297,8 @@ impl uploads::HostWithStore<Data> for Host {
         name: String,
         upload: String,
     ) -> Result<Result<(), uploads::UploadError>> {
-        let ((store, id), name, upload) = (store(accessor), repository(&name)?, upload_id(&upload)?);
-        let answer = store.cancel_upload(&name, &upload).await;
+        let ((at, id), name, upload) = (storage(accessor), repository(&name)?, upload_id(&upload)?);
+        let answer = at.cancel_upload(name, upload).await;
         Ok(answer.map_err(|error| upload_failed(error, id)))
     }
 }
@@ -327,10 +312,10 @@ impl blob_writer::HostWithStore<Data> for Host {
         source: String,
         blob: String,
     ) -> Result<Result<bool, types::Error>> {
-        let ((store, id), name, source) = (store(accessor), repository(&name)?, repository(&source)?);
+        let ((at, id), name, source) = (storage(accessor), repository(&name)?, repository(&source)?);
         let blob = digest(&blob)?;
-        let answer = blocking(move || store.mount(&name, &source, &blob)).await?;
-        Ok(answer.map_err(|error| failed(error, id)))
+        let answer = at.mount(name, source, blob).await;
+        Ok(answer.map_err(|error| failed(&error, id)))
     }
 
     async fn delete(
@@ -338,9 +323,9 @@ impl blob_writer::HostWithStore<Data> for Host {
         name: String,
         blob: String,
     ) -> Result<Result<bool, types::Error>> {
-        let ((store, id), name, blob) = (store(accessor), repository(&name)?, digest(&blob)?);
-        let answer = blocking(move || store.delete_blob(&name, &blob)).await?;
-        Ok(answer.map_err(|error| failed(error, id)))
+        let ((at, id), name, blob) = (storage(accessor), repository(&name)?, digest(&blob)?);
+        let answer = at.delete_blob(name, blob).await;
+        Ok(answer.map_err(|error| failed(&error, id)))
     }
 }
 
@@ -353,8 +338,8 @@ impl manifest_writer::HostWithStore<Data> for Host {
         new: manifest_writer::NewManifest,
     ) -> Result<Result<(), manifest_writer::PutError>> {
         let digests = |texts: Vec<String>| texts.iter().map(|text| digest(text)).collect::<Result<Vec<_>>>();
-        let ((store, id), name) = (store(accessor), repository(&name)?);
-        let new = store::PutManifest {
+        let ((at, id), name) = (storage(accessor), repository(&name)?);
+        let new = tree::PutManifest {
             digest: digest(&new.digest)?,
             bytes: new.bytes.into(),
             media_type: new.media_type,
@@ -362,16 +347,14 @@ impl manifest_writer::HostWithStore<Data> for Host {
             manifests: digests(new.manifests)?,
             tags: new.tags.iter().map(|text| tag(text)).collect::<Result<_>>()?,
         };
-        let answer = blocking(move || store.put_manifest(&name, new)).await?;
+        let answer = at.put_manifest(name, new).await;
         let texts = |digests: Vec<Digest>| digests.iter().map(Digest::to_string).collect();
         Ok(answer.map_err(|error| match error {
-            store::PutManifestError::Missing { blobs, manifests } => {
-                manifest_writer::PutError::Missing(manifest_writer::Missing {
-                    blobs: texts(blobs),
-                    manifests: texts(manifests),
-                })
-            }
-            store::PutManifestError::Storage(error) => manifest_writer::PutError::Storage(failed(error, id)),
+            PutError::Missing(missing) => manifest_writer::PutError::Missing(manifest_writer::Missing {
+                blobs: texts(missing.blobs),
+                manifests: texts(missing.manifests),
+            }),
+            PutError::Storage(error) => manifest_writer::PutError::Storage(failed(&error, id)),
         }))
     }
 
@@ -380,9 +363,9 @@ impl manifest_writer::HostWithStore<Data> for Host {
         name: String,
         wanted: String,
     ) -> Result<Result<bool, types::Error>> {
-        let ((store, id), name, wanted) = (store(accessor), repository(&name)?, digest(&wanted)?);
-        let answer = blocking(move || store.delete_manifest(&name, &wanted)).await?;
-        Ok(answer.map_err(|error| failed(error, id)))
+        let ((at, id), name, wanted) = (storage(accessor), repository(&name)?, digest(&wanted)?);
+        let answer = at.delete_manifest(name, wanted).await;
+        Ok(answer.map_err(|error| failed(&error, id)))
     }
 
     async fn delete_tag(
@@ -390,8 +373,8 @@ impl manifest_writer::HostWithStore<Data> for Host {
         name: String,
         wanted: String,
     ) -> Result<Result<bool, types::Error>> {
-        let ((store, id), name, wanted) = (store(accessor), repository(&name)?, tag(&wanted)?);
-        let answer = blocking(move || store.delete_tag(&name, &wanted)).await?;
-        Ok(answer.map_err(|error| failed(error, id)))
+        let ((at, id), name, wanted) = (storage(accessor), repository(&name)?, tag(&wanted)?);
+        let answer = at.delete_tag(name, wanted).await;
+        Ok(answer.map_err(|error| failed(&error, id)))
     }
 }

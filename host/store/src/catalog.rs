@@ -1,6 +1,6 @@
+use crate::Page;
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
-use crate::lists::Page;
 use crate::{Inner, Store, now, unless_damaged, waited};
 use names::{Algorithm, RepositoryName, Tag};
 use tree::digest_of_name;

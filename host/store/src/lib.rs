@@ -33,10 +33,8 @@ mod uploads;
 pub use collect::{Collected, Collection, Garbage};
 pub use content::{Content, ContentBody};
 pub use error::{Cause, CollectError, Error, OpenError, PutManifestError, UploadError};
-pub use lists::Page;
 pub use manifests::Manifest;
-pub use referrers::{ReferrersPage, ReferrersQuery};
-pub use tree::PutManifest;
+pub use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 
 use backend::{Backend, Fault, Stamp};
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! What lies in a directory, in order, a part of it remembered.
 
-use crate::Inner;
 use crate::backend::{Fault, Listing, Stamp, Wait};
 use crate::error::Error;
+use crate::{Inner, Page};
 use std::sync::Arc;
 
 /// How many names are read of a directory at a time. So many are remembered, and memory grows no further, however many
@@ -61,15 +61,6 @@ impl Window {
         let names = (first..first + limit.min(there)).map(|at| self.name(at).to_owned()).collect();
         Some(Page { names, more: there > limit || self.more })
     }
-}
-
-/// Some names, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The names.
-    pub names: Vec<String>,
-    /// Whether there are names after these.
-    pub more: bool,
 }
 
 impl Inner {

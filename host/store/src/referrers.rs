@@ -19,7 +19,10 @@ use protocol::manifest::{MANIFEST_LIMIT, Referrer, artifact_type_of, referrer};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tree::{After, DescriptorPage, Loose, after, digest_of_name, indexed, loose_in, referrer_entry};
+use tree::{
+    After, DescriptorPage, Loose, ReferrersPage, ReferrersQuery, after, digest_of_name, indexed, loose_in,
+    referrer_entry,
+};
 
 /// How many entries are written at a time, and how many names are read.
 const BATCH: usize = 256;
@@ -29,30 +32,6 @@ const BATCH_BYTES: usize = 8 << 20;
 
 /// The most bytes of the list of revisions that were looked at: a line has less than a hundred.
 const MAX_INDEXED: u64 = 256 << 20;
-
-/// Which of a subject's referrers are wanted.
-#[derive(Clone, Debug)]
-pub struct ReferrersQuery {
-    /// What they are about; there need be no such manifest.
-    pub subject: Digest,
-    /// Only those of this type.
-    pub artifact_type: Option<String>,
-    /// Only those whose digest comes after this text.
-    pub after: Option<String>,
-    /// How many at most.
-    pub limit: usize,
-    /// How many bytes the page has at most; the first descriptor always fits.
-    pub room: usize,
-}
-
-/// Some of a subject's referrers, by digest.
-#[derive(Clone, Debug)]
-pub struct ReferrersPage {
-    /// Their descriptors: a JSON array. One text, because a page of a thousand is copied from hand to hand.
-    pub descriptors: String,
-    /// The digest of the last of them, where there are more after it.
-    pub more: Option<String>,
-}
 
 /// The stamps of a directory for each algorithm.
 pub(crate) type Stamps = [Option<Stamp>; Algorithm::ALL.len()];
@@ -289,8 +268,7 @@ impl Inner {
                 }
             }
         }
-        let (descriptors, more) = page.finish();
-        Ok(ReferrersPage { descriptors, more })
+        Ok(page.finish())
     }
 
     /// What an entry says, if its manifest is there.

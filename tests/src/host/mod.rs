@@ -21,6 +21,8 @@ use std::process::Command;
 pub enum Host {
     /// Our own, with files.
     Native,
+    /// Our own, with a bucket.
+    NativeS3,
     /// `wasmtime serve`, with files.
     WasmtimeFs,
     /// `wasmtime serve`, with a bucket.
@@ -33,8 +35,8 @@ pub enum Host {
 
 impl Host {
     /// Each of them.
-    pub const ALL: [Host; 5] =
-        [Host::Native, Host::WasmtimeFs, Host::WasmtimeS3, Host::SpinSqlite, Host::SpinS3];
+    pub const ALL: [Host; 6] =
+        [Host::Native, Host::NativeS3, Host::WasmtimeFs, Host::WasmtimeS3, Host::SpinSqlite, Host::SpinS3];
 
     /// The one that `$PIERHEAD_HOST` names, or ours.
     ///
@@ -63,6 +65,7 @@ impl Host {
     pub fn name(self) -> &'static str {
         match self {
             Host::Native => "native",
+            Host::NativeS3 => "native-s3",
             Host::WasmtimeFs => "wasmtime-fs",
             Host::WasmtimeS3 => "wasmtime-s3",
             Host::SpinSqlite => "spin-sqlite",
@@ -70,9 +73,14 @@ impl Host {
         }
     }
 
+    /// Whether it is our own.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Host::Native | Host::NativeS3)
+    }
+
     /// Whether its data are in a bucket.
     pub fn keeps_a_bucket(self) -> bool {
-        matches!(self, Host::WasmtimeS3 | Host::SpinS3)
+        matches!(self, Host::NativeS3 | Host::WasmtimeS3 | Host::SpinS3)
     }
 
     /// Whether its data are a tree of files that a test can look at, be it behind a bucket.
@@ -83,7 +91,7 @@ impl Host {
     /// What asks it to end.
     pub(crate) fn ends_on(self) -> Signal {
         match self {
-            Host::Native => Signal::TERM,
+            Host::Native | Host::NativeS3 => Signal::TERM,
             _ => Signal::INT,
         }
     }
@@ -91,7 +99,7 @@ impl Host {
     /// The command that serves, its errors going to `place/log`.
     pub(crate) fn command(self, setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
         match self {
-            Host::Native => native::command(setup, place, port),
+            Host::Native | Host::NativeS3 => native::command(setup, place, port, bucket),
             Host::WasmtimeFs | Host::WasmtimeS3 => wasmtime::command(setup, place, port, bucket),
             Host::SpinSqlite | Host::SpinS3 => spin::command(setup, place, port, bucket),
         }

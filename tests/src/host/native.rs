@@ -1,12 +1,14 @@
-//! Our own host: a binary, settings by environment or in a file, files.
+//! Our own host: a binary, settings by environment or in a file; files, or a bucket.
+use super::Bucket;
 use crate::Setup;
 use crate::place::Place;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The command that serves, its output going to `place/output`, its errors to `place/log`.
-pub(super) fn command(setup: &Setup, place: &Place, port: u16) -> Command {
+pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
     let root = setup.root.clone().unwrap_or_else(|| place.root());
     setup.write_files(place);
     let mut command = bare_command(setup);
@@ -15,7 +17,10 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16) -> Command {
         let folder = place.folder.to_str().expect("a temporary folder is UTF-8");
         let listen = listen.replace("{port}", &port.to_string()).replace("{folder}", folder);
         command.env("REGISTRY_HTTP_ADDR", listen);
-        command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root);
+        match setup.host.keeps_a_bucket() {
+            true => command.envs(setup.bucket_settings(bucket)),
+            false => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root),
+        };
     }
     if let Some(text) = &setup.config {
         let root = root.to_str().expect("a temporary folder is UTF-8");
@@ -24,7 +29,10 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16) -> Command {
         fs::write(&file, place.fill_in(&text)).expect("the configuration can be written");
         command.arg(file);
     }
-    for (name, value) in &setup.environment {
+    // What a test says of files, where there are any, would be a second place for content.
+    let of_files = |name: &OsStr| name.to_string_lossy().starts_with("REGISTRY_STORAGE_FILESYSTEM_");
+    let has_files = !setup.host.keeps_a_bucket();
+    for (name, value) in setup.environment.iter().filter(|(name, _)| has_files || !of_files(name)) {
         match value.to_str() {
             Some(text) => command.env(name, place.fill_in(text)),
             None => command.env(name, value),

@@ -73,8 +73,8 @@ fn naming_the_storage_in_use_keeps_its_directory() {
 #[test]
 fn a_variable_that_asks_for_what_is_not_built_refuses_to_start_and_names_itself() {
     for (name, value, setting) in [
-        ("REGISTRY_STORAGE", "s3", "storage"),
-        ("REGISTRY_STORAGE_S3_BUCKET", "b", "storage.s3.bucket"),
+        ("REGISTRY_STORAGE", "gcs", "storage"),
+        ("REGISTRY_STORAGE_GCS_BUCKET", "b", "storage.gcs.bucket"),
         ("REGISTRY_STORAGE_INMEMORY", "", "storage.inmemory"),
         ("REGISTRY_AUTH", "silly", "auth"),
         ("REGISTRY_AUTH", "{silly: {realm: r}}", "auth.silly.realm"),

@@ -242,9 +242,8 @@ fn a_setting_that_would_change_safety_or_meaning_refuses_to_start() {
         ("AUTH: [htpasswd]\n", 2, "auth"),
         ("auth:\n  none:\n  silly: {}\n", 4, "auth.silly"),
         ("proxy:\n  username: u\n  remoteurl: https://r\n", 4, "proxy.remoteurl"),
-        ("storage:\n  s3:\n    bucket: b\n", 4, "storage.s3.bucket"),
         ("storage:\n  inmemory:\n", 3, "storage.inmemory"),
-        ("storage: s3\n", 2, "storage"),
+        ("storage: swift\n", 2, "storage"),
         ("storage:\n  filesystem: {rootdirectory: /x}\n  gcs: {bucket: b}\n", 4, "storage.gcs.bucket"),
         ("middleware:\n  storage:\n    - name: redirect\n", 3, "middleware.storage"),
         ("policy:\n  repository:\n    classes: [image]\n", 4, "policy.repository.classes"),
@@ -276,8 +275,8 @@ fn a_typing_error_in_a_storages_name_is_refused_with_the_nearest_setting() {
     assert_says(&message, &["storage.delte.enabled", "if storage.delete.enabled was meant"]);
     let message = refusal("storage:\n  rootdirectory: /x\n", &[]);
     assert_says(&message, &["if storage.filesystem.rootdirectory was meant"]);
-    for driver in ["s3", "gcs", "azure", "swift", "oss", "inmemory"] {
-        let message = refusal(&format!("storage:\n  {driver}:\n    bucket: b\n"), &[]);
+    for driver in ["gcs", "azure", "swift", "oss", "inmemory"] {
+        let message = refusal(&format!("storage:\n  {driver}:\n    container: b\n"), &[]);
         assert!(!message.contains("was meant"), "{message}");
     }
 }

@@ -1,27 +1,13 @@
 //! Uploads that nobody finishes. A component has no clock that rings: whoever begins an upload looks, once in an interval
 //! for the whole tree, after the answer.
 
-use crate::bindings::pierhead::host::config;
 use crate::error::unless_damaged;
-use crate::uploads::now;
-use crate::{Error, Names, Objects, SessionError};
+use crate::place::Names;
+use crate::{Error, Objects, SessionError};
 use names::{RepositoryName, UploadId};
+use platform::now;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tree::Unit;
-
-/// How often to look, and what that is where nothing is said: a day, as in distribution.
-const INTERVAL: &str = "storage.maintenance.uploadpurging.interval";
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-thread_local! {
-    /// The settings stay the same for as long as the instance lives.
-    static OLD: Duration = settings::upload_age(config::get);
-}
-
-/// How long an upload under way makes its repository one that is listed; an older one may be removed.
-pub fn age() -> Duration {
-    OLD.with(Duration::clone)
-}
 
 /// How long ago an upload began; none where nobody has said, or not in a way that is understood.
 pub async fn age_of<O: Objects>(objects: &O, directory: &str) -> Result<Option<Duration>, Error> {
@@ -34,21 +20,19 @@ pub async fn age_of<O: Objects>(objects: &O, directory: &str) -> Result<Option<D
 /// Removes old uploads, if that is due. What stays because of an error is removed the next time.
 pub async fn purge<O: Objects>(objects: &'static O) {
     if let Err(error) = purge_if_due(objects).await {
-        guest_log::log!("uploads that nobody finished stay for now: {error}");
+        platform::log!("uploads that nobody finished stay for now: {error}");
     }
 }
 
 async fn purge_if_due<O: Objects>(objects: &'static O) -> Result<(), Error> {
-    if !settings::purges_uploads(config::get) {
-        return Ok(());
-    }
+    let Some(interval) = objects.options().purging else { return Ok(()) };
     let key = layout::in_directory(layout::STAGING, layout::PURGED);
     let text = objects.read(&key, 64).await?.and_then(|text| String::from_utf8(text).ok());
     let last =
         text.and_then(|text| text.parse().ok()).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     // A time in the future was written by a clock that was wrong.
     let since = last.and_then(|last: SystemTime| now().duration_since(last).ok());
-    if since.is_some_and(|since| since < settings::duration(INTERVAL, config::get, DAY)) {
+    if since.is_some_and(|since| since < interval) {
         return Ok(());
     }
     // First, lest all who begin an upload now look as well.
@@ -87,11 +71,11 @@ async fn purge_repository<O: Objects>(objects: &'static O, name: &RepositoryName
 }
 
 async fn purge_session<O: Objects>(objects: &'static O, directory: &str) -> Result<(), Error> {
-    if age_of(objects, directory).await?.is_none_or(|old| old < age()) {
+    if age_of(objects, directory).await?.is_none_or(|old| old < objects.options().upload_age) {
         return Ok(());
     }
     match objects.end(directory).await {
-        Ok(()) => guest_log::log!("an upload that nobody finished is removed: {directory}"),
+        Ok(()) => platform::log!("an upload that nobody finished is removed: {directory}"),
         // It has no bytes: it was never whole, or finished by a host that was killed.
         Err(SessionError::Unknown) => drop(objects.remove(directory, layout::STARTED_AT).await?),
         // Someone is at work on it.

@@ -3,14 +3,13 @@
 use crate::bucket::{Bucket, Fault};
 use crate::kept;
 use crate::session::Upload;
-use guest_store::bindings::pierhead::host::config;
-use guest_store::{Error, Kind, Listing, Object, Objects, SessionError};
-use s3::{Condition, Settings};
-use std::cell::OnceCell;
+use objects::{Error, Listing, Object, Objects, Options, SessionError};
+use platform::Stream;
+use s3::Condition;
 use tree::{MAX_LINK, Unit};
-use wit_bindgen::StreamReader;
 
 /// An object in the bucket, looked at but not asked for yet.
+#[derive(Clone)]
 pub struct Found {
     bucket: &'static Bucket,
     key: String,
@@ -26,7 +25,7 @@ impl Object for Found {
         self.bucket.url(&self.key)
     }
 
-    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+    async fn read(&self, offset: u64, length: u64) -> Result<Stream, Error> {
         self.bucket.stream(&self.key, offset, length).await
     }
 }
@@ -35,19 +34,8 @@ impl Objects for Bucket {
     type Object = Found;
     type Session = Upload;
 
-    fn configured() -> Result<&'static Bucket, Error> {
-        thread_local! {
-            static BUCKET: OnceCell<&'static Bucket> = const { OnceCell::new() };
-        }
-        BUCKET.with(|known| match known.get() {
-            Some(bucket) => Ok(*bucket),
-            None => {
-                let settings = Settings::read(config::get)
-                    .map_err(|bad| Error::new(Kind::Unavailable, "find", "the bucket", bad))?;
-                let bucket: &'static Bucket = Box::leak(Box::new(Bucket { settings }));
-                Ok(*known.get_or_init(|| bucket))
-            }
-        })
+    fn options(&self) -> &Options {
+        &self.options
     }
 
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {

@@ -1,40 +1,37 @@
-//! One request and its answer, over wasi:http.
+//! Over wasi:http.
 
-use crate::wasi_bindings::wasi::http::client;
-use crate::wasi_bindings::wasi::http::types::{
+#[allow(missing_docs)]
+mod bindings {
+    wit_bindgen::generate!({ world: "pierhead:registry/store-s3-component", path: "../wit", generate_all });
+}
+
+use super::{BETWEEN_BYTES, CHUNK, CONNECT, Unread, Unsent};
+use bindings::wasi::http::client;
+use bindings::wasi::http::types::{
     ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme, Trailers,
 };
-use crate::wasi_bindings::{wit_future, wit_stream};
+use bindings::{wit_future, wit_stream};
+use platform::Stream;
 use s3::{Place, Signed};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
 use wit_bindgen::{FutureReader, StreamReader, StreamResult};
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long a body may say nothing. Some hosts count the time in which nobody wanted to hear it: a client may pause.
-const BETWEEN_BYTES: Duration = Duration::from_secs(300);
-/// How many bytes of a body are handed over at a time.
-const CHUNK: usize = 256 << 10;
-
 /// An answer whose body was not read yet.
 pub struct Answer {
-    pub status: u16,
+    status: u16,
     headers: Fields,
     body: StreamReader<u8>,
     end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
 }
 
-/// Why a small answer could not be read.
-pub enum Unread {
-    /// It broke off.
-    Cut,
-    /// It is larger than the limit.
-    TooLarge,
-}
-
 impl Answer {
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<String> {
         String::from_utf8(self.headers.get(name).into_iter().next()?).ok()
@@ -67,8 +64,8 @@ impl Answer {
     }
 
     /// The body, to be handed on.
-    pub fn into_stream(self) -> StreamReader<u8> {
-        self.body
+    pub fn into_stream(self) -> Stream {
+        self.body.into()
     }
 }
 
@@ -78,7 +75,21 @@ pub async fn exchange(
     signed: Signed,
     body: &[u8],
     patience: Duration,
-) -> Result<Answer, ErrorCode> {
+) -> Result<Answer, Unsent> {
+    send(place, signed, body, patience).await.map_err(|code| {
+        let why = format!("{code:?}");
+        match code {
+            ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Unsent::Forbidden(why),
+            ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+                Unsent::Tls(why)
+            }
+            ErrorCode::HttpRequestUriInvalid => Unsent::Unsendable(why),
+            _ => Unsent::Failed(why),
+        }
+    })
+}
+
+async fn send(place: &Place, signed: Signed, body: &[u8], patience: Duration) -> Result<Answer, ErrorCode> {
     let unsendable = || ErrorCode::HttpRequestUriInvalid;
     let mut headers = signed.headers;
     let with_body = matches!(signed.method, s3::Method::Put | s3::Method::Post);

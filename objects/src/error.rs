@@ -1,4 +1,3 @@
-use crate::bindings::exports::pierhead::storage::types;
 use std::fmt;
 
 /// What a failure means to whoever asks.
@@ -44,32 +43,9 @@ pub(crate) fn unless_damaged<T>(found: Result<T, Error>) -> Result<Option<T>, Er
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind == Kind::Failed => {
-            guest_log::log!("passed over: {error}");
+            platform::log!("passed over: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
-    }
-}
-
-/// What whoever asked is told; the log is told the rest.
-pub(crate) fn told(error: Error) -> types::Error {
-    guest_log::log!("storage failed: {error}");
-    match error.kind {
-        Kind::Full => types::Error::Full,
-        Kind::ReadOnly => types::Error::ReadOnly,
-        Kind::Unavailable => types::Error::Unavailable,
-        Kind::Failed => types::Error::Failed,
-    }
-}
-
-/// A result as it goes through the seam.
-pub(crate) trait Answer<T> {
-    /// Logs what goes wrong.
-    fn told(self) -> Result<T, types::Error>;
-}
-
-impl<T> Answer<T> for Result<T, Error> {
-    fn told(self) -> Result<T, types::Error> {
-        self.map_err(told)
     }
 }

@@ -2,8 +2,8 @@
 //! the one that was read, so that of two who write one finds that the upload has moved.
 
 use crate::bucket::{Bucket, Fault};
-use guest_store::bindings::wasi::random::random;
-use guest_store::{Error, Kind, SessionError};
+use objects::{Error, Kind, SessionError};
+use platform::random;
 use s3::{Condition, HEAD, LEAST_PART, MAX_PART, Record};
 use std::ops::Range;
 use tree::hash::{self, Hash};
@@ -104,7 +104,7 @@ impl Kept {
         let from = self.record.used + 1;
         let to = NUMBERED.end.min(from.saturating_add(NUMBERS));
         if from < to {
-            let writer = Some(random::get_random_u64());
+            let writer = Some(random());
             self.replace(Record { used: to - 1, writer, ..self.record.clone() }).await?;
         }
         Ok(from..to)

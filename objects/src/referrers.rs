@@ -4,22 +4,24 @@
 //! looked at stands beside the entries, and whoever asks looks at the others first. A revision without a link or without bytes
 //! was not looked at.
 
-use crate::bindings::exports::pierhead::storage::types::{ReferrersPage, ReferrersQuery};
-use crate::bindings::pierhead::host::config;
 use crate::error::unless_damaged;
 use crate::manifests::{by_digest, revision};
-use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Names, Objects, parsed};
+use crate::place::Names;
+use crate::{AT_ONCE, BATCH, Error, Kind, MANIFEST_LIMIT, Objects};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::{Algorithm, Digest, RepositoryName};
 use protocol::manifest::{self, Referrer, artifact_type_of};
 use std::collections::{BTreeSet, HashSet};
-use tree::{After, DescriptorPage, Loose, after, digest_of_name, indexed, loose_in, referrer_entry};
+use tree::{
+    After, DescriptorPage, Loose, ReferrersPage, ReferrersQuery, after, digest_of_name, indexed, loose_in,
+    referrer_entry,
+};
 
 /// What tells which revisions were looked at is read up to this size: 70 bytes for each.
 const INDEX_LIMIT: u64 = 64 << 20;
 
 /// What a manifest in the repository is about; the outer none where there is no such manifest.
-pub async fn referrer<O: Objects>(
+pub(crate) async fn referrer<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     digest: &Digest,
@@ -30,7 +32,7 @@ pub async fn referrer<O: Objects>(
         }
         // Bytes that are no longer what they were are no manifest.
         Err(error) if error.kind == Kind::Failed => {
-            guest_log::log!("{digest} is left out of the referrers: {error}");
+            platform::log!("{digest} is left out of the referrers: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -39,7 +41,7 @@ pub async fn referrer<O: Objects>(
 
 /// Takes a manifest that is gone out of the index: first from those that were looked at, lest it come back and not be
 /// looked at.
-pub async fn forget<O: Objects>(
+pub(crate) async fn forget<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     digest: &Digest,
@@ -84,13 +86,13 @@ async fn complete<O: Objects>(objects: &O, name: &RepositoryName) -> Result<Loos
     if seen == there {
         return Ok(Loose::new());
     }
-    let read_only = config::get("storage.maintenance.readonly.enabled").as_deref() == Some("true");
+    let read_only = objects.options().read_only;
     let mut known: HashSet<&str> = seen.lines().collect();
     let unknown: Vec<&str> = there.lines().filter(|line| !known.contains(line)).collect();
     // Written as they are found: no more descriptors are held than are looked at at once.
     let mut looked = stream::iter(unknown)
         .map(async |line| {
-            let digest = parsed(line);
+            let digest: Digest = line.parse().expect("it was spelled by one");
             let found = match unless_damaged(referrer(objects, name, &digest).await)?.flatten() {
                 Some(Some(found)) => found,
                 Some(None) => return Ok((Some(line), None)),
@@ -126,16 +128,22 @@ async fn complete<O: Objects>(objects: &O, name: &RepositoryName) -> Result<Loos
 /// Of a tree that takes no writes nobody expects any.
 fn warn(name: &RepositoryName, error: &Error) {
     if error.kind != Kind::ReadOnly {
-        guest_log::log!("the index of referrers of {name} could not be written: {error}");
+        platform::log!("the index of referrers of {name} could not be written: {error}");
     }
 }
 
 /// A page of a subject's referrers.
-pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> Result<ReferrersPage, Error> {
-    let objects = O::configured()?;
-    let subject = parsed(&query.subject);
+///
+/// # Errors
+/// The place of the objects failed.
+pub async fn page<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    query: &ReferrersQuery,
+) -> Result<ReferrersPage, Error> {
+    let subject = &query.subject;
     let loose = complete(objects, name).await?;
-    let mut page = DescriptorPage::new(query.limit as usize, query.room as usize);
+    let mut page = DescriptorPage::new(query.limit, query.room);
     'full: for algorithm in Algorithm::ALL {
         let mut from = match after(query.after.as_deref(), algorithm) {
             After::None => continue,
@@ -143,11 +151,11 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
             After::Hex(hex) => Some(hex.to_owned()),
         };
         loop {
-            let directory = layout::referrers_of(name, &subject, algorithm);
+            let directory = layout::referrers_of(name, subject, algorithm);
             let listing = objects.list(&directory, from.as_deref(), BATCH).await?;
             let last = listing.names.last().filter(|_| listing.more).cloned();
             // Those that are not written, as far as this part of the list goes.
-            let others = loose_in(&loose, &subject, algorithm, from.as_deref(), last.as_deref());
+            let others = loose_in(&loose, subject, algorithm, from.as_deref(), last.as_deref());
             let mut digests: BTreeSet<Digest> =
                 listing.names.iter().filter_map(|hex| digest_of_name(algorithm, hex)).collect();
             digests.extend(others.cloned());
@@ -157,7 +165,7 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
                         true => {
                             referrer(objects, name, &digest).await?.flatten().map(|found| found.descriptor)
                         }
-                        false => descriptor(objects, name, &subject, &digest).await?,
+                        false => descriptor(objects, name, subject, &digest).await?,
                     };
                     Ok::<_, Error>((digest, descriptor))
                 })
@@ -178,8 +186,7 @@ pub async fn page<O: Objects>(name: &RepositoryName, query: &ReferrersQuery) -> 
             }
         }
     }
-    let (descriptors, more) = page.finish();
-    Ok(ReferrersPage { descriptors, more })
+    Ok(page.finish())
 }
 
 /// What an entry says, if its manifest is there.

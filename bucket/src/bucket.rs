@@ -1,20 +1,14 @@
 //! A bucket, and the few things that are done with what lies in it. Keys are the `layout` crate's.
 
-mod exchange;
-mod multipart;
-mod tries;
-
-use crate::wasi_bindings::wit_stream;
+use crate::memory::Memory;
+use crate::tries::now;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use guest_store::{Error, Kind, Listing};
 use names::Algorithm;
+use objects::{Error, Kind, Listing, Options};
+use platform::{Stream, drain};
 use s3::{Begin, Condition, Gathering, Payload, Request, Settings};
 use std::time::Duration;
 use tree::hash::{Hash, digest_of};
-use tries::now;
-use wit_bindgen::{StreamReader, StreamResult};
-
-pub use multipart::Multipart;
 
 /// How many names S3 tells at once at most.
 const MAX_PAGE: usize = 1000;
@@ -69,10 +63,26 @@ pub fn found<T>(answer: Result<T, Fault>, verb: &str, key: &str) -> Result<Optio
 
 /// A bucket.
 pub struct Bucket {
-    pub settings: Settings,
+    pub(crate) settings: Settings,
+    pub(crate) options: Options,
+    pub(crate) memory: Memory,
 }
 
 impl Bucket {
+    /// The one that the settings name.
+    pub fn new(settings: Settings, options: Options) -> Bucket {
+        let memory = Memory::new(settings.upload_memory);
+        Bucket { settings, options, memory }
+    }
+
+    /// Whether it can be read.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.list(layout::REPOSITORIES, None, 1).await.map(drop)
+    }
+
     /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
     pub async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -146,12 +156,9 @@ impl Bucket {
         }
     }
 
-    /// `length` bytes of an object from `offset` on, to be handed on. Once they flow nothing is tried again: whoever
+    /// `length` bytes of an object from `offset` on, one at least, to be handed on. Once they flow nothing is tried again: whoever
     /// takes them counts.
-    pub async fn stream(&self, key: &str, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
-        if length == 0 {
-            return Ok(wit_stream::new().1);
-        }
+    pub async fn stream(&self, key: &str, offset: u64, length: u64) -> Result<Stream, Error> {
         let request = Request::get_range(&self.settings.place, key, offset, length);
         self.streamed(&request, length).await.map_err(|fault| fault.unexpected("read", key))
     }
@@ -172,12 +179,12 @@ impl Bucket {
         (key, etag): (&str, &str),
         offset: u64,
         length: u64,
-    ) -> Result<StreamReader<u8>, Fault> {
+    ) -> Result<Stream, Fault> {
         let request = Request::get_range(&self.settings.place, key, offset, length).matching(etag);
         self.streamed(&request, length).await
     }
 
-    async fn streamed(&self, request: &Request, length: u64) -> Result<StreamReader<u8>, Fault> {
+    async fn streamed(&self, request: &Request, length: u64) -> Result<Stream, Fault> {
         let answer = self.ask(request, &[]).await?;
         match answer.length() {
             Some(has) if has == length => Ok(answer.into_stream()),
@@ -191,17 +198,13 @@ impl Bucket {
     /// Hashes the first `length` bytes of an object with this entity tag; one at least.
     pub async fn hash(&self, key: &str, etag: &str, length: u64, hash: &mut Hash) -> Result<(), Fault> {
         let mut stream = self.stream_of((key, etag), 0, length).await?;
-        let (mut left, mut chunk) = (length, Vec::with_capacity(CHUNK));
-        loop {
-            let (result, read) = stream.read(chunk).await;
-            hash.update(&read);
-            left -= left.min(read.len() as u64);
-            if result == StreamResult::Dropped {
-                break;
-            }
-            chunk = read;
-            chunk.clear();
-        }
+        let mut left = length;
+        let hashed = async |bytes: Vec<u8>| {
+            hash.update(&bytes);
+            left -= left.min(bytes.len() as u64);
+            Ok(())
+        };
+        drain(&mut stream, CHUNK, hashed).await.map_err(Fault::Error)?;
         match left {
             0 => Ok(()),
             _ => Err(Fault::Error(Error::new(Kind::Unavailable, "read", key, "the answer broke off"))),

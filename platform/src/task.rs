@@ -18,7 +18,7 @@ impl<T: 'static> Task<T> {
     pub fn spawn(work: impl Future<Output = T> + 'static) -> Task<T> {
         let shared = Rc::new(RefCell::new(Shared { done: None, waker: None }));
         let task = Task(shared.clone());
-        guest_task::spawn(async move {
+        crate::spawn(async move {
             let done = work.await;
             shared.borrow_mut().done = Some(done);
             // Whoever is woken may look at once.

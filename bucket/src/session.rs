@@ -9,11 +9,10 @@
 use crate::bucket::{Bucket, Fault};
 use crate::kept::Kept;
 use crate::parts::Parts;
-use crate::wasi_bindings::wit_stream;
-use guest_store::{Error, Session, SessionError};
 use names::{Algorithm, Digest};
+use objects::{Error, Session, SessionError};
+use platform::drain;
 use s3::Condition;
-use wit_bindgen::StreamReader;
 
 /// How many bytes of an upload are handed on at a time where they are read again.
 const CHUNK: usize = 256 << 10;
@@ -76,25 +75,26 @@ impl Session for Upload {
         Some(self.state.clone())
     }
 
-    async fn bytes(&mut self, offset: u64) -> Result<StreamReader<u8>, Error> {
+    async fn read(
+        &mut self,
+        offset: u64,
+        mut each: impl AsyncFnMut(Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let skipped = usize::try_from(offset.saturating_sub(self.in_parts)).unwrap_or(usize::MAX);
         let tail = self.parts.tail().get(skipped..).unwrap_or_default().to_vec();
-        let source = match self.in_parts.saturating_sub(offset) {
-            0 => None,
-            length => Some((self.parts.read(offset, length).await?, length)),
-        };
-        let (mut writer, reader) = wit_stream::new();
-        guest_task::spawn(async move {
+        if let length @ 1.. = self.in_parts.saturating_sub(offset) {
+            let (mut came, mut parts) = (0, self.parts.read(offset, length).await?);
+            let counted = async |bytes: Vec<u8>| {
+                came += bytes.len() as u64;
+                each(bytes).await
+            };
+            drain(&mut parts, CHUNK, counted).await?;
             // What comes after bytes that are missing would be taken for them.
-            if let Some((mut source, length)) = source
-                && !guest_task::pump(&mut source, length, &mut writer, CHUNK).await
-            {
-                return;
+            if came < length {
+                return Ok(());
             }
-            // Whoever reads may have gone away.
-            let _ = writer.write_all(tail).await;
-        });
-        Ok(reader)
+        }
+        each(tail).await
     }
 
     fn aim(&mut self, key: &str) {
@@ -135,7 +135,7 @@ impl Session for Upload {
 
     async fn undo(self) {
         if let Err(error) = self.parts.undo().await {
-            guest_log::log!("an upload is not as it was: {error}");
+            platform::log!("an upload is not as it was: {error}");
         }
     }
 
@@ -149,7 +149,7 @@ impl Session for Upload {
             return Err(error);
         }
         if let Err(error) = self.parts.remove().await {
-            guest_log::log!("a finished upload is not cleared away: {error}");
+            platform::log!("a finished upload is not cleared away: {error}");
         }
         Ok(())
     }

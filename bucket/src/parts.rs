@@ -5,17 +5,18 @@
 //! numbers](Kept::take_numbers) first, and the part that an upload ends with draws one that is kept for those. S3 replaces
 //! objects as well, so each multipart upload makes one of its own, and the first who completes it makes that.
 
-use crate::bucket::{Bucket, Fault, Multipart};
+use crate::bucket::{Bucket, Fault};
 use crate::kept::{Kept, LAST, NUMBERED};
-use crate::task::Task;
-use guest_store::bindings::wasi::random::random;
-use guest_store::{Error, Kind, SessionError};
+use crate::memory::Share;
+use crate::multipart::Multipart;
+use objects::{Error, Kind, SessionError};
+use platform::{Stream, Task, random};
 use s3::{LEAST_PART, Part, Record, Source};
 use std::ops::Range;
 use tree::hash::Hash;
-use wit_bindgen::StreamReader;
 
-/// An upload's bytes on their way into parts. While one part is sent the next is gathered, so there are two in memory.
+/// An upload's bytes on their way into parts. While one part is sent the next is gathered, so there are two in memory; but not
+/// while others keep much there, and then parts are as small as they may be.
 pub struct Parts {
     bucket: &'static Bucket,
     kept: Kept,
@@ -38,7 +39,12 @@ pub struct Parts {
     joined: Option<String>,
     sending: Option<Sending>,
     buffer: Vec<u8>,
+    /// How much of this is in memory.
+    share: Share,
 }
+
+/// Up to this number a part may be as small as it can be: there are 10 000.
+const SMALL_PARTS: u32 = 2_500;
 
 /// A part under way.
 struct Sending {
@@ -56,7 +62,24 @@ impl Parts {
         let upload = record.upload.clone().map(|id| Multipart::known(bucket, &key, id));
         let (begun, known, numbers) = (false, false, 0..0);
         let (joined, sending) = (None, None);
-        Parts { bucket, kept, key, data, upload, begun, known, there, numbers, used, joined, sending, buffer }
+        let mut parts = Parts {
+            bucket,
+            kept,
+            key,
+            data,
+            upload,
+            begun,
+            known,
+            there,
+            numbers,
+            used,
+            joined,
+            sending,
+            buffer,
+            share: Share::new(&bucket.memory),
+        };
+        parts.count();
+        parts
     }
 
     /// Makes the object another one, where the bucket knows of none yet.
@@ -84,20 +107,34 @@ impl Parts {
 
     /// Adds bytes at the end.
     pub async fn add(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
-        let size = self.bucket.settings.part_size as usize;
         while !bytes.is_empty() {
+            let size = self.part_size();
             if self.buffer.len() + bytes.len() > self.buffer.capacity() && self.buffer.len() >= size / 8 {
                 // It will be full: room for all of it, at once.
                 self.buffer.reserve_exact(size - self.buffer.len());
             }
-            let (now, later) = bytes.split_at(bytes.len().min(size - self.buffer.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(size.saturating_sub(self.buffer.len())));
             self.buffer.extend_from_slice(now);
+            self.count();
             bytes = later;
-            if self.buffer.len() == size {
+            if self.buffer.len() >= size {
                 self.send().await?;
             }
         }
         Ok(())
+    }
+
+    /// How many bytes a part is to have now.
+    fn part_size(&self) -> usize {
+        let usual = self.bucket.settings.part_size;
+        let small = self.bucket.memory.is_pressed() && self.used < SMALL_PARTS;
+        (if small { usual.min(LEAST_PART) } else { usual }) as usize
+    }
+
+    /// Counts what is in memory.
+    fn count(&mut self) {
+        let sending = self.sending.as_ref().map_or(0, |sending| sending.length);
+        self.share.set(self.buffer.len() as u64 + sending);
     }
 
     /// Begins to send what was gathered as a part, once the one before it is there.
@@ -106,6 +143,10 @@ impl Parts {
         let upload = self.upload().await?;
         let number = self.number().await?;
         self.send_as(upload, number, room);
+        if self.bucket.memory.is_pressed() {
+            // Nothing is gathered while this is sent.
+            self.buffer = self.land().await?;
+        }
         Ok(())
     }
 
@@ -117,6 +158,7 @@ impl Parts {
             (bytes, etag)
         });
         self.sending = Some(Sending { number, length, sent });
+        self.count();
     }
 
     /// The upload in parts, begun where there is none.
@@ -160,6 +202,10 @@ impl Parts {
             Err(fault) => return Err(self.stopped(fault).await),
         }
         bytes.clear();
+        if self.bucket.memory.is_pressed() {
+            bytes.shrink_to(LEAST_PART as usize);
+        }
+        self.count();
         Ok(bytes)
     }
 
@@ -173,7 +219,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Makes what is there count, with the state that belongs to it.
+    /// Makes what is there count, with the state that belongs to it. It is the last that is done with it.
     pub async fn save(&mut self, state: &[u8]) -> Result<(), SessionError> {
         let record = Record {
             upload: self.upload.as_ref().map(|upload| upload.id().to_owned()),
@@ -182,7 +228,7 @@ impl Parts {
             used: self.used,
             writer: None,
             state: state.to_vec(),
-            tail: self.buffer.clone(),
+            tail: std::mem::take(&mut self.buffer),
         };
         self.kept.replace(record).await
     }
@@ -196,7 +242,7 @@ impl Parts {
         }
         if !self.buffer.is_empty() {
             let upload = self.upload().await?;
-            let drawn = random::get_random_u64() % u64::from(LAST.end - LAST.start);
+            let drawn = random() % u64::from(LAST.end - LAST.start);
             self.send_as(upload, LAST.start + drawn as u32, Vec::new());
             self.land().await?;
         }
@@ -238,7 +284,7 @@ impl Parts {
 
     /// `length` bytes of the parts that were there from the beginning, up to their end. An object is made of these for it:
     /// whoever goes on with the upload finds that S3 has forgotten it, and begins again with that object.
-    pub async fn read(&mut self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error> {
+    pub async fn read(&mut self, offset: u64, length: u64) -> Result<Stream, Error> {
         self.known = false;
         if let Some(upload) = &self.upload {
             match upload.complete(&self.there).await {
@@ -288,7 +334,7 @@ impl Parts {
                 }
             }
         };
-        self.data = Some(random::get_random_u64());
+        self.data = Some(random());
         let from = std::mem::replace(&mut self.key, self.kept.data(self.data));
         let upload = self.begin().await?;
         let lengths: Vec<u64> = self.there.iter().map(|part| part.length).collect();
@@ -335,7 +381,7 @@ impl Parts {
         }
         match fault {
             Fault::Lost => {
-                guest_log::log!("{}: parts of this upload are gone, and it is removed", self.key);
+                platform::log!("{}: parts of this upload are gone, and it is removed", self.key);
                 match self.forget().await {
                     Ok(()) => SessionError::Unknown,
                     Err(error) => error.into(),

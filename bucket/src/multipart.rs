@@ -1,7 +1,7 @@
-use super::tries::MAX_SMALL;
-use super::{Bucket, Fault};
+use crate::bucket::{Bucket, Fault, found};
+use crate::tries::MAX_SMALL;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use guest_store::{Error, Kind};
+use objects::{Error, Kind};
 use s3::{MAX_PART, Part, Request, Source, upload_id};
 
 /// An object that is made of parts. It appears when it is completed; until then S3 keeps the parts under an id.
@@ -41,7 +41,7 @@ impl Multipart {
     /// lost.
     pub async fn is_known(&self) -> Result<bool, Error> {
         let request = Request::look_at_upload(&self.bucket.settings.place, &self.key, &self.id);
-        Ok(super::found(self.bucket.ask(&request, &[]).await, "look at the upload of", &self.key)?.is_some())
+        Ok(found(self.bucket.ask(&request, &[]).await, "look at the upload of", &self.key)?.is_some())
     }
 
     /// Writes a part; its entity tag comes back. [`Fault::Absent`] when S3 no longer knows the upload.
@@ -81,7 +81,7 @@ impl Multipart {
     /// Forgets it, if S3 still knows it.
     pub async fn abort(&self) -> Result<(), Error> {
         let request = Request::abort_upload(&self.bucket.settings.place, &self.key, &self.id);
-        super::found(self.bucket.ask(&request, &[]).await, "abort the upload of", &self.key).map(drop)
+        found(self.bucket.ask(&request, &[]).await, "abort the upload of", &self.key).map(drop)
     }
 }
 
@@ -104,7 +104,7 @@ impl Bucket {
             Err(Fault::Absent) if self.size(to).await.map_err(Fault::Error)? == Some(size) => Ok(()),
             Err(fault) => {
                 if let Err(error) = upload.abort().await {
-                    guest_log::log!("parts are left behind in the bucket: {error}");
+                    platform::log!("parts are left behind in the bucket: {error}");
                 }
                 Err(fault)
             }

@@ -1,18 +1,16 @@
 //! Requests tried again, and what is said of those that are of no use.
 
-use super::exchange::{Answer, Unread, exchange};
-use super::{Bucket, Fault};
-use crate::wasi_bindings::wasi::clocks::monotonic_clock;
-use crate::wasi_bindings::wasi::http::types::ErrorCode;
-use guest_store::Error;
-use guest_store::bindings::wasi::clocks::system_clock;
-use guest_store::bindings::wasi::random::random;
+use crate::bucket::{Bucket, Fault};
+use crate::exchange::{Answer, Unread, Unsent, exchange};
+use objects::Error;
+use platform::{elapsed, random, wait};
 use s3::{Budget, Copied, Kind, Request, ServiceError, advice, judge, service_error};
+use std::time::UNIX_EPOCH;
 
 /// How many bytes of an error are read.
 const MAX_ERROR: usize = 64 << 10;
 /// How many bytes the answer about a copy, or about an upload that was begun, has at most.
-pub(super) const MAX_SMALL: usize = 64 << 10;
+pub const MAX_SMALL: usize = 64 << 10;
 /// How many characters of what a server says for people reach the log.
 const MAX_MESSAGE: usize = 200;
 
@@ -48,26 +46,31 @@ impl Failure {
     }
 
     /// What the host could not do.
-    fn host(bucket: &Bucket, error: &ErrorCode) -> Failure {
+    fn unsent(bucket: &Bucket, unsent: Unsent) -> Failure {
         let host = bucket.settings.place.authority();
-        let (kind, advice) = match error {
-            ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => (
+        let (kind, why, advice) = match unsent {
+            Unsent::Forbidden(why) => (
                 Kind::Refused,
+                why,
                 "this component may not make requests to it; let its host permit that (Spin: allowed_outbound_hosts), or look at storage.s3.regionendpoint",
             ),
-            ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
-                (Kind::Refused, "look at storage.s3.secure and at the scheme in storage.s3.regionendpoint")
+            Unsent::Tls(why) => (
+                Kind::Refused,
+                why,
+                "look at storage.s3.secure and at the scheme in storage.s3.regionendpoint",
+            ),
+            Unsent::Unsendable(why) => (Kind::Refused, why, "look at storage.s3.regionendpoint"),
+            Unsent::Failed(why) => {
+                (Kind::Again, why, "look at storage.s3.regionendpoint and at what answers there")
             }
-            ErrorCode::HttpRequestUriInvalid => (Kind::Refused, "look at storage.s3.regionendpoint"),
-            _ => (Kind::Again, "look at storage.s3.regionendpoint and at what answers there"),
         };
-        Failure::new(kind, format!("{host}: {error:?}; {advice}"))
+        Failure::new(kind, format!("{host}: {why}; {advice}"))
     }
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    u64::try_from(system_clock::now().seconds).unwrap_or(0)
+    platform::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl Bucket {
@@ -96,7 +99,7 @@ impl Bucket {
     pub async fn ask_done(&self, request: &Request, body: &[u8]) -> Result<Option<String>, Fault> {
         let once = async || {
             let answer = self.once(request, body).await?;
-            let status = answer.status;
+            let status = answer.status();
             match s3::copied(&answer.read(MAX_SMALL).await.map_err(Failure::unread)?) {
                 Copied::Done(etag) => Ok(etag),
                 Copied::Failed(error) => Err(Failure::of(status, &error)),
@@ -110,11 +113,11 @@ impl Bucket {
         let signed = self.settings.keys.sign(&self.settings.place, request, now());
         let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         let answer = exchange(&self.settings.place, signed, body, request.patience).await;
-        let answer = answer.map_err(|error| Failure::host(self, &error))?;
-        if (200..300).contains(&answer.status) {
+        let answer = answer.map_err(|unsent| Failure::unsent(self, unsent))?;
+        if (200..300).contains(&answer.status()) {
             return Ok(answer);
         }
-        let status = answer.status;
+        let status = answer.status();
         // What cannot be read says no more than the status.
         let body = answer.read(MAX_ERROR).await.unwrap_or_default();
         Err(Failure::of(status, &service_error(&body)))
@@ -125,7 +128,7 @@ impl Bucket {
         request: &Request,
         once: impl AsyncFn() -> Result<T, Failure>,
     ) -> Result<T, Fault> {
-        let mut budget = Budget::new(monotonic_clock::now());
+        let mut budget = Budget::new(elapsed());
         loop {
             let failure = match once().await {
                 Ok(done) => return Ok(done),
@@ -135,16 +138,16 @@ impl Bucket {
                 Kind::Absent => return Err(Fault::Absent),
                 Kind::Changed => return Err(Fault::Changed),
                 Kind::Lost => return Err(Fault::Lost),
-                Kind::Again => match budget.again(monotonic_clock::now(), random::get_random_u64()) {
-                    Some(wait) => {
-                        monotonic_clock::wait_for(wait).await;
+                Kind::Again => match budget.again(elapsed(), random()) {
+                    Some(time) => {
+                        wait(time).await;
                         continue;
                     }
-                    None => guest_store::Kind::Unavailable,
+                    None => objects::Kind::Unavailable,
                 },
-                Kind::Refused => guest_store::Kind::Unavailable,
-                Kind::Full => guest_store::Kind::Full,
-                Kind::Failed | Kind::NotImplemented => guest_store::Kind::Failed,
+                Kind::Refused => objects::Kind::Unavailable,
+                Kind::Full => objects::Kind::Full,
+                Kind::Failed | Kind::NotImplemented => objects::Kind::Failed,
             };
             let error = Error::new(kind, request.method.as_str(), &request.subject, failure.text);
             return Err(match failure.kind {

@@ -6,8 +6,9 @@
 #![expect(async_fn_in_trait, reason = "a component has one thread, and nothing need be Send")]
 
 use crate::{BATCH, Error};
+use platform::Stream;
+use std::time::Duration;
 use tree::Unit;
-use wit_bindgen::StreamReader;
 
 /// Names in a directory, in bytewise order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,18 @@ impl From<Error> for SessionError {
     }
 }
 
+/// What storage is told beside where its objects lie.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether nothing is written. `storage.maintenance.readonly.enabled`.
+    pub read_only: bool,
+    /// How long an upload under way makes its repository one that is listed; an older one may be removed.
+    /// `storage.maintenance.uploadpurging.age`.
+    pub upload_age: Duration,
+    /// How often old uploads are removed, where they are. `storage.maintenance.uploadpurging.interval`.
+    pub purging: Option<Duration>,
+}
+
 /// Where objects lie. Several requests use it at once.
 pub trait Objects: Sized + 'static {
     /// An object opened for reading.
@@ -44,11 +57,8 @@ pub trait Objects: Sized + 'static {
     /// An upload that someone writes to.
     type Session: Session;
 
-    /// The place that the configuration names.
-    ///
-    /// # Errors
-    /// When it names none that can be used; the text names the setting.
-    fn configured() -> Result<&'static Self, Error>;
+    /// What it was told.
+    fn options(&self) -> &Options;
 
     /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error>;
@@ -134,8 +144,8 @@ pub trait Object: 'static {
         None
     }
 
-    /// `length` bytes from `offset` on.
-    async fn read(&self, offset: u64, length: u64) -> Result<StreamReader<u8>, Error>;
+    /// `length` bytes from `offset` on; one at least.
+    async fn read(&self, offset: u64, length: u64) -> Result<Stream, Error>;
 }
 
 /// An upload that someone writes to. What was written counts when it was saved or published; dropped before that, the
@@ -148,8 +158,13 @@ pub trait Session {
     /// of another program.
     fn state(&self) -> Option<Vec<u8>>;
 
-    /// Its bytes from `offset` on, as it was opened: to be read before anything is written.
-    async fn bytes(&mut self, offset: u64) -> Result<StreamReader<u8>, Error>;
+    /// Hands on its bytes from `offset` on, as it was opened: to be done before anything is written. Where some are missing
+    /// it ends early.
+    async fn read(
+        &mut self,
+        offset: u64,
+        each: impl AsyncFnMut(Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
 
     /// Says where the bytes will be published, before any are written: they may be brought there at once, and are seen
     /// there only when [`publish`](Session::publish) returns.

@@ -1,0 +1,21 @@
+//! Objects in an S3 bucket. The tree is our own host's and distribution's, so that servers and others at the edge can have
+//! one bucket.
+//!
+//! What the bucket says is data, and the crate `s3`'s; here requests are sent ([`Bucket`]), and uploads are put together of
+//! parts ([`session`], [`parts`], [`kept`]). How a request gets there differs: components ask wasi:http, our own host has
+//! connections ([`exchange`]). Downloads are the bucket's own answers, handed on unread.
+#![forbid(unsafe_code)]
+
+mod bucket;
+mod exchange;
+mod kept;
+mod memory;
+mod multipart;
+mod parts;
+mod place;
+mod session;
+mod tries;
+
+pub use bucket::Bucket;
+pub use place::Found;
+pub use s3::{BadSetting, Settings};

@@ -1,0 +1,106 @@
+//! Where content lies: in a directory or in a bucket.
+
+use super::*;
+use crate::config::Driver;
+
+const BUCKET: &str = "\
+storage:
+  s3:
+    region: us-west-1
+    bucket: images
+    accesskey: AKIDEXAMPLE
+    secretkey: wJalrXUtnFEMI
+";
+
+#[test]
+fn a_bucket_is_chosen_by_its_settings_and_has_the_defaults_of_distribution() {
+    let config = load(BUCKET, &[]).unwrap();
+    assert_eq!(config.warnings, [""; 0]);
+    assert_eq!(config.storage.driver, Driver::S3);
+    let s3 = &config.storage.s3;
+    assert!(s3.secure && s3.forcepathstyle && !s3.encrypt && s3.redirect_disable);
+    assert_eq!((s3.chunksize, s3.multipartcopymaxconcurrency), (10 << 20, 16));
+    let settings = s3.settings(config.limits.uploadmemory).unwrap();
+    assert_eq!(settings.place.authority(), "s3.us-west-1.amazonaws.com");
+    assert_eq!(settings.upload_memory, 64 << 20);
+    assert!(!settings.redirect);
+    assert_eq!(load("", &[]).unwrap().storage.driver, Driver::Filesystem);
+}
+
+#[test]
+fn every_setting_of_a_bucket_reaches_it_by_file_and_by_variable() {
+    let plain = load(BUCKET, &[]).unwrap();
+    for (name, value) in [
+        ("regionendpoint", "http://127.0.0.1:9000"),
+        ("rootdirectory", "/some/folder"),
+        ("sessiontoken", "token"),
+        ("secure", "false"),
+        ("forcepathstyle", "false"),
+        ("encrypt", "true"),
+        ("keyid", "arn:aws:kms:us-east-1:1:key/k"),
+        ("storageclass", "STANDARD_IA"),
+        ("objectacl", "private"),
+        ("chunksize", "5242880"),
+        ("multipartcopythresholdsize", "5242880"),
+        ("multipartcopychunksize", "5242880"),
+        ("multipartcopymaxconcurrency", "100"),
+    ] {
+        let by_file = load(&format!("{BUCKET}    {name}: {value}\n"), &[]).unwrap();
+        let variable = format!("REGISTRY_STORAGE_S3_{}", name.to_uppercase());
+        let by_variable = load(BUCKET, &[(&variable, value)]).unwrap();
+        assert_eq!(by_file, by_variable, "{name}");
+        assert_ne!(by_file, plain, "{name}");
+    }
+    let redirecting = load(&format!("{BUCKET}  redirect: {{disable: false}}\n"), &[]).unwrap();
+    assert!(redirecting.storage.s3.settings(0).unwrap().redirect);
+}
+
+#[test]
+fn what_is_missing_or_bad_is_named_where_it_was_given() {
+    for (settings, line, says) in [
+        ("storage: s3\n", 2, "storage.s3.bucket: is not set"),
+        ("storage:\n  s3:\n    bucket: b\n", 4, "storage.s3.region: is not set"),
+        ("storage:\n  s3:\n    region: r\n    bucket: b\n", 4, "storage.s3.accesskey: is not set"),
+        (&format!("{BUCKET}    regionendpoint: ftp://x\n"), 8, "storage.s3.regionendpoint: has to be a host"),
+        (&format!("{BUCKET}    chunksize: 1MiB\n"), 8, "storage.s3.chunksize"),
+        (&format!("{BUCKET}    storageclass: cold storage\n"), 8, "storage.s3.storageclass"),
+        (&format!("{BUCKET}    skipverify: true\n"), 8, "storage.s3.skipverify"),
+        (
+            &format!("{BUCKET}  filesystem: {{rootdirectory: /x}}\n"),
+            4,
+            "storage.s3: a second place for content",
+        ),
+    ] {
+        let message = refusal(settings, &[]);
+        assert_says(&message, &[&format!("FILE, line {line}: "), says]);
+    }
+    let file = "storage: {filesystem: {rootdirectory: /x}}\n";
+    let message = refusal(file, &[("REGISTRY_STORAGE_S3_BUCKET", "b")]);
+    assert_says(
+        &message,
+        &["REGISTRY_STORAGE_S3_BUCKET", "beside storage.filesystem (FILE, line 2)", "REGISTRY_STORAGE=s3"],
+    );
+}
+
+#[test]
+fn a_variable_puts_a_bucket_in_the_place_of_the_files_directory() {
+    let file = "storage: {filesystem: {rootdirectory: /x}, delete: {enabled: true}}\n";
+    let variables = [
+        ("REGISTRY_STORAGE", "s3"),
+        ("REGISTRY_STORAGE_S3_BUCKET", "b"),
+        ("REGISTRY_STORAGE_S3_REGION", "r"),
+        ("REGISTRY_STORAGE_S3_ACCESSKEY", "a"),
+        ("REGISTRY_STORAGE_S3_SECRETKEY", "s"),
+    ];
+    let config = load(file, &variables).unwrap();
+    assert_eq!(config.storage.driver, Driver::S3);
+    // As in distribution, all that the file says of storage is taken back.
+    assert!(!config.storage.delete);
+}
+
+#[test]
+fn neither_the_key_nor_its_name_is_shown() {
+    let config = load(BUCKET, &[]).unwrap();
+    let shown = format!("{config:?} {:?}", config.settings());
+    assert!(!shown.contains("AKIDEXAMPLE") && !shown.contains("wJalrXUtnFEMI"), "{shown}");
+}

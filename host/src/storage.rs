@@ -1,0 +1,363 @@
+//! Where content lies: in files, or in a bucket. What both promise is `pierhead:storage`'s, whose imports ask here.
+//!
+//! Files are waited for on blocking threads. A bucket is asked on the thread of whoever asks, by tasks of their own that go on
+//! when nobody waits for them any more: what is written is written to its end.
+
+mod content;
+mod error;
+
+pub use content::{Content, ContentBody};
+pub use error::{Error, OpenError, PutError, UploadError};
+
+use crate::config::{Config, Driver};
+use crate::imports::StoredBody;
+use bucket::Bucket;
+use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
+use objects::manifests::Missing;
+use objects::{blobs, catalog, manifests, referrers, uploads};
+use platform::Body;
+use store::Store;
+use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_blocking, spawn_local};
+use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
+
+/// Where content lies.
+#[derive(Clone)]
+pub enum Storage {
+    /// In a directory.
+    Files(Store),
+    /// In an S3 bucket.
+    Bucket(&'static Bucket),
+}
+
+/// Does what may wait for the disk where it holds up no one.
+async fn blocking<T, E, F>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, F>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: From<E> + From<JoinError>,
+{
+    Ok(spawn_blocking(work).await??)
+}
+
+/// Does on this thread what may not leave it; to its end, whoever waits.
+fn here<T: 'static, E: 'static>(
+    work: impl Future<Output = Result<T, E>> + 'static,
+) -> JoinHandle<Result<T, E>> {
+    spawn_local(work)
+}
+
+impl Storage {
+    /// What the configuration names.
+    ///
+    /// # Errors
+    /// The directory cannot be opened. A bucket is not asked yet.
+    pub fn open(config: &Config) -> Result<Storage, OpenError> {
+        match config.storage.driver {
+            Driver::Filesystem => Ok(Storage::Files(Store::open(files(config))?)),
+            Driver::S3 => {
+                let settings = config.storage.s3.settings(config.limits.uploadmemory)?;
+                let purging = &config.storage.uploadpurging;
+                let purges = purging.enabled && !purging.dryrun && !config.storage.readonly;
+                let options = objects::Options {
+                    read_only: config.storage.readonly,
+                    upload_age: purging.age,
+                    purging: purges.then_some(purging.interval),
+                };
+                // There is one for as long as the process lives.
+                Ok(Storage::Bucket(Box::leak(Box::new(Bucket::new(settings, options)))))
+            }
+        }
+    }
+
+    /// Whether it can be read. Waits on the calling thread, which has no runtime.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self) -> Result<(), Error> {
+        match self {
+            Storage::Files(store) => Ok(store.check()?),
+            Storage::Bucket(bucket) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| {
+                    objects::Error::new(objects::Kind::Unavailable, "look at", "the bucket", error)
+                })?;
+                let looked = LocalSet::new().block_on(&runtime, bucket.check());
+                Ok(looked?)
+            }
+        }
+    }
+
+    /// How many bytes a repository's blob has.
+    pub async fn stat_blob(&self, name: RepositoryName, blob: Digest) -> Result<Option<u64>, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.stat_blob(&name, &blob)).await,
+            Storage::Bucket(at) => Ok(here(async move { blobs::stat(at, &name, &blob).await }).await??),
+        }
+    }
+
+    /// The same from memory, or `None`.
+    pub fn stat_blob_now(&self, name: &RepositoryName, blob: &Digest) -> Option<Result<Option<u64>, Error>> {
+        match self {
+            Storage::Files(store) => Some(store.stat_blob_now(name, blob)?.map_err(Error::Files)),
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// Opens a repository's blob.
+    pub async fn open_blob(&self, name: RepositoryName, blob: Digest) -> Result<Option<Content>, Error> {
+        match self.clone() {
+            Storage::Files(store) => {
+                let found = blocking::<_, _, Error>(move || store.open_blob(&name, &blob)).await?;
+                Ok(found.map(Content::Files))
+            }
+            Storage::Bucket(at) => {
+                let found = here(async move { blobs::open(at, &name, &blob).await }).await??;
+                Ok(found.map(Content::Bucket))
+            }
+        }
+    }
+
+    /// The same from memory or page cache, or `None`.
+    pub fn open_blob_now(
+        &self,
+        name: &RepositoryName,
+        blob: &Digest,
+    ) -> Option<Result<Option<Content>, Error>> {
+        match self {
+            Storage::Files(store) => {
+                let found = store.open_blob_now(name, blob)?;
+                Some(found.map(|found| found.map(Content::Files)).map_err(Error::Files))
+            }
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// A repository that lately held the blob, where one is remembered.
+    pub fn holder(&self, blob: &Digest) -> Option<RepositoryName> {
+        match self {
+            Storage::Files(store) => store.holder(blob),
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// The manifest that a tag or a digest names.
+    pub async fn manifest(
+        &self,
+        name: RepositoryName,
+        wanted: Reference,
+    ) -> Result<Option<store::Manifest>, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.manifest(&name, &wanted)).await,
+            Storage::Bucket(at) => {
+                let found = here(async move { manifests::get(at, &name, &wanted).await }).await??;
+                Ok(found.map(|found| store::Manifest {
+                    digest: found.digest,
+                    media_type: found.media_type,
+                    bytes: found.bytes.into(),
+                }))
+            }
+        }
+    }
+
+    /// The same from memory or page cache, or `None`.
+    pub fn manifest_now(
+        &self,
+        name: &RepositoryName,
+        wanted: &Reference,
+    ) -> Option<Result<Option<store::Manifest>, Error>> {
+        match self {
+            Storage::Files(store) => Some(store.manifest_now(name, wanted)?.map_err(Error::Files)),
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// Stores a manifest with everything it needs.
+    pub async fn put_manifest(&self, name: RepositoryName, new: PutManifest) -> Result<(), PutError> {
+        match self.clone() {
+            Storage::Files(store) => {
+                use store::PutManifestError as Why;
+                match spawn_blocking(move || store.put_manifest(&name, new)).await? {
+                    Ok(()) => Ok(()),
+                    Err(Why::Missing { blobs, manifests }) => {
+                        Err(PutError::Missing(Missing { blobs, manifests }))
+                    }
+                    Err(Why::Storage(error)) => Err(error.into()),
+                }
+            }
+            Storage::Bucket(at) => {
+                let missing = here(async move { manifests::put(at, &name, new).await }).await??;
+                missing.map_or(Ok(()), |missing| Err(PutError::Missing(missing)))
+            }
+        }
+    }
+
+    /// Removes a manifest, its tags and its entry among the referrers.
+    pub async fn delete_manifest(&self, name: RepositoryName, wanted: Digest) -> Result<bool, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.delete_manifest(&name, &wanted)).await,
+            Storage::Bucket(at) => {
+                Ok(here(async move { manifests::delete(at, &name, &wanted).await }).await??)
+            }
+        }
+    }
+
+    /// Removes a tag.
+    pub async fn delete_tag(&self, name: RepositoryName, tag: Tag) -> Result<bool, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.delete_tag(&name, &tag)).await,
+            Storage::Bucket(at) => {
+                Ok(here(async move { manifests::delete_tag(at, &name, &tag).await }).await??)
+            }
+        }
+    }
+
+    /// Makes a repository hold a blob that another one holds.
+    pub async fn mount(&self, to: RepositoryName, from: RepositoryName, blob: Digest) -> Result<bool, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.mount(&to, &from, &blob)).await,
+            Storage::Bucket(at) => Ok(here(async move { blobs::mount(at, &to, &from, &blob).await }).await??),
+        }
+    }
+
+    /// Makes a repository no longer hold a blob.
+    pub async fn delete_blob(&self, name: RepositoryName, blob: Digest) -> Result<bool, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.delete_blob(&name, &blob)).await,
+            Storage::Bucket(at) => Ok(here(async move { blobs::delete(at, &name, &blob).await }).await??),
+        }
+    }
+
+    /// The repositories after `after`, `limit` at most.
+    pub async fn repositories(&self, after: Option<RepositoryName>, limit: usize) -> Result<Page, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.repositories(after.as_ref(), limit)).await,
+            Storage::Bucket(at) => {
+                Ok(here(async move { catalog::repositories(at, after.as_ref(), limit).await }).await??)
+            }
+        }
+    }
+
+    /// The tags of a repository after `after`, `limit` at most.
+    pub async fn tags(
+        &self,
+        name: RepositoryName,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Option<Page>, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.tags(&name, after.as_deref(), limit)).await,
+            Storage::Bucket(at) => {
+                Ok(here(async move { catalog::tags(at, &name, after, limit).await }).await??)
+            }
+        }
+    }
+
+    /// The same from memory, or `None`.
+    pub fn tags_now(
+        &self,
+        name: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Option<Result<Option<Page>, Error>> {
+        match self {
+            Storage::Files(store) => Some(store.tags_now(name, after, limit)?.map_err(Error::Files)),
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// A page of a subject's referrers.
+    pub async fn referrers(
+        &self,
+        name: RepositoryName,
+        query: ReferrersQuery,
+    ) -> Result<ReferrersPage, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.referrers(&name, &query)).await,
+            Storage::Bucket(at) => Ok(here(async move { referrers::page(at, &name, &query).await }).await??),
+        }
+    }
+
+    /// The same from memory, or `None`.
+    pub fn referrers_now(
+        &self,
+        name: &RepositoryName,
+        query: &ReferrersQuery,
+    ) -> Option<Result<ReferrersPage, Error>> {
+        match self {
+            Storage::Files(store) => Some(store.referrers_now(name, query)?.map_err(Error::Files)),
+            Storage::Bucket(_) => None,
+        }
+    }
+
+    /// Begins an upload.
+    pub async fn create_upload(&self, name: RepositoryName, algorithm: Algorithm) -> Result<UploadId, Error> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.create_upload(&name, algorithm)).await,
+            Storage::Bucket(at) => {
+                Ok(here(async move { uploads::create(at, &name, algorithm).await }).await??)
+            }
+        }
+    }
+
+    /// How many bytes an upload has.
+    pub async fn upload_offset(&self, name: RepositoryName, id: UploadId) -> Result<u64, UploadError> {
+        match self.clone() {
+            Storage::Files(store) => blocking(move || store.upload_offset(&name, &id)).await,
+            Storage::Bucket(at) => Ok(here(async move { uploads::offset(at, &name, &id).await }).await??),
+        }
+    }
+
+    /// Ends an upload and forgets its bytes.
+    pub async fn cancel_upload(&self, name: RepositoryName, id: UploadId) -> Result<(), UploadError> {
+        match self.clone() {
+            Storage::Files(store) => Ok(store.cancel_upload(&name, &id).await?),
+            Storage::Bucket(at) => Ok(here(async move { uploads::cancel(at, &name, &id).await }).await??),
+        }
+    }
+
+    /// Writes a body at the end of an upload; returns where it stands then.
+    pub async fn append(
+        &self,
+        name: RepositoryName,
+        id: UploadId,
+        at: Option<u64>,
+        body: StoredBody,
+    ) -> Result<u64, UploadError> {
+        match self.clone() {
+            Storage::Files(store) => Ok(store.append(&name, &id, at, body).await?),
+            Storage::Bucket(place) => {
+                let body = Body::new(body);
+                Ok(here(async move { uploads::append(place, &name, &id, at, body).await }).await??)
+            }
+        }
+    }
+
+    /// Appends a body, where there is one, and makes a blob of the upload; returns its size.
+    pub async fn finish(
+        &self,
+        name: RepositoryName,
+        id: UploadId,
+        at: Option<u64>,
+        body: Option<StoredBody>,
+        wanted: Digest,
+    ) -> Result<u64, UploadError> {
+        match self.clone() {
+            Storage::Files(store) => Ok(store.finish(&name, &id, at, body, &wanted).await?),
+            Storage::Bucket(place) => {
+                let body = body.map(Body::new);
+                Ok(here(async move { uploads::finish(place, &name, &id, at, body, &wanted).await }).await??)
+            }
+        }
+    }
+}
+
+/// How the store of files is opened that a configuration is about.
+pub fn files(config: &Config) -> store::Options {
+    store::Options {
+        root: config.storage.filesystem.rootdirectory.clone(),
+        fsync: config.storage.filesystem.fsync,
+        cache: config.limits.cache,
+        upload_age: config.storage.uploadpurging.age,
+        read_only: config.storage.readonly,
+    }
+}

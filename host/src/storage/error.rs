@@ -1,0 +1,123 @@
+//! Why storage could not do what it was asked, wherever content lies.
+
+use bucket::BadSetting;
+use names::Digest;
+use objects::manifests::Missing;
+use objects::uploads;
+use tokio::task::JoinError;
+
+/// Why there is no storage.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be used.
+    #[error(transparent)]
+    Files(#[from] store::OpenError),
+    /// Nothing can be done with a setting.
+    #[error(transparent)]
+    Bucket(#[from] BadSetting),
+}
+
+/// Why storage could not do what it was asked. The text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system said so.
+    #[error(transparent)]
+    Files(#[from] store::Error),
+    /// The bucket did.
+    #[error(transparent)]
+    Bucket(#[from] objects::Error),
+    /// Whoever was at it is gone.
+    #[error("the work was not ended: {0}")]
+    Gone(#[from] JoinError),
+}
+
+impl Error {
+    /// What it means to whoever asks.
+    pub fn kind(&self) -> objects::Kind {
+        match self {
+            Error::Files(store::Error::Full(_)) => objects::Kind::Full,
+            Error::Files(store::Error::ReadOnly(_)) => objects::Kind::ReadOnly,
+            Error::Files(store::Error::Unavailable(_)) => objects::Kind::Unavailable,
+            Error::Bucket(error) => error.kind,
+            Error::Files(_) | Error::Gone(_) => objects::Kind::Failed,
+        }
+    }
+}
+
+/// Why an upload did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// There is no such session.
+    #[error("there is no such upload")]
+    Unknown,
+    /// It stands at this offset.
+    #[error("the upload stands at {0}")]
+    WrongOffset(u64),
+    /// Someone else is writing to it.
+    #[error("another request is writing to the upload")]
+    Busy,
+    /// The body broke off; what came is kept, up to this offset.
+    #[error("the body broke off, and the upload stands at {offset}: {why}")]
+    Interrupted {
+        /// Where it stands.
+        offset: u64,
+        /// Why it broke off.
+        why: String,
+    },
+    /// The bytes have this digest.
+    #[error("the bytes have the digest {0}")]
+    DigestMismatch(Digest),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(Error),
+}
+
+impl From<store::UploadError> for UploadError {
+    fn from(error: store::UploadError) -> UploadError {
+        use store::UploadError as Why;
+        match error {
+            Why::Unknown => UploadError::Unknown,
+            Why::WrongOffset(offset) => UploadError::WrongOffset(offset),
+            Why::Busy => UploadError::Busy,
+            Why::Interrupted { offset, why } => UploadError::Interrupted { offset, why },
+            Why::DigestMismatch { actual } => UploadError::DigestMismatch(actual),
+            Why::Storage(error) => UploadError::Storage(error.into()),
+        }
+    }
+}
+
+impl From<uploads::UploadError> for UploadError {
+    fn from(error: uploads::UploadError) -> UploadError {
+        use uploads::UploadError as Why;
+        match error {
+            Why::Unknown => UploadError::Unknown,
+            Why::WrongOffset(offset) => UploadError::WrongOffset(offset),
+            Why::Busy => UploadError::Busy,
+            Why::Interrupted(offset) => {
+                UploadError::Interrupted { offset, why: "the client went away, or fell silent".into() }
+            }
+            Why::DigestMismatch(actual) => UploadError::DigestMismatch(actual),
+            Why::Storage(error) => UploadError::Storage(error.into()),
+        }
+    }
+}
+
+impl From<JoinError> for UploadError {
+    fn from(error: JoinError) -> UploadError {
+        UploadError::Storage(error.into())
+    }
+}
+
+/// Why a manifest was not stored.
+pub enum PutError {
+    /// Not all of what it needs is there.
+    Missing(Missing),
+    /// The storage failed.
+    Storage(Error),
+}
+
+impl<E: Into<Error>> From<E> for PutError {
+    fn from(error: E) -> PutError {
+        PutError::Storage(error.into())
+    }
+}

@@ -1,0 +1,112 @@
+//! Our own host with a bucket, beyond what runs on every host that has one.
+use crate::debug::{assert_becomes, is_closed, is_open};
+use std::time::Duration;
+use tests::program::Folder;
+use tests::{Bucket, Host, Image, Server, closing, eventually, noise, run, sha256, start_upload};
+
+const MIB: usize = 1 << 20;
+
+fn with_a_bucket() -> Server {
+    Server::with(|setup| setup.on(Host::NativeS3))
+}
+
+#[test]
+fn many_uploads_at_once_have_to_do_with_little_memory() {
+    // Each has at least two parts, of which one is sent while the other comes.
+    let (uploads, size) = (16, 24 * MIB);
+    let server = Server::with(|setup| setup.on(Host::NativeS3).env("REGISTRY_LIMITS_UPLOADMEMORY", "8MiB"));
+    let before = server.memory_peak();
+    std::thread::scope(|scope| {
+        for at in 0..uploads {
+            let server = &server;
+            scope.spawn(move || {
+                let bytes = noise(at, size);
+                let upload = start_upload(server, "a");
+                server.patch(&upload, &bytes).expect(202);
+                let digest = sha256(&bytes);
+                server.put(&closing(&upload, &digest), b"").expect(201);
+                assert!(
+                    server.get(&format!("/v2/a/blobs/{digest}")).expect(200).body == bytes,
+                    "other bytes"
+                );
+            });
+        }
+    });
+    // 5 MiB of each, what is under way between sockets, and what the allocator keeps; without a bound it is 20 MiB of each.
+    let grown = (server.memory_peak() - before) / 1024;
+    assert!(grown < 170, "{grown} MiB for {uploads} uploads");
+}
+
+#[test]
+fn a_bucket_that_is_away_closes_a_server_that_looks_after_its_storage() {
+    let (folder, port) = (Folder::new(), tests::free_port());
+    let bucket = Bucket::serve_on(&folder.join("bucket"), port);
+    let server = Server::with(|setup| {
+        setup
+            .on(Host::NativeS3)
+            .bucket(&bucket)
+            .env("REGISTRY_HEALTH_STORAGEDRIVER", "{enabled: true, interval: 500ms}")
+            .env("REGISTRY_HTTP_DEBUG_ADDR", "127.0.0.1:0")
+    });
+    assert_becomes(&server, is_open);
+    drop(bucket);
+    assert_becomes(&server, is_closed);
+    server.assert_says("storagedriver_s3");
+    let _bucket = Bucket::serve_on(&folder.join("bucket"), port);
+    assert_becomes(&server, is_open);
+}
+
+#[test]
+fn what_a_client_leaves_in_the_middle_is_kept_and_nothing_is_left_of_it_in_the_end() {
+    let server = with_a_bucket();
+    let bytes = noise(1, 12 * MIB);
+    let upload = start_upload(&server, "a");
+    let mut client = server.client();
+    client.send_head(&tests::Request::new("PATCH", &upload).header("Content-Length", bytes.len()));
+    client.send(&bytes[..11 * MIB]);
+    std::thread::sleep(Duration::from_millis(300));
+    drop(client);
+    // The work goes on when the connection is gone, to where it can be gone on with.
+    let kept = || server.get(&upload).expect(204).required("Range") == format!("0-{}", 11 * MIB - 1);
+    assert!(eventually(Duration::from_secs(10), kept), "{}", server.get(&upload));
+    server.patch(&upload, &bytes[11 * MIB..]).expect(202);
+    server.put(&closing(&upload, &sha256(&bytes)), b"").expect(201);
+    assert!(server.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).expect(200).body == bytes, "other bytes");
+    let uploads = server.repository("a").join("_uploads");
+    assert!(eventually(Duration::from_secs(5), || tests::files_below(uploads.clone()).is_empty()));
+}
+
+#[test]
+fn distributions_file_with_its_bucket_starts_this_server() {
+    let folder = Folder::new();
+    let bucket = Bucket::serve(&folder.join("bucket"));
+    let config = format!(
+        "version: 0.1\nstorage:\n  s3:\n    regionendpoint: {}\n    region: {}\n    bucket: {}\n    accesskey: {}\n    \
+         secretkey: {}\n    forcepathstyle: true\n    v4auth: true\n    rootdirectory: /some/folder\n  delete: {{enabled: true}}\n\
+         http: {{addr: '127.0.0.1:{{port}}'}}\n",
+        bucket.endpoint(),
+        Bucket::REGION,
+        Bucket::NAME,
+        Bucket::ACCESS_KEY,
+        Bucket::SECRET_KEY,
+    );
+    let server = Server::with(|setup| setup.by_file_alone().config(&config));
+    let image = Image::oci(1);
+    image.push(&server, "a", "latest");
+    assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, image.manifest);
+    assert!(bucket.folder().join("some/folder/docker/registry/v2/repositories/a/_manifests").is_dir());
+    assert!(!server.log().contains(Bucket::SECRET_KEY), "{}", server.log());
+}
+
+#[test]
+fn garbage_of_a_bucket_is_not_looked_for_in_a_directory() {
+    let ended = run(&["garbage-collect"], |setup| {
+        setup
+            .env("REGISTRY_STORAGE_S3_BUCKET", "b")
+            .env("REGISTRY_STORAGE_S3_REGION", "r")
+            .env("REGISTRY_STORAGE_S3_ACCESSKEY", "a")
+            .env("REGISTRY_STORAGE_S3_SECRETKEY", "s")
+    });
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.output.contains("content lies in a bucket (storage.s3)"), "{}", ended.output);
+}
