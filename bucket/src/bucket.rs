@@ -6,7 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use names::Algorithm;
 use objects::{Error, Kind, Listing, Options};
 use platform::{Stream, drain};
-use s3::{Begin, Condition, Gathering, Payload, Request, Settings};
+use s3::{Begin, Condition, Gathering, Keys, Payload, Request, Settings};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tree::hash::{Hash, digest_of};
 
@@ -66,13 +67,27 @@ pub struct Bucket {
     pub(crate) settings: Settings,
     pub(crate) options: Options,
     pub(crate) memory: Memory,
+    /// Those of the settings, or what somebody else gives from time to time.
+    keys: RwLock<Option<Arc<Keys>>>,
 }
 
 impl Bucket {
-    /// The one that the settings name.
-    pub fn new(settings: Settings, options: Options) -> Bucket {
+    /// The one that the settings name. Without keys of theirs it can be asked for nothing until it [is given](Bucket::use_keys)
+    /// some.
+    pub fn new(mut settings: Settings, options: Options) -> Bucket {
         let memory = Memory::new(settings.upload_memory);
-        Bucket { settings, options, memory }
+        let keys = RwLock::new(settings.keys.take().map(Arc::new));
+        Bucket { settings, options, memory, keys }
+    }
+
+    /// From now on requests are signed with these keys.
+    pub fn use_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
+    }
+
+    /// The keys that requests are signed with now.
+    pub(crate) fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it can be read.
@@ -166,8 +181,8 @@ impl Bucket {
     /// A URL with which whoever knows it can read an object from the bucket for a while, where clients are to be sent
     /// there (`storage.redirect.disable: false`).
     pub fn url(&self, key: &str) -> Option<String> {
-        let Settings { place, keys, redirect, .. } = &self.settings;
-        redirect.then(|| {
+        let Settings { place, redirect, .. } = &self.settings;
+        self.keys().filter(|_| *redirect).map(|keys| {
             let url = keys.url(place, &Request::get(place, key), now(), GOOD_FOR);
             url.unwrap_or_else(|error| panic!("no URL for {key}: {error}"))
         })

@@ -7,6 +7,8 @@ mod here;
 #[path = "exchange/wasi.rs"]
 mod here;
 
+#[cfg(not(target_family = "wasm"))]
+pub use here::client;
 pub use here::{Answer, exchange};
 
 use std::time::Duration;

@@ -13,9 +13,13 @@ mod memory;
 mod multipart;
 mod parts;
 mod place;
+#[cfg(not(target_family = "wasm"))]
+mod role;
 mod session;
 mod tries;
 
 pub use bucket::Bucket;
 pub use place::Found;
-pub use s3::{BadSetting, Settings};
+#[cfg(not(target_family = "wasm"))]
+pub use role::Role;
+pub use s3::{BadSetting, Keys, Settings};

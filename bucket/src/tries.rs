@@ -110,7 +110,12 @@ impl Bucket {
     }
 
     async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {
-        let signed = self.settings.keys.sign(&self.settings.place, request, now());
+        let Some(keys) = self.keys() else {
+            let text =
+                "there is no key to sign requests with; give storage.s3.accesskey and storage.s3.secretkey";
+            return Err(Failure::new(Kind::Refused, text));
+        };
+        let signed = keys.sign(&self.settings.place, request, now());
         let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         let answer = exchange(&self.settings.place, signed, body, request.patience).await;
         let answer = answer.map_err(|unsent| Failure::unsent(self, unsent))?;

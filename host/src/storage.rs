@@ -5,6 +5,7 @@
 
 mod content;
 mod error;
+mod role;
 
 pub use content::{Content, ContentBody};
 pub use error::{Error, OpenError, PutError, UploadError};
@@ -16,6 +17,7 @@ use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use objects::manifests::Missing;
 use objects::{blobs, catalog, manifests, referrers, uploads};
 use platform::Body;
+use role::Given;
 use store::Store;
 use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_blocking, spawn_local};
 use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
@@ -50,12 +52,16 @@ impl Storage {
     /// What the configuration names.
     ///
     /// # Errors
-    /// The directory cannot be opened. A bucket is not asked yet.
+    /// The directory cannot be opened, or there is no key to the bucket. That is not asked yet.
     pub fn open(config: &Config) -> Result<Storage, OpenError> {
         match config.storage.driver {
             Driver::Filesystem => Ok(Storage::Files(Store::open(files(config))?)),
             Driver::S3 => {
-                let settings = config.storage.s3.settings(config.limits.uploadmemory)?;
+                let mut settings = config.storage.s3.settings(config.limits.uploadmemory)?;
+                let given = match settings.keys {
+                    Some(_) => None,
+                    None => Some(Given::first(&mut settings)?),
+                };
                 let purging = &config.storage.uploadpurging;
                 let purges = purging.enabled && !purging.dryrun && !config.storage.readonly;
                 let options = objects::Options {
@@ -64,7 +70,9 @@ impl Storage {
                     purging: purges.then_some(purging.interval),
                 };
                 // There is one for as long as the process lives.
-                Ok(Storage::Bucket(Box::leak(Box::new(Bucket::new(settings, options)))))
+                let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options)));
+                given.map_or(Ok(()), |given| given.renew(bucket))?;
+                Ok(Storage::Bucket(bucket))
             }
         }
     }

@@ -43,8 +43,10 @@ impl fmt::Display for BadSetting {
 pub struct Settings {
     /// Where the bucket is.
     pub place: Place,
-    /// Who we are to it.
-    pub keys: Keys,
+    /// In which region.
+    pub region: String,
+    /// Who we are to it, where they say so.
+    pub keys: Option<Keys>,
     /// How many bytes a part of an upload has, and how many an upload keeps in memory twice. `storage.s3.chunksize`.
     pub part_size: u64,
     /// How many bytes all uploads together may keep in memory before each has to do with [`LEAST_PART`] once.
@@ -114,12 +116,13 @@ impl Settings {
             path_style: flag("storage.s3.forcepathstyle", true)?,
             made,
         })?;
-        let keys = Keys::new(
-            region,
-            needed("storage.s3.accesskey")?,
-            needed("storage.s3.secretkey")?,
-            text("storage.s3.sessiontoken"),
-        )?;
+        let keys = match [ACCESS_KEY, SECRET_KEY].map(|name| text(name).is_some()) {
+            [false, false] => None,
+            _ => {
+                let (access, secret) = (needed(ACCESS_KEY)?, needed(SECRET_KEY)?);
+                Some(Keys::new(region.clone(), access, secret, text("storage.s3.sessiontoken"))?)
+            }
+        };
         let at_once = match text("storage.s3.multipartcopymaxconcurrency").map(|text| text.parse()) {
             None => COPIES_AT_ONCE,
             Some(Ok(at_once)) if at_once > 0 => at_once,
@@ -129,6 +132,7 @@ impl Settings {
         };
         Ok(Settings {
             place,
+            region,
             keys,
             part_size: bytes("storage.s3.chunksize", 10 << 20)?,
             upload_memory: match text("limits.uploadmemory").map(|text| text.parse()) {
@@ -146,6 +150,9 @@ impl Settings {
         })
     }
 }
+
+const ACCESS_KEY: &str = "storage.s3.accesskey";
+const SECRET_KEY: &str = "storage.s3.secretkey";
 
 /// How many parts are copied at once at most: a guest's connections are its host's, and a bucket copies no faster for
 /// more.
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn four_settings_are_needed_and_the_rest_has_defaults() {
+    fn two_settings_are_needed_and_keys_that_are_whole_and_the_rest_has_defaults() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.place.authority(), "s3.us-east-1.amazonaws.com");
         assert_eq!((settings.part_size, settings.copies_at_once), (10 << 20, 16));
@@ -178,6 +185,7 @@ mod tests {
             let name: &'static str = format!("storage.s3.{name}").leak();
             assert_eq!(read(&[(name, "")]).unwrap_err().to_string(), format!("{name} is not set"));
         }
+        assert!(read(&[(ACCESS_KEY, ""), (SECRET_KEY, "")]).unwrap().keys.is_none());
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Our own host with a bucket, beyond what runs on every host that has one.
 use crate::debug::{assert_becomes, is_closed, is_open};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tests::program::Folder;
-use tests::{Bucket, Host, Image, Server, closing, eventually, noise, run, sha256, start_upload};
+use tests::{Bucket, Host, Image, Server, Setup, closing, eventually, noise, run, sha256, start_upload};
 
 const MIB: usize = 1 << 20;
 
@@ -96,6 +101,86 @@ fn distributions_file_with_its_bucket_starts_this_server() {
     assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, image.manifest);
     assert!(bucket.folder().join("some/folder/docker/registry/v2/repositories/a/_manifests").is_dir());
     assert!(!server.log().contains(Bucket::SECRET_KEY), "{}", server.log());
+}
+
+/// What AWS answers to a pod that has a role: these keys.
+fn gives_keys(secret: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1/credentials", listener.local_addr().expect("an address"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+            let known = head.starts_with("get /v1/credentials") && head.contains("authorization: the-token");
+            count.fetch_add(1, Ordering::SeqCst);
+            let body = json!({
+                "AccessKeyId": Bucket::ACCESS_KEY, "SecretAccessKey": secret, "Token": "",
+                "Expiration": "2100-01-01T00:00:00Z",
+            });
+            let (status, body) =
+                if known { ("200 OK", body.to_string()) } else { ("403 Forbidden", "{}".into()) };
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all((head + &body).as_bytes());
+        }
+    });
+    (url, asked)
+}
+
+/// A server of a bucket that no setting has the key of.
+fn without_keys<'a>(setup: &'a mut Setup, bucket: &Bucket) -> &'a mut Setup {
+    setup
+        .on(Host::NativeS3)
+        .bucket(bucket)
+        .env("REGISTRY_STORAGE_S3_ACCESSKEY", "")
+        .env("REGISTRY_STORAGE_S3_SECRETKEY", "")
+}
+
+#[test]
+fn keys_are_those_of_a_role_where_the_settings_have_none() {
+    let folder = Folder::new();
+    let bucket = Bucket::serve(&folder.join("bucket"));
+    let (url, asked) = gives_keys(Bucket::SECRET_KEY);
+    let server = Server::with(|setup| {
+        without_keys(setup, &bucket)
+            .file("token", "the-token")
+            .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)
+            .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "{scratch}/token")
+    });
+    Image::oci(1).push(&server, "a", "latest");
+    server.get("/v2/a/manifests/latest").expect(200);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "they are good for a while");
+    assert!(!server.log().contains(Bucket::SECRET_KEY), "{}", server.log());
+}
+
+#[test]
+fn keys_of_the_environment_are_good_too_and_without_any_there_is_no_server() {
+    let folder = Folder::new();
+    let bucket = Bucket::serve(&folder.join("bucket"));
+    let server = Server::with(|setup| {
+        without_keys(setup, &bucket)
+            .env("AWS_ACCESS_KEY_ID", Bucket::ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", Bucket::SECRET_KEY)
+    });
+    Image::oci(1).push(&server, "a", "latest");
+    let nobody = format!("http://127.0.0.1:{}", tests::free_port());
+    let ended = run(&["serve"], |setup| {
+        setup
+            .env("REGISTRY_STORAGE_S3_BUCKET", "b")
+            .env("REGISTRY_STORAGE_S3_REGION", "r")
+            .env("REGISTRY_HTTP_ADDR", "127.0.0.1:0")
+            .env("AWS_METADATA_ENDPOINT", &nobody)
+    });
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.output.contains("there is no key to the bucket: give storage.s3.accesskey"),
+        "{}",
+        ended.output
+    );
 }
 
 #[test]

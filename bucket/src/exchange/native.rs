@@ -38,23 +38,31 @@ fn connections() -> Result<Connections, Unsent> {
     CONNECTIONS.with(|known| match known.get() {
         Some(known) => Ok(known.clone()),
         None => {
-            let mut connector = HttpConnector::new();
-            connector.set_connect_timeout(Some(CONNECT));
-            connector.set_nodelay(true);
-            connector.enforce_http(false);
-            let connector = HttpsConnectorBuilder::new()
-                .with_tls_config(tls()?)
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(connector);
-            let client = Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(KEPT)
-                .pool_max_idle_per_host(KEPT_AT_MOST)
-                .build(connector);
+            let client = client()?;
             Ok(known.get_or_init(|| client).clone())
         }
     })
+}
+
+/// Connections to any server.
+pub fn client<B>() -> Result<Client<HttpsConnector<HttpConnector>, B>, Unsent>
+where
+    B: Body<Data: Send> + Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls()?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(KEPT)
+        .pool_max_idle_per_host(KEPT_AT_MOST)
+        .build(connector))
 }
 
 /// Whom to believe is for the system to say.

@@ -93,10 +93,19 @@ mod tests {
         let table = include_str!("../../../docs/configuration.md");
         let switches = table.lines().filter(|line| line.contains("` | true or false |"));
         let names: Vec<&str> = switches.filter_map(|line| line.split('`').nth(1)).collect();
-        // Those of files, logs, connections and who watches are our own host's alone.
-        let ours =
-            ["http.http2.", "http.h2c.", "http.debug.", "health.", "log.", "auth.issuer.", "auth.ldap."];
-        for name in names.iter().filter(|name| !ours.iter().any(|of| name.starts_with(of))) {
+        // Those of files, logs, connections and who watches are our own host's alone, and a bucket reads its own.
+        let others = [
+            "http.http2.",
+            "http.h2c.",
+            "http.debug.",
+            "health.",
+            "log.",
+            "auth.issuer.",
+            "auth.ldap.",
+            "storage.s3.",
+            "storage.redirect.",
+        ];
+        for name in names.iter().filter(|name| !others.iter().any(|of| name.starts_with(of))) {
             assert!(SWITCHES.iter().any(|(known, _)| known == name), "{name}");
         }
         assert!(SWITCHES.iter().all(|(known, _)| names.contains(known)));

@@ -19,8 +19,11 @@ impl Configured for Named {
         BUCKET.with(|known| match known.get() {
             Some(bucket) => Ok(*bucket),
             None => {
-                let settings = Settings::read(config::get)
-                    .map_err(|bad| Error::new(Kind::Unavailable, "find", "the bucket", bad))?;
+                let failed = |why: String| Error::new(Kind::Unavailable, "find", "the bucket", why);
+                let settings = Settings::read(config::get).map_err(|bad| failed(bad.to_string()))?;
+                if settings.keys.is_none() {
+                    return Err(failed("storage.s3.accesskey is not set".into()));
+                }
                 let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options())));
                 Ok(*known.get_or_init(|| bucket))
             }

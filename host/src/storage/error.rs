@@ -15,6 +15,12 @@ pub enum OpenError {
     /// Nothing can be done with a setting.
     #[error(transparent)]
     Bucket(#[from] BadSetting),
+    /// There is no key to the bucket.
+    #[error(
+        "there is no key to the bucket: give storage.s3.accesskey and storage.s3.secretkey, or run where AWS gives one (an instance, \
+         a task or a service account with a role, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY): {0}"
+    )]
+    Role(String),
 }
 
 /// Why storage could not do what it was asked. The text is for the log.

@@ -56,7 +56,7 @@ pub(super) const KEYS: &[Key] = &[
         "storage.s3.accesskey",
         Kind::Secret(|c| &mut c.storage.s3.accesskey),
         "",
-        "the name of the key that signs requests to the bucket",
+        "the name of the key that signs requests to the bucket; without it and `secretkey` AWS gives one to who has a role",
     ),
     key("storage.s3.secretkey", Kind::Secret(|c| &mut c.storage.s3.secretkey), "", "that key"),
     key(

@@ -60,7 +60,11 @@ fn what_is_missing_or_bad_is_named_where_it_was_given() {
     for (settings, line, says) in [
         ("storage: s3\n", 2, "storage.s3.bucket: is not set"),
         ("storage:\n  s3:\n    bucket: b\n", 4, "storage.s3.region: is not set"),
-        ("storage:\n  s3:\n    region: r\n    bucket: b\n", 4, "storage.s3.accesskey: is not set"),
+        (
+            "storage:\n  s3:\n    region: r\n    bucket: b\n    accesskey: a\n",
+            4,
+            "storage.s3.secretkey: is not set",
+        ),
         (&format!("{BUCKET}    regionendpoint: ftp://x\n"), 8, "storage.s3.regionendpoint: has to be a host"),
         (&format!("{BUCKET}    chunksize: 1MiB\n"), 8, "storage.s3.chunksize"),
         (&format!("{BUCKET}    storageclass: cold storage\n"), 8, "storage.s3.storageclass"),
