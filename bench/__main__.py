@@ -14,6 +14,7 @@ import time
 sys.dont_write_bytecode = True  # nothing is left in the tree but bench-out
 
 import blocks
+import buckets
 import hosts
 import procfs
 import report
@@ -21,7 +22,7 @@ import secure
 import servers
 import variants
 
-ALL = blocks.ALL + secure.ALL + hosts.ALL
+ALL = blocks.ALL + secure.ALL + hosts.ALL + buckets.ALL
 
 
 def arguments():
@@ -91,7 +92,7 @@ def main():
     unknown = set(only) - {block.name for block in ALL}
     if unknown:
         sys.exit(f"bench: there is no block called {', '.join(sorted(unknown))}")
-    present, missing = servers.available(variants.KINDS + hosts.KINDS, settings.work, wanted)
+    present, missing = servers.available(variants.KINDS + hosts.KINDS + buckets.KINDS, settings.work, wanted)
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)

@@ -80,9 +80,10 @@ class InBucket:
     """A server whose data lies in a folder that versitygw shows as a bucket."""
 
     artefact = "target/artefacts/pierhead-s3.wasm"
+    gateway_of = Versitygw
 
     def start(self):
-        self.gateway = Versitygw(Versitygw.find(), os.path.join(self.work, "gateway"))
+        self.gateway = self.gateway_of(Versitygw.find(), os.path.join(self.work, "gateway"))
         self.gateway.wipe()
         self.gateway.start()
         return super().start()

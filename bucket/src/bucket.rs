@@ -80,6 +80,11 @@ impl Bucket {
         Bucket { settings, options, memory, keys }
     }
 
+    /// For people: where it is, and what comes before our keys in it.
+    pub fn place(&self) -> String {
+        self.settings.place.shown()
+    }
+
     /// From now on requests are signed with these keys.
     pub fn use_keys(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));

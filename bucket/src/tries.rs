@@ -4,7 +4,7 @@ use crate::bucket::{Bucket, Fault};
 use crate::exchange::{Answer, Unread, Unsent, exchange};
 use objects::Error;
 use platform::{elapsed, random, wait};
-use s3::{Budget, Copied, Kind, Request, ServiceError, advice, judge, service_error};
+use s3::{Budget, Copied, Kind, Method, Request, ServiceError, advice, judge, service_error};
 use std::time::UNIX_EPOCH;
 
 /// How many bytes of an error are read.
@@ -33,7 +33,7 @@ impl Failure {
         }
     }
 
-    fn of(status: u16, error: &ServiceError) -> Failure {
+    fn of(method: Method, status: u16, error: &ServiceError) -> Failure {
         let ServiceError { code, message } = error;
         let message: String = message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
         let said: Vec<&str> =
@@ -42,7 +42,7 @@ impl Failure {
             "" => format!("{status} {}", said.join(": ")),
             advice => format!("{status} {}; {advice}", said.join(": ")),
         };
-        Failure::new(judge(status, code), text)
+        Failure::new(judge(method, status, code), text)
     }
 
     /// What the host could not do.
@@ -54,15 +54,22 @@ impl Failure {
                 why,
                 "this component may not make requests to it; let its host permit that (Spin: allowed_outbound_hosts), or look at storage.s3.regionendpoint",
             ),
+            Unsent::Tls(why) if why.contains("UnknownIssuer") => (
+                Kind::Refused,
+                why,
+                "its certificate is signed by none that this system believes: give the authority to the system, or its certificate in a file that SSL_CERT_FILE names",
+            ),
             Unsent::Tls(why) => (
                 Kind::Refused,
                 why,
                 "look at storage.s3.secure and at the scheme in storage.s3.regionendpoint",
             ),
             Unsent::Unsendable(why) => (Kind::Refused, why, "look at storage.s3.regionendpoint"),
-            Unsent::Failed(why) => {
-                (Kind::Again, why, "look at storage.s3.regionendpoint and at what answers there")
-            }
+            Unsent::Failed(why) => (
+                Kind::Again,
+                why,
+                "look at storage.s3.regionendpoint, at its scheme, and at what answers there",
+            ),
         };
         Failure::new(kind, format!("{host}: {why}; {advice}"))
     }
@@ -102,7 +109,7 @@ impl Bucket {
             let status = answer.status();
             match s3::copied(&answer.read(MAX_SMALL).await.map_err(Failure::unread)?) {
                 Copied::Done(etag) => Ok(etag),
-                Copied::Failed(error) => Err(Failure::of(status, &error)),
+                Copied::Failed(error) => Err(Failure::of(request.method, status, &error)),
                 Copied::Unreadable => Err(Failure::new(Kind::Again, "the answer is not what S3 says of it")),
             }
         };
@@ -125,7 +132,7 @@ impl Bucket {
         let status = answer.status();
         // What cannot be read says no more than the status.
         let body = answer.read(MAX_ERROR).await.unwrap_or_default();
-        Err(Failure::of(status, &service_error(&body)))
+        Err(Failure::of(request.method, status, &service_error(&body)))
     }
 
     async fn trying<T>(

@@ -102,6 +102,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     config.limits.connections = connections(config.limits.connections);
     let (tls, authority) = tls::start(&config.http)?.unzip();
     let storage = Storage::open(&config)?;
+    storage.tell();
     // A bucket is looked through by whoever begins an upload there.
     if let Storage::Files(store) = &storage
         && config.storage.uploadpurging.enabled

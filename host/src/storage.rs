@@ -77,6 +77,20 @@ impl Storage {
         }
     }
 
+    /// Says in the log which bucket it is, and whether it can be read, on a thread of its own. A directory was opened, or was not.
+    pub fn tell(&self) {
+        let Storage::Bucket(bucket) = self else { return };
+        let (storage, place) = (self.clone(), bucket.place());
+        let work = move || match storage.check() {
+            Ok(()) => tracing::info!(bucket = place, "content lies in a bucket"),
+            Err(error) => {
+                tracing::warn!(bucket = place, %error, "content lies in a bucket that cannot be read")
+            }
+        };
+        // Requests will tell, where there can be no thread.
+        let _ = std::thread::Builder::new().name("bucket".into()).spawn(work);
+    }
+
     /// Whether it can be read. Waits on the calling thread, which has no runtime.
     ///
     /// # Errors

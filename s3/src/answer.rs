@@ -124,7 +124,7 @@ pub fn copied(body: &[u8]) -> Copied {
 /// A page of the list that begins with `prefix`, as the bucket has it; `None` where it is no such thing.
 pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed> {
     let prefix = place.key(prefix);
-    let (mut listed, mut truncated) = (Listed::default(), false);
+    let (mut listed, mut truncated) = (Listed::default(), None);
     leaves(body, |path, text| match path {
         "ListBucketResult/Contents/Key" | "ListBucketResult/CommonPrefixes/Prefix" => {
             match text.strip_prefix(&prefix) {
@@ -133,10 +133,12 @@ pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed>
                 Some(name) => listed.names.push(name.to_owned()),
             }
         }
-        "ListBucketResult/IsTruncated" => truncated = text == "true",
+        "ListBucketResult/IsTruncated" => truncated = Some(text == "true"),
         "ListBucketResult/NextContinuationToken" => listed.next = Some(text),
         _ => {}
     })?;
+    // Every list says so; what does not is another page, of a console perhaps.
+    let truncated = truncated?;
     listed.next = listed.next.filter(|next| truncated && !next.is_empty());
     (!truncated || listed.next.is_some()).then_some(listed)
 }
@@ -173,7 +175,9 @@ mod tests {
     fn what_is_no_list_is_none() {
         let cut = &b"<ListBucketResult><IsTruncated>false</IsTruncated>"[..];
         let more_but_not_where = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
-        for body in [cut, more_but_not_where, b"", b"not xml", b"<a></b>"] {
+        for body in
+            [cut, more_but_not_where, b"", b"not xml", b"<a></b>", b"<html><body>Welcome</body></html>"]
+        {
             assert_eq!(listed(body, &place(), ""), None, "{}", String::from_utf8_lossy(body));
         }
     }

@@ -1,5 +1,7 @@
 //! What an answer that is not a success means to us.
 
+use crate::request::Method;
+
 /// What can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -21,8 +23,8 @@ pub enum Kind {
     Failed,
 }
 
-/// Sorts an answer by its status and the code in its body, of which an answer to a HEAD has none.
-pub fn judge(status: u16, code: &str) -> Kind {
+/// Sorts an answer to such a request by its status and the code in its body, of which an answer to a HEAD has none.
+pub fn judge(method: Method, status: u16, code: &str) -> Kind {
     match code {
         "NoSuchKey" | "NoSuchUpload" => return Kind::Absent,
         "NoSuchBucket" => return Kind::Refused,
@@ -40,8 +42,8 @@ pub fn judge(status: u16, code: &str) -> Kind {
         _ => {}
     }
     match status {
-        // An answer to a HEAD has no code. What else is not there is not what was asked for.
-        404 if code.is_empty() => Kind::Absent,
+        // Of everything else that is not there S3 says what it is: who does not is somebody else, a console or a proxy.
+        404 if method == Method::Head => Kind::Absent,
         409 => Kind::Again,
         412 => Kind::Changed,
         301 | 307 | 401 | 403 | 404 => Kind::Refused,
@@ -65,8 +67,14 @@ pub fn advice(status: u16, code: &str) -> &'static str {
         }
         "RequestTimeTooSkewed" => "the clock of this machine is wrong, or the other's is",
         "QuotaExceeded" | "XMinioStorageFull" => "the bucket is full",
+        "NotImplemented" => {
+            "pushes need a bucket that knows If-Match and If-None-Match on PUT (docs/hosts.md, A bucket)"
+        }
+        "InvalidStorageClass" => "look at storage.s3.storageclass",
+        _ if code.starts_with("KMS") => "look at storage.s3.keyid",
         _ => match status {
             301 | 307 => "look at storage.s3.region and storage.s3.regionendpoint",
+            404 if code.is_empty() => "that is no answer as S3 makes them; look at storage.s3.regionendpoint",
             404 => "look at storage.s3.accesskey, storage.s3.bucket and storage.s3.regionendpoint",
             401 | 403 => {
                 "the keys of storage.s3.accesskey need GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListMultipartUploadParts and ListBucket in storage.s3.bucket"
@@ -80,10 +88,15 @@ pub fn advice(status: u16, code: &str) -> &'static str {
 mod tests {
     use super::*;
 
+    fn judge(status: u16, code: &str) -> Kind {
+        super::judge(Method::Get, status, code)
+    }
+
     #[test]
     fn a_code_decides_before_a_status() {
         assert_eq!(judge(404, "NoSuchKey"), Kind::Absent);
-        assert_eq!(judge(404, ""), Kind::Absent);
+        assert_eq!(super::judge(Method::Head, 404, ""), Kind::Absent);
+        assert_eq!(judge(404, ""), Kind::Refused);
         assert_eq!(judge(404, "NoSuchBucket"), Kind::Refused);
         assert_eq!(judge(404, "NoSuchUser"), Kind::Refused);
         assert_eq!(judge(200, "InternalError"), Kind::Again);
@@ -110,6 +123,9 @@ mod tests {
             (403, ""),
             (404, "NoSuchBucket"),
             (404, "NoSuchUser"),
+            (404, ""),
+            (400, "InvalidStorageClass"),
+            (400, "KMS.DisabledException"),
             (301, "PermanentRedirect"),
             (400, "AuthorizationHeaderMalformed"),
         ] {

@@ -73,6 +73,11 @@ impl Place {
         Ok(Place { secure, authority, base, bucket: bucket.to_owned(), root, made: options.made })
     }
 
+    /// For people: the bucket, and what comes before our keys in it.
+    pub fn shown(&self) -> String {
+        self.url(&[&*self.base, "/", &*self.root].concat())
+    }
+
     /// Whether it is spoken to in TLS.
     pub fn secure(&self) -> bool {
         self.secure
@@ -128,7 +133,7 @@ pub(crate) fn in_query(value: &str) -> String {
 fn not_an_endpoint() -> BadSetting {
     BadSetting::new(
         "storage.s3.regionendpoint",
-        "has to be a host, a port where it is not the usual one, and a scheme if need be: http://127.0.0.1:9000",
+        "has to be a host, a port where it is not the usual one, and a scheme if need be, without a path: http://127.0.0.1:9000",
     )
 }
 
@@ -152,6 +157,7 @@ mod tests {
         assert_eq!((place.secure(), place.authority()), (true, "s3.eu-west-1.amazonaws.com"));
         assert_eq!(place.path("a/b c"), "/images/a/b%20c");
         assert_eq!(place.bucket_path(), "/images");
+        assert_eq!(place.shown(), "https://s3.eu-west-1.amazonaws.com/images/");
         let china = Place::new(Options { region: "cn-north-1", ..OPTIONS }).unwrap();
         assert_eq!(china.authority(), "s3.cn-north-1.amazonaws.com.cn");
     }

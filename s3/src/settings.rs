@@ -96,7 +96,8 @@ impl Settings {
         let mut made = Vec::new();
         made.extend(word("storage.s3.objectacl")?.map(|acl| ("x-amz-acl", acl)));
         // In distribution that is what it is called where nothing is said of it.
-        let class = word("storage.s3.storageclass")?.filter(|class| class != "NONE");
+        let class = word("storage.s3.storageclass")?.map(|class| class.to_ascii_uppercase());
+        let class = class.filter(|class| class != "NONE");
         made.extend(class.map(|class| ("x-amz-storage-class", class)));
         if flag("storage.s3.encrypt", false)? {
             let key = text("storage.s3.keyid");
@@ -142,7 +143,10 @@ impl Settings {
                     return Err(BadSetting::new("limits.uploadmemory", "has to be a number of bytes"));
                 }
             },
-            copy_threshold: bytes("storage.s3.multipartcopythresholdsize", 32 << 20)?,
+            copy_threshold: match text("storage.s3.multipartcopythresholdsize").as_deref() {
+                Some("0") => 0,
+                _ => bytes("storage.s3.multipartcopythresholdsize", 32 << 20)?,
+            },
             copy_part_size: bytes("storage.s3.multipartcopychunksize", 32 << 20)?,
             copies_at_once: at_once.min(COPIES_AT_ONCE),
             // Whoever says nothing may have a bucket that clients cannot reach.
@@ -230,10 +234,10 @@ mod tests {
             put.headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
         };
         assert_eq!(made(&[]), [""; 0]);
-        assert_eq!(made(&[("storage.s3.storageclass", "NONE"), ("storage.s3.keyid", key)]), [""; 0]);
+        assert_eq!(made(&[("storage.s3.storageclass", "none"), ("storage.s3.keyid", key)]), [""; 0]);
         assert_eq!(
             made(&[
-                ("storage.s3.storageclass", "STANDARD_IA"),
+                ("storage.s3.storageclass", "standard_ia"),
                 ("storage.s3.objectacl", "bucket-owner-read")
             ]),
             ["x-amz-acl: bucket-owner-read", "x-amz-storage-class: STANDARD_IA"]

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tests::program::Folder;
-use tests::{Bucket, Host, Image, Server, Setup, closing, eventually, noise, run, sha256, start_upload};
+use tests::{
+    Bucket, Certificates, Host, Image, Server, Setup, assert_error, closing, eventually, noise, run, sha256,
+    start_upload,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -99,6 +102,8 @@ fn distributions_file_with_its_bucket_starts_this_server() {
     let image = Image::oci(1);
     image.push(&server, "a", "latest");
     assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, image.manifest);
+    server.assert_says("content lies in a bucket");
+    server.assert_says("/registry/some/folder/");
     assert!(bucket.folder().join("some/folder/docker/registry/v2/repositories/a/_manifests").is_dir());
     assert!(!server.log().contains(Bucket::SECRET_KEY), "{}", server.log());
 }
@@ -181,6 +186,42 @@ fn keys_of_the_environment_are_good_too_and_without_any_there_is_no_server() {
         "{}",
         ended.output
     );
+}
+
+#[test]
+fn what_answers_in_the_place_of_a_bucket_is_named_and_nothing_is_said_to_be_absent() {
+    // As whoever is in front of a bucket does while that starts.
+    let other = Server::with(|setup| setup.on(Host::Native));
+    let endpoint = format!("http://{}", other.addr());
+    let server =
+        Server::with(|setup| setup.on(Host::NativeS3).env("REGISTRY_STORAGE_S3_REGIONENDPOINT", &endpoint));
+    assert_error(&server.get("/v2/a/manifests/latest"), 503, "UNAVAILABLE");
+    server.assert_says("look at storage.s3.regionendpoint");
+    server.assert_says("content lies in a bucket that cannot be read");
+}
+
+#[test]
+fn a_bucket_with_a_certificate_that_nobody_believes_is_told_from_one_that_is_away() {
+    let certificates = Certificates::new();
+    let other = Server::with(|setup| setup.on(Host::Native).tls(&certificates));
+    let endpoint = format!("https://{}", other.addr());
+    let bucket = |setup: &mut Setup| {
+        setup.on(Host::NativeS3).env("REGISTRY_STORAGE_S3_REGIONENDPOINT", &endpoint);
+    };
+    let server = Server::with(|setup| {
+        bucket(setup);
+        setup
+    });
+    assert_error(&server.get("/v2/a/manifests/latest"), 503, "UNAVAILABLE");
+    server.assert_says("SSL_CERT_FILE");
+    let believing = Server::with(|setup| {
+        bucket(setup);
+        setup.env("SSL_CERT_FILE", certificates.file("ca.crt").display())
+    });
+    // It is no bucket, but it is spoken to.
+    assert_error(&believing.get("/v2/a/manifests/latest"), 503, "UNAVAILABLE");
+    believing.assert_says("look at storage.s3.regionendpoint");
+    assert!(!believing.log().contains("SSL_CERT_FILE"), "{}", believing.log());
 }
 
 #[test]

@@ -72,8 +72,12 @@ fn tls() -> Result<ClientConfig, Unsent> {
         return Ok(known.clone());
     }
     let mut roots = RootCertStore::empty();
-    // Where it has none, nobody is believed.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let believed = rustls_native_certs::load_native_certs();
+    for error in believed.errors {
+        platform::log!("whom this system believes cannot be read, for TLS to the bucket: {error}");
+    }
+    // Where there is none, nobody is believed.
+    roots.add_parsable_certificates(believed.certs);
     let provider = rustls::crypto::ring::default_provider();
     let config = ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
@@ -189,15 +193,20 @@ fn unsent(error: &Error) -> Unsent {
     let (mut cause, mut is_tls) = (error.source(), false);
     while let Some(error) = cause {
         why = format!("{why}: {error}");
-        is_tls |= error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>());
+        is_tls |= is_of_tls(error);
         cause = error.source();
     }
     match is_tls {
         true => Unsent::Tls(why),
         false => Unsent::Failed(why),
+    }
+}
+
+/// Whether TLS said so. An error of I/O passes over the one that it is about when it is asked for its source.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) => error.get_ref().is_some_and(|inner| is_of_tls(inner)),
+        None => error.is::<rustls::Error>(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Config, DIRECTORY, Driver, Examined};
 use std::fmt::Write;
 
 /// What stands in the place of a secret.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// A level of names, in the order in which they came, and a value where they end.
 #[derive(Default)]

@@ -208,6 +208,8 @@ fn value_of(
     let Setting { path, value, origin } = setting;
     match value {
         Value::Text(mut text) => {
+            // Of what belongs to a driver distribution takes switches and numbers in quotes.
+            text.quoted &= !name.starts_with("storage.s3.");
             match kind {
                 Kind::Header(_) => text.under = keys::header(&path).map(Into::into),
                 Kind::Field(_) => text.under = path.last().cloned(),

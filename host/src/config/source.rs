@@ -147,7 +147,11 @@ impl Sources {
                 }
                 // Distribution throws the file's block away here; but who names the storage that is in use
                 // anyway does not want its directory forgotten.
-                if path == ["storage"] && one.value == Value::Text(Text::plain("filesystem")) {
+                let of_s3 = |setting: &Setting| setting.path.starts_with(&["storage".into(), "s3".into()]);
+                if path == ["storage"]
+                    && one.value == Value::Text(Text::plain("filesystem"))
+                    && !self.settings.iter().any(of_s3)
+                {
                     continue;
                 }
             }

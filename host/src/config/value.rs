@@ -1,5 +1,6 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
+use super::effective::HIDDEN;
 use super::{Config, Headers, Log, Net, address};
 use credentials::Secret;
 use std::path::PathBuf;
@@ -98,6 +99,11 @@ impl Kind {
                     return Err("it has control characters in it; write one line".into());
                 }
                 *slot(config) = text.into();
+            }
+            Kind::Secret(_) if text == HIDDEN => {
+                return Err(
+                    "what `config check` shows in the place of a secret; write the secret itself".into()
+                );
             }
             Kind::Secret(slot) => *slot(config) = Some(text.into()),
             Kind::Words { put, .. } | Kind::Own { put, .. } => put(config, at, text)?,

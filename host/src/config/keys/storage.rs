@@ -1,7 +1,7 @@
 //! Settings of where content lies.
 
 use super::MIB;
-use super::key::{Key, Standing, ignored, key, refused, time, unneeded};
+use super::key::{Key, Standing, ignored, key, refused, time};
 use crate::config::value::Kind;
 use std::time::Duration;
 
@@ -104,11 +104,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "storage.s3.multipartcopythresholdsize",
-        Kind::Size {
-            slot: |c| &mut c.storage.s3.multipartcopythresholdsize,
-            least: PART,
-            most: LARGEST_PART,
-        },
+        Kind::Size { slot: |c| &mut c.storage.s3.multipartcopythresholdsize, least: 0, most: LARGEST_PART },
         "32MiB",
         "from how much on the bucket copies a blob in parts",
     ),
@@ -120,7 +116,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "storage.s3.multipartcopymaxconcurrency",
-        Kind::Count { slot: |c| &mut c.storage.s3.multipartcopymaxconcurrency, least: 1, most: 10_000 },
+        Kind::Count { slot: |c| &mut c.storage.s3.multipartcopymaxconcurrency, least: 1, most: 1_000_000 },
         "16",
         "how many of them are copied at once; more than 16 are as good as 16",
     ),
@@ -182,7 +178,7 @@ pub(super) const KEYS: &[Key] = &[
         &[],
         "threads that wait for the disk: limits.requests bounds them",
     ),
-    ignored("storage.cache", &[], "a cache of what blobs are: the disk is always asked"),
+    ignored("storage.cache", &[], "a cache of what blobs are: the storage is always asked"),
     ignored("storage.tag", &[], "how many tags are looked at at once"),
     refused(
         "storage.s3.skipverify",
@@ -199,5 +195,10 @@ pub(super) const KEYS: &[Key] = &[
     ignored("storage.s3.usedualstack", &["false"], "S3's endpoints with IPv6: name one in `regionendpoint`"),
     ignored("storage.s3.useragent", &[], "what requests to the bucket call themselves"),
     ignored("storage.s3.loglevel", &["off"], "what is logged of requests to the bucket: what fails"),
-    unneeded("storage.s3.v4auth", "requests are signed with version 4"),
+    ignored("storage.s3.v4auth", &["true"], "signatures of version 2: requests are signed with version 4"),
+    ignored(
+        "storage.redirect.redirectendpoint",
+        &[],
+        "another name of the bucket for clients: they are sent to `regionendpoint`",
+    ),
 ];

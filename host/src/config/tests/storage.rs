@@ -103,6 +103,28 @@ fn a_variable_puts_a_bucket_in_the_place_of_the_files_directory() {
 }
 
 #[test]
+fn a_variable_puts_a_directory_in_the_place_of_the_files_bucket() {
+    let config = load(BUCKET, &[("REGISTRY_STORAGE", "filesystem")]).unwrap();
+    assert_eq!(config.storage.driver, Driver::Filesystem);
+}
+
+#[test]
+fn switches_and_numbers_of_a_bucket_may_be_in_quotes_as_in_distribution() {
+    let more = "    secure: \"false\"\n    chunksize: \"5242880\"\n    multipartcopymaxconcurrency: \"100000\"\n    \
+                multipartcopythresholdsize: 0\n    v4auth: \"true\"\n";
+    let config = load(&format!("{BUCKET}{more}"), &[]).unwrap();
+    let s3 = &config.storage.s3;
+    assert_eq!((s3.secure, s3.chunksize, s3.multipartcopythresholdsize), (false, 5 << 20, 0));
+    assert_eq!(config.warnings, [""; 0]);
+}
+
+#[test]
+fn what_is_shown_in_the_place_of_a_secret_is_none() {
+    let message = refusal(&BUCKET.replace("wJalrXUtnFEMI", "(hidden)"), &[]);
+    assert_says(&message, &["FILE, line 7: storage.s3.secretkey", "write the secret itself"]);
+}
+
+#[test]
 fn neither_the_key_nor_its_name_is_shown() {
     let config = load(BUCKET, &[]).unwrap();
     let shown = format!("{config:?} {:?}", config.settings());
