@@ -59,6 +59,16 @@ FIGURES = (
     Figure("referrers, push of the 1,001st, ms", "referrers", "1,001st push ms", 1.5, lower=True, than="1st push ms"),
     *(Figure(f"garbage of 1,000 images collected, {key}", "garbage", key, None, ("distribution",), lower=True)
       for key in ("s", "CPU-s", "peak MiB")),
+    *(Figure(f"in a bucket, {what}", block, key, None, ("distribution, bucket",), lower=lower, ours="pierhead, bucket")
+      for what, block, key, lower in (
+        ("GET manifest by tag, req/s", "bucket-manifest", "req/s", False),
+        ("GET blob of 1 kB, req/s", "bucket-blob", "req/s", False),
+        ("GET 512 MiB, GB/s", "bucket-download", "GB/s", False),
+        ("GET 512 MiB, CPU-s/GB", "bucket-download", "CPU-s/GB", True),
+        ("PUT 512 MiB, s", "bucket-upload", "s", True),
+        ("PUT 512 MiB, CPU-s/GB", "bucket-upload", "CPU-s/GB", True),
+        ("32 pushes of 64 MiB, s", "bucket-memory", "s", True),
+        ("peak of 32 pushes of 64 MiB, MiB", "bucket-memory", "peak MiB", True))),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
     Figure("start with a full configuration, ms", "start", "ms", 1.3, (OURS,), lower=True,
            ours="pierhead, full configuration"),

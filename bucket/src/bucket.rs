@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use names::Algorithm;
 use objects::{Error, Kind, Listing, Options};
 use platform::{Stream, drain};
-use s3::{Begin, Condition, Gathering, Keys, Payload, Request, Settings};
+use s3::{Begin, Condition, Gathering, Keys, LEAST_PART, Payload, Request, Settings};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tree::hash::{Hash, digest_of};
@@ -19,6 +19,8 @@ const MAX_LIST: usize = 4 << 20;
 const CHUNK: usize = 256 << 10;
 /// For how long a URL can be used to begin a download; distribution has the same.
 const GOOD_FOR: Duration = Duration::from_secs(20 * 60);
+/// So many parts of an upload may be as small as they can be: there are 10 000.
+const SMALL_PARTS: u32 = 2_500;
 /// How many objects are removed at once.
 const REMOVALS: usize = 16;
 
@@ -93,6 +95,13 @@ impl Bucket {
     /// The keys that requests are signed with now.
     pub(crate) fn keys(&self) -> Option<Arc<Keys>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many bytes the next part of an upload is to have, of which so many parts were sent.
+    pub(crate) fn part_size(&self, sent: u32) -> usize {
+        let usual = self.settings.part_size;
+        let small = self.memory.is_pressed() && sent < SMALL_PARTS;
+        (if small { usual.min(LEAST_PART) } else { usual }) as usize
     }
 
     /// Whether it can be read.

@@ -15,8 +15,6 @@ use std::time::Duration;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a body may say nothing. Some hosts count the time in which nobody wanted to hear it: a client may pause.
-const BETWEEN_BYTES: Duration = Duration::from_secs(300);
 /// How many bytes of a body are handed over at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -35,8 +33,8 @@ pub enum Unsent {
 
 /// Why a small answer could not be read.
 pub enum Unread {
-    /// It broke off.
-    Cut,
+    /// It broke off, for this reason.
+    Cut(String),
     /// It is larger than the limit.
     TooLarge,
 }

@@ -54,25 +54,27 @@ pub struct Kept {
     directory: String,
     /// What the object has to be when it is replaced.
     condition: Condition,
+    /// Without its tail, which is in memory once: whoever goes on with it has that.
     record: Record,
 }
 
 impl Kept {
-    /// Reads it.
-    pub async fn read(bucket: &'static Bucket, directory: &str) -> Result<Kept, SessionError> {
+    /// Reads it; its tail is apart.
+    pub async fn read(bucket: &'static Bucket, directory: &str) -> Result<(Kept, Vec<u8>), SessionError> {
         let key = layout::in_directory(directory, layout::SESSION);
         let kept = bucket.read_tagged(&key, LEAST_PART as usize + MAX_KEPT).await?;
-        let (record, condition) = match kept {
+        let (mut record, condition) = match kept {
             Some((bytes, etag)) => {
                 (Record::decode(&bytes).ok_or_else(|| damaged(&key))?, Condition::Is(etag))
             }
             None if begun(bucket, directory).await? => (Record::default(), Condition::Absent),
             None => return Err(SessionError::Unknown),
         };
-        Ok(Kept { bucket, directory: directory.to_owned(), condition, record })
+        let tail = std::mem::take(&mut record.tail);
+        Ok((Kept { bucket, directory: directory.to_owned(), condition, record }, tail))
     }
 
-    /// What it says.
+    /// What it says, but for its tail.
     pub fn record(&self) -> &Record {
         &self.record
     }
@@ -99,20 +101,38 @@ impl Kept {
     }
 
     /// Takes numbers for parts that are sent to an upload that others may know. A part of theirs that is still under way
-    /// has another number, and whoever has read this before finds that the upload has moved.
-    pub async fn take_numbers(&mut self) -> Result<Range<u32>, SessionError> {
+    /// has another number, and whoever has read this before finds that the upload has moved. `tail` is what was read of it,
+    /// where that is still at hand.
+    pub async fn take_numbers(&mut self, tail: Option<&[u8]>) -> Result<Range<u32>, SessionError> {
         let from = self.record.used + 1;
         let to = NUMBERED.end.min(from.saturating_add(NUMBERS));
         if from < to {
             let writer = Some(random());
-            self.replace(Record { used: to - 1, writer, ..self.record.clone() }).await?;
+            let tail = match tail {
+                Some(tail) => tail.to_vec(),
+                None => self.tail().await?,
+            };
+            self.replace(Record { used: to - 1, writer, tail, ..self.record.clone() }).await?;
         }
         Ok(from..to)
     }
 
+    /// Reads the tail once more.
+    async fn tail(&self) -> Result<Vec<u8>, SessionError> {
+        let key = self.key();
+        let Some((bytes, etag)) = self.bucket.read_tagged(&key, LEAST_PART as usize + MAX_KEPT).await? else {
+            return Err(SessionError::Unknown);
+        };
+        if self.condition != Condition::Is(etag) {
+            return Err(moved(&key, &bytes));
+        }
+        Ok(Record::decode(&bytes).ok_or_else(|| damaged(&key))?.tail)
+    }
+
     /// Replaces it. After [`SessionError::Error`] it may have been replaced all the same.
-    pub async fn replace(&mut self, record: Record) -> Result<(), SessionError> {
+    pub async fn replace(&mut self, mut record: Record) -> Result<(), SessionError> {
         let (key, bytes) = (self.key(), record.encode());
+        record.tail = Vec::new();
         // Whoever is told so while a long tail is still being sent may not hear it.
         let changed = match &self.condition {
             Condition::Is(etag) if bytes.len() > LONG => self.bucket.etag(&key).await?.as_ref() != Some(etag),
@@ -143,14 +163,15 @@ impl Kept {
     }
 
     /// Whether an object begins with the bytes of the parts. They are read again: others may have joined some of the parts
-    /// with bytes of their own.
-    pub async fn begins(&self, key: &str, etag: &str) -> Result<bool, Fault> {
+    /// with bytes of their own. `tail` is what was read of the upload's.
+    pub async fn begins(&self, key: &str, etag: &str, tail: &[u8]) -> Result<bool, Fault> {
         let record = &self.record;
-        let kept = hash::decode(&hash::ALWAYS, &record.state).filter(|(offset, _)| *offset == record.size());
+        let size = record.in_parts() + tail.len() as u64;
+        let kept = hash::decode(&hash::ALWAYS, &record.state).filter(|(offset, _)| *offset == size);
         let Some((_, kept)) = kept else { return Ok(false) };
         let mut hash = Hash::new(kept.algorithm());
         self.bucket.hash(key, etag, record.in_parts(), &mut hash).await?;
-        hash.update(&record.tail);
+        hash.update(tail);
         Ok(hash.digest() == kept.digest())
     }
 

@@ -39,12 +39,11 @@ pub struct Parts {
     joined: Option<String>,
     sending: Option<Sending>,
     buffer: Vec<u8>,
+    /// With how many bytes that were kept the buffer begins, until a part is sent.
+    tail: Option<usize>,
     /// How much of this is in memory.
     share: Share,
 }
-
-/// Up to this number a part may be as small as it can be: there are 10 000.
-const SMALL_PARTS: u32 = 2_500;
 
 /// A part under way.
 struct Sending {
@@ -55,10 +54,10 @@ struct Sending {
 
 impl Parts {
     /// Goes on with what is kept of an upload.
-    pub fn new(bucket: &'static Bucket, kept: Kept) -> Parts {
+    pub fn new(bucket: &'static Bucket, (kept, buffer): (Kept, Vec<u8>)) -> Parts {
         let record = kept.record();
         let (data, key) = (record.data, kept.data(record.data));
-        let (there, used, buffer) = (record.parts.clone(), record.used, record.tail.clone());
+        let (there, used, tail) = (record.parts.clone(), record.used, Some(buffer.len()));
         let upload = record.upload.clone().map(|id| Multipart::known(bucket, &key, id));
         let (begun, known, numbers) = (false, false, 0..0);
         let (joined, sending) = (None, None);
@@ -76,6 +75,7 @@ impl Parts {
             joined,
             sending,
             buffer,
+            tail,
             share: Share::new(&bucket.memory),
         };
         parts.count();
@@ -108,7 +108,7 @@ impl Parts {
     /// Adds bytes at the end.
     pub async fn add(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
         while !bytes.is_empty() {
-            let size = self.part_size();
+            let size = self.bucket.part_size(self.used);
             if self.buffer.len() + bytes.len() > self.buffer.capacity() && self.buffer.len() >= size / 8 {
                 // It will be full: room for all of it, at once.
                 self.buffer.reserve_exact(size - self.buffer.len());
@@ -122,13 +122,6 @@ impl Parts {
             }
         }
         Ok(())
-    }
-
-    /// How many bytes a part is to have now.
-    fn part_size(&self) -> usize {
-        let usual = self.bucket.settings.part_size;
-        let small = self.bucket.memory.is_pressed() && self.used < SMALL_PARTS;
-        (if small { usual.min(LEAST_PART) } else { usual }) as usize
     }
 
     /// Counts what is in memory.
@@ -152,6 +145,7 @@ impl Parts {
 
     fn send_as(&mut self, upload: Multipart, number: u32, room: Vec<u8>) {
         let bytes = std::mem::replace(&mut self.buffer, room);
+        self.tail = None;
         let length = bytes.len() as u64;
         let sent = Task::spawn(async move {
             let etag = upload.put(number, &bytes).await;
@@ -182,7 +176,8 @@ impl Parts {
     /// A number that no part has but the one that is sent with it.
     async fn number(&mut self) -> Result<u32, SessionError> {
         if self.numbers.is_empty() && !self.begun {
-            self.numbers = self.kept.take_numbers().await?;
+            let tail = self.tail.map(|length| &self.buffer[..length]);
+            self.numbers = self.kept.take_numbers(tail).await?;
         }
         let Some(number) = self.numbers.next() else {
             let most = NUMBERED.end - 1;
@@ -327,7 +322,8 @@ impl Parts {
             Some(etag) => etag,
             None => {
                 let Some(etag) = self.object().await? else { return Err(self.stopped(Fault::Absent).await) };
-                match self.kept.begins(&self.key, &etag).await {
+                match self.kept.begins(&self.key, &etag, &self.buffer[..self.tail.unwrap_or_default()]).await
+                {
                     Ok(true) => etag,
                     Ok(false) => return Err(self.stopped(Fault::Lost).await),
                     Err(fault) => return Err(self.stopped(fault).await),

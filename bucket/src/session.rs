@@ -32,7 +32,7 @@ impl Upload {
     /// Opens an upload.
     pub async fn open(bucket: &'static Bucket, directory: &str) -> Result<Upload, SessionError> {
         let kept = Kept::read(bucket, directory).await?;
-        let (in_parts, state) = (kept.record().in_parts(), kept.record().state.clone());
+        let (in_parts, state) = (kept.0.record().in_parts(), kept.0.record().state.clone());
         Ok(Upload { bucket, parts: Parts::new(bucket, kept), in_parts, state, ended: None })
     }
 

@@ -28,7 +28,7 @@ impl Failure {
 
     fn unread(unread: Unread) -> Failure {
         match unread {
-            Unread::Cut => Failure::new(Kind::Again, "the answer broke off"),
+            Unread::Cut(why) => Failure::new(Kind::Again, format!("the answer broke off: {why}")),
             Unread::TooLarge => Failure::new(Kind::Failed, "the answer is larger than any of its kind"),
         }
     }
@@ -140,7 +140,7 @@ impl Bucket {
         request: &Request,
         once: impl AsyncFn() -> Result<T, Failure>,
     ) -> Result<T, Fault> {
-        let mut budget = Budget::new(elapsed());
+        let mut budget = Budget::new(elapsed(), request.patience);
         loop {
             let failure = match once().await {
                 Ok(done) => return Ok(done),

@@ -1,6 +1,6 @@
 //! Bodies: the request's, which the component may take or leave, and the answer's.
 
-use crate::storage::{Content, ContentBody};
+use crate::storage::{self, Content, ContentBody};
 use crate::timer::Timer;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -130,6 +130,8 @@ pub struct Parts {
     content: Content,
     rest: vec::IntoIter<Part>,
     now: Option<ContentBody>,
+    /// The first part's bytes, where they were asked for already.
+    first: Option<ContentBody>,
     end: Bytes,
     left: u64,
 }
@@ -149,7 +151,18 @@ impl Parts {
     pub fn new(content: Content, parts: Vec<Part>, end: Bytes) -> Parts {
         let each = parts.iter().map(|part| part.head.len() as u64 + part.length);
         let left = each.sum::<u64>() + end.len() as u64;
-        Parts { content, rest: parts.into_iter(), now: None, end, left }
+        Parts { content, rest: parts.into_iter(), now: None, first: None, end, left }
+    }
+
+    /// Asks for the first of them, where that has to be done, so that who cannot have it is told why.
+    ///
+    /// # Errors
+    /// The storage does not give it.
+    pub async fn asked(mut self) -> Result<Parts, storage::Error> {
+        if let Some(first) = self.rest.as_slice().first() {
+            self.first = Some(self.content.body(first.offset, first.length).asked().await?);
+        }
+        Ok(self)
     }
 }
 
@@ -168,7 +181,7 @@ impl Body for Parts {
             }
             let bytes = match me.rest.next() {
                 Some(Part { head, offset, length }) => {
-                    me.now = Some(me.content.body(offset, length));
+                    me.now = Some(me.first.take().unwrap_or_else(|| me.content.body(offset, length)));
                     head
                 }
                 None if me.end.is_empty() => break None,

@@ -181,6 +181,15 @@ fn main() -> ExitCode {
     unsafe {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
     }
+    // Parts of uploads are mebibytes: when they are free the system has them back. Otherwise glibc raises this bound with the
+    // first that is, and keeps all that come after it.
+    //
+    // SAFETY: it changes how memory is asked for, and nothing that is allocated.
+    #[cfg(target_env = "gnu")]
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
     done(Arguments::parse().command).unwrap_or_else(|error| {
         // Whoever reads no further has what they wanted.
         let unread = error.downcast_ref().is_some_and(|Unwritten(why)| why.kind() == ErrorKind::BrokenPipe);

@@ -2,7 +2,7 @@
 
 use crate::FileError;
 use crate::artefact;
-use crate::config::{self, AuthKind, Config, ConfigError, MAX_THREADS, UploadPurging};
+use crate::config::{self, AuthKind, Config, ConfigError, Driver, MAX_THREADS, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::debug::Debug;
 use crate::engine::{self, Bounds};
@@ -36,6 +36,9 @@ const BLOCKING_THREADS: usize = 16;
 /// How many files may be open beside connections: those of the storage, above all. Where the system allows few, they
 /// have half of them.
 const OTHER_FILES: usize = 1024;
+
+/// How many ranges of a blob in a bucket one request gets at most: for each of them the bucket is asked.
+const RANGES: usize = 16;
 
 /// How a component begins, as the binary format has it.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -99,7 +102,13 @@ type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 
 /// Serves until it is told to stop by SIGTERM or SIGINT, and then what is in flight.
 pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
-    config.limits.connections = connections(config.limits.connections);
+    let others = OTHER_FILES
+        + match config.storage.driver {
+            Driver::Filesystem => 0,
+            // Connections to the bucket: requests that look something up have two at once.
+            Driver::S3 => 2 * config.limits.requests,
+        };
+    config.limits.connections = connections(config.limits.connections, others);
     let (tls, authority) = tls::start(&config.http)?.unzip();
     let storage = Storage::open(&config)?;
     storage.tell();
@@ -171,7 +180,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
 /// How many connections there may be where the configuration allows this many: each is an open file, of which the system
 /// allows a process so many and no more. What it allows at first is little, for the sake of programs that use select(2),
 /// and everyone may raise it to a bound that only root may move.
-fn connections(wanted: usize) -> usize {
+fn connections(wanted: usize, others: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
@@ -180,14 +189,14 @@ fn connections(wanted: usize) -> usize {
     }
     let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
     let files = usize::try_from(files).unwrap_or(usize::MAX);
-    let fit = (files - OTHER_FILES.min(files / 2)).max(1);
+    let fit = (files - others.min(files / 2)).max(1);
     if fit < wanted {
         tracing::warn!(
             files,
             connections = fit,
             "the system allows too few open files for limits.connections, and fewer connections are accepted: \
              allow {} (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of docker), or lower limits.connections",
-            wanted + OTHER_FILES
+            wanted + others
         );
     }
     wanted.min(fit)
@@ -219,6 +228,9 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
 /// What every instance shares.
 fn shared(config: &Config, storage: Storage) -> Result<Shared, ServeError> {
     let mut settings = config.settings();
+    if config.storage.driver == Driver::S3 {
+        settings.insert("limits.ranges", config.limits.ranges.min(RANGES).to_string());
+    }
     let issuer = &config.auth.issuer;
     let signer = match issuer.enabled {
         Some(true) => Some(Signer::open(issuer.key.as_deref())?),
@@ -360,7 +372,9 @@ async fn accept(
     tokio::select! {
         _ = connections.acquire_many(all) => tracing::info!("stopped"),
         () = tokio::time::sleep(patience) => {
-            tracing::warn!("stopped with requests in flight: their uploads can be resumed");
+            tracing::warn!(
+                "stopped with requests in flight: their uploads can be resumed, in a bucket from before these requests"
+            );
         }
         _ = terminate.recv() => tracing::warn!("stopped at once"),
         _ = interrupt.recv() => tracing::warn!("stopped at once"),

@@ -1,10 +1,10 @@
 //! Where content lies: in files, or in a bucket. What both promise is `pierhead:storage`'s, whose imports ask here.
 //!
-//! Files are waited for on blocking threads. A bucket is asked on the thread of whoever asks, by tasks of their own that go on
-//! when nobody waits for them any more: what is written is written to its end.
+//! Files are waited for on blocking threads, a bucket is asked on the thread of whoever asks ([`in_bucket`]).
 
 mod content;
 mod error;
+mod in_bucket;
 mod role;
 
 pub use content::{Content, ContentBody};
@@ -13,13 +13,14 @@ pub use error::{Error, OpenError, PutError, UploadError};
 use crate::config::{Config, Driver};
 use crate::imports::StoredBody;
 use bucket::Bucket;
+use in_bucket::InBucket;
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use objects::manifests::Missing;
 use objects::{blobs, catalog, manifests, referrers, uploads};
 use platform::Body;
 use role::Given;
 use store::Store;
-use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_blocking, spawn_local};
+use tokio::task::{JoinError, LocalSet, spawn_blocking};
 use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 
 /// Where content lies.
@@ -28,7 +29,7 @@ pub enum Storage {
     /// In a directory.
     Files(Store),
     /// In an S3 bucket.
-    Bucket(&'static Bucket),
+    Bucket(InBucket),
 }
 
 /// Does what may wait for the disk where it holds up no one.
@@ -39,13 +40,6 @@ where
     F: From<E> + From<JoinError>,
 {
     Ok(spawn_blocking(work).await??)
-}
-
-/// Does on this thread what may not leave it; to its end, whoever waits.
-fn here<T: 'static, E: 'static>(
-    work: impl Future<Output = Result<T, E>> + 'static,
-) -> JoinHandle<Result<T, E>> {
-    spawn_local(work)
 }
 
 impl Storage {
@@ -69,18 +63,17 @@ impl Storage {
                     upload_age: purging.age,
                     purging: purges.then_some(purging.interval),
                 };
-                // There is one for as long as the process lives.
                 let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options)));
                 given.map_or(Ok(()), |given| given.renew(bucket))?;
-                Ok(Storage::Bucket(bucket))
+                Ok(Storage::Bucket(InBucket::new(bucket, config.limits.requests)))
             }
         }
     }
 
-    /// Says in the log which bucket it is, and whether it can be read, on a thread of its own. A directory was opened, or was not.
+    /// Says in the log which bucket it is, and whether it can be read, on a thread of its own.
     pub fn tell(&self) {
         let Storage::Bucket(bucket) = self else { return };
-        let (storage, place) = (self.clone(), bucket.place());
+        let (storage, place) = (self.clone(), bucket.at().place());
         let work = move || match storage.check() {
             Ok(()) => tracing::info!(bucket = place, "content lies in a bucket"),
             Err(error) => {
@@ -103,7 +96,7 @@ impl Storage {
                 let runtime = runtime.map_err(|error| {
                     objects::Error::new(objects::Kind::Unavailable, "look at", "the bucket", error)
                 })?;
-                let looked = LocalSet::new().block_on(&runtime, bucket.check());
+                let looked = LocalSet::new().block_on(&runtime, bucket.at().check());
                 Ok(looked?)
             }
         }
@@ -113,7 +106,9 @@ impl Storage {
     pub async fn stat_blob(&self, name: RepositoryName, blob: Digest) -> Result<Option<u64>, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.stat_blob(&name, &blob)).await,
-            Storage::Bucket(at) => Ok(here(async move { blobs::stat(at, &name, &blob).await }).await??),
+            Storage::Bucket(at) => {
+                at.reading(|bucket| async move { blobs::stat(bucket, &name, &blob).await }).await
+            }
         }
     }
 
@@ -133,8 +128,9 @@ impl Storage {
                 Ok(found.map(Content::Files))
             }
             Storage::Bucket(at) => {
-                let found = here(async move { blobs::open(at, &name, &blob).await }).await??;
-                Ok(found.map(Content::Bucket))
+                let found: Result<_, Error> =
+                    at.reading(|bucket| async move { blobs::open(bucket, &name, &blob).await }).await;
+                Ok(found?.map(Content::Bucket))
             }
         }
     }
@@ -171,8 +167,9 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.manifest(&name, &wanted)).await,
             Storage::Bucket(at) => {
-                let found = here(async move { manifests::get(at, &name, &wanted).await }).await??;
-                Ok(found.map(|found| store::Manifest {
+                let found: Result<_, Error> =
+                    at.reading(|bucket| async move { manifests::get(bucket, &name, &wanted).await }).await;
+                Ok(found?.map(|found| store::Manifest {
                     digest: found.digest,
                     media_type: found.media_type,
                     bytes: found.bytes.into(),
@@ -207,8 +204,9 @@ impl Storage {
                 }
             }
             Storage::Bucket(at) => {
-                let missing = here(async move { manifests::put(at, &name, new).await }).await??;
-                missing.map_or(Ok(()), |missing| Err(PutError::Missing(missing)))
+                let missing: Result<_, Error> =
+                    at.writing(|bucket| async move { manifests::put(bucket, &name, new).await }).await;
+                missing?.map_or(Ok(()), |missing| Err(PutError::Missing(missing)))
             }
         }
     }
@@ -218,7 +216,7 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.delete_manifest(&name, &wanted)).await,
             Storage::Bucket(at) => {
-                Ok(here(async move { manifests::delete(at, &name, &wanted).await }).await??)
+                at.writing(|bucket| async move { manifests::delete(bucket, &name, &wanted).await }).await
             }
         }
     }
@@ -228,7 +226,7 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.delete_tag(&name, &tag)).await,
             Storage::Bucket(at) => {
-                Ok(here(async move { manifests::delete_tag(at, &name, &tag).await }).await??)
+                at.writing(|bucket| async move { manifests::delete_tag(bucket, &name, &tag).await }).await
             }
         }
     }
@@ -237,7 +235,9 @@ impl Storage {
     pub async fn mount(&self, to: RepositoryName, from: RepositoryName, blob: Digest) -> Result<bool, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.mount(&to, &from, &blob)).await,
-            Storage::Bucket(at) => Ok(here(async move { blobs::mount(at, &to, &from, &blob).await }).await??),
+            Storage::Bucket(at) => {
+                at.writing(|bucket| async move { blobs::mount(bucket, &to, &from, &blob).await }).await
+            }
         }
     }
 
@@ -245,7 +245,9 @@ impl Storage {
     pub async fn delete_blob(&self, name: RepositoryName, blob: Digest) -> Result<bool, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.delete_blob(&name, &blob)).await,
-            Storage::Bucket(at) => Ok(here(async move { blobs::delete(at, &name, &blob).await }).await??),
+            Storage::Bucket(at) => {
+                at.writing(|bucket| async move { blobs::delete(bucket, &name, &blob).await }).await
+            }
         }
     }
 
@@ -254,7 +256,8 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.repositories(after.as_ref(), limit)).await,
             Storage::Bucket(at) => {
-                Ok(here(async move { catalog::repositories(at, after.as_ref(), limit).await }).await??)
+                at.reading(|bucket| async move { catalog::repositories(bucket, after.as_ref(), limit).await })
+                    .await
             }
         }
     }
@@ -269,7 +272,7 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.tags(&name, after.as_deref(), limit)).await,
             Storage::Bucket(at) => {
-                Ok(here(async move { catalog::tags(at, &name, after, limit).await }).await??)
+                at.reading(|bucket| async move { catalog::tags(bucket, &name, after, limit).await }).await
             }
         }
     }
@@ -295,7 +298,9 @@ impl Storage {
     ) -> Result<ReferrersPage, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.referrers(&name, &query)).await,
-            Storage::Bucket(at) => Ok(here(async move { referrers::page(at, &name, &query).await }).await??),
+            Storage::Bucket(at) => {
+                at.reading(|bucket| async move { referrers::page(bucket, &name, &query).await }).await
+            }
         }
     }
 
@@ -316,7 +321,7 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.create_upload(&name, algorithm)).await,
             Storage::Bucket(at) => {
-                Ok(here(async move { uploads::create(at, &name, algorithm).await }).await??)
+                at.writing(|bucket| async move { uploads::create(bucket, &name, algorithm).await }).await
             }
         }
     }
@@ -325,7 +330,9 @@ impl Storage {
     pub async fn upload_offset(&self, name: RepositoryName, id: UploadId) -> Result<u64, UploadError> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.upload_offset(&name, &id)).await,
-            Storage::Bucket(at) => Ok(here(async move { uploads::offset(at, &name, &id).await }).await??),
+            Storage::Bucket(at) => {
+                at.reading(|bucket| async move { uploads::offset(bucket, &name, &id).await }).await
+            }
         }
     }
 
@@ -333,7 +340,9 @@ impl Storage {
     pub async fn cancel_upload(&self, name: RepositoryName, id: UploadId) -> Result<(), UploadError> {
         match self.clone() {
             Storage::Files(store) => Ok(store.cancel_upload(&name, &id).await?),
-            Storage::Bucket(at) => Ok(here(async move { uploads::cancel(at, &name, &id).await }).await??),
+            Storage::Bucket(at) => {
+                at.writing(|bucket| async move { uploads::cancel(bucket, &name, &id).await }).await
+            }
         }
     }
 
@@ -349,7 +358,9 @@ impl Storage {
             Storage::Files(store) => Ok(store.append(&name, &id, at, body).await?),
             Storage::Bucket(place) => {
                 let body = Body::new(body);
-                Ok(here(async move { uploads::append(place, &name, &id, at, body).await }).await??)
+                place
+                    .writing(|bucket| async move { uploads::append(bucket, &name, &id, at, body).await })
+                    .await
             }
         }
     }
@@ -367,7 +378,11 @@ impl Storage {
             Storage::Files(store) => Ok(store.finish(&name, &id, at, body, &wanted).await?),
             Storage::Bucket(place) => {
                 let body = body.map(Body::new);
-                Ok(here(async move { uploads::finish(place, &name, &id, at, body, &wanted).await }).await??)
+                place
+                    .writing(
+                        |bucket| async move { uploads::finish(bucket, &name, &id, at, body, &wanted).await },
+                    )
+                    .await
             }
         }
     }

@@ -18,16 +18,25 @@ impl<T: 'static> Task<T> {
     pub fn spawn(work: impl Future<Output = T> + 'static) -> Task<T> {
         let shared = Rc::new(RefCell::new(Shared { done: None, waker: None }));
         let task = Task(shared.clone());
+        let ending = Ending(shared);
         crate::spawn(async move {
             let done = work.await;
-            shared.borrow_mut().done = Some(done);
-            // Whoever is woken may look at once.
-            let waker = shared.borrow_mut().waker.take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            ending.0.borrow_mut().done = Some(done);
         });
         task
+    }
+}
+
+/// Wakes whoever waits, also where the work panicked.
+struct Ending<T>(Rc<RefCell<Shared<T>>>);
+
+impl<T> Drop for Ending<T> {
+    fn drop(&mut self) {
+        // Whoever is woken may look at once.
+        let waker = self.0.borrow_mut().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 
@@ -38,6 +47,7 @@ impl<T> Future for Task<T> {
         let mut shared = self.0.borrow_mut();
         match shared.done.take() {
             Some(done) => Poll::Ready(done),
+            None if Rc::strong_count(&self.0) == 1 => panic!("the work ended without a result"),
             None => {
                 shared.waker = Some(context.waker().clone());
                 Poll::Pending

@@ -1,11 +1,11 @@
 //! Over connections of this thread's own, which are kept for the next request.
 
-use super::{BETWEEN_BYTES, CHUNK, CONNECT, Unread, Unsent};
+use super::{CHUNK, CONNECT, Unread, Unsent};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header};
 use http_body_util::channel::Channel;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,20 +15,30 @@ use platform::Stream;
 use rustls::{ClientConfig, RootCertStore};
 use s3::{Place, Signed};
 use std::convert::Infallible;
-use std::error::Error as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep, timeout};
+use tower_service::Service;
 
+/// How long a body may say nothing, of whoever wants to hear it.
+const BETWEEN_BYTES: Duration = Duration::from_secs(60);
+/// How long a small body may take, which is read whole.
+const WHOLE: Duration = Duration::from_secs(15);
+/// How much is read of a connection at a time: as much waits for a client who is slow.
+const READ: usize = 256 << 10;
+/// How long nothing may come of a connection until it is looked at whether the other side is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How much of a refusal is read.
+const MAX_REFUSAL: usize = 64 << 10;
 /// How long a connection is kept that nobody uses. Servers end one after a minute, or less.
 const KEPT: Duration = Duration::from_secs(20);
 /// How many of these there are at most.
 const KEPT_AT_MOST: usize = 32;
 
 type Sent = UnsyncBoxBody<Bytes, Infallible>;
-type Connections = Client<HttpsConnector<HttpConnector>, Sent>;
+type Connections = Client<Timed, Sent>;
 
 thread_local! {
     static CONNECTIONS: OnceLock<Connections> = const { OnceLock::new() };
@@ -44,14 +54,34 @@ fn connections() -> Result<Connections, Unsent> {
     })
 }
 
+/// Makes connections, TLS and all, within [`CONNECT`] and as long again.
+#[derive(Clone)]
+pub struct Timed(HttpsConnector<HttpConnector>);
+
+impl Service<Uri> for Timed {
+    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(async { timeout(2 * CONNECT, connecting).await? })
+    }
+}
+
 /// Connections to any server.
-pub fn client<B>() -> Result<Client<HttpsConnector<HttpConnector>, B>, Unsent>
+pub fn client<B>() -> Result<Client<Timed, B>, Unsent>
 where
     B: Body<Data: Send> + Send,
 {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT));
     connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEPALIVE));
     connector.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls()?)
@@ -62,7 +92,8 @@ where
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(KEPT)
         .pool_max_idle_per_host(KEPT_AT_MOST)
-        .build(connector))
+        .http1_max_buf_size(READ)
+        .build(Timed(connector)))
 }
 
 /// Whom to believe is for the system to say.
@@ -87,8 +118,8 @@ fn tls() -> Result<ClientConfig, Unsent> {
     Ok(CONFIG.get_or_init(|| config).clone())
 }
 
-/// An answer whose body was not read yet.
-pub struct Answer(http::Response<Incoming>);
+/// An answer whose body was not read yet, but where it says what went wrong.
+pub struct Answer(http::Response<Either<Patient, Full<Bytes>>>);
 
 impl Answer {
     /// Its status.
@@ -108,17 +139,28 @@ impl Answer {
 
     /// The whole body, `limit` bytes at most.
     pub async fn read(self, limit: usize) -> Result<Vec<u8>, Unread> {
-        let body = Limited::new(Patient::new(self.0.into_body()), limit);
-        match body.collect().await {
-            Ok(whole) => Ok(whole.to_bytes().into()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Unread::TooLarge),
-            Err(_) => Err(Unread::Cut),
-        }
+        let announced = self.length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = self.0.into_body();
+        let read = async {
+            // Not piece by piece, and then all of it once more.
+            let mut bytes = Vec::with_capacity(announced.min(limit));
+            while let Some(frame) = body.frame().await {
+                let data = frame.map_err(|error| Unread::Cut(error.to_string()))?.into_data();
+                let data = data.unwrap_or_default();
+                if data.len() > limit - bytes.len() {
+                    return Err(Unread::TooLarge);
+                }
+                bytes.extend_from_slice(&data);
+            }
+            Ok(bytes)
+        };
+        let late = || Err(Unread::Cut(format!("it was not there within {WHOLE:?}")));
+        timeout(WHOLE, read).await.unwrap_or_else(|_| late())
     }
 
     /// The body, to be handed on.
     pub fn into_stream(self) -> Stream {
-        Stream::new(Patient::new(self.0.into_body()))
+        Stream::new(self.0.into_body())
     }
 }
 
@@ -169,37 +211,64 @@ pub async fn exchange(
                     piece = Bytes::copy_from_slice(next);
                 }
             };
+            let (mut answer, mut writing) = (pin!(answer), pin!(writing));
             let both = async {
-                let (mut answer, mut writing) = (std::pin::pin!(answer), std::pin::pin!(writing));
                 tokio::select! {
                     biased;
-                    answer = &mut answer => answer,
-                    () = &mut writing => answer.await,
+                    answer = &mut answer => (answer, false),
+                    () = &mut writing => (answer.await, true),
                 }
             };
-            timeout(patience, both).await
+            match timeout(patience, both).await {
+                // What is wrong is said while the body is still being sent: whoever stops to send it then does not get to hear it.
+                Ok((Ok(answer), false)) if !answer.status().is_success() => {
+                    return Ok(Answer(refusal(answer, writing).await));
+                }
+                answered => answered.map(|(answer, _)| answer),
+            }
         }
     };
     match answered {
-        Ok(Ok(answer)) => Ok(Answer(answer)),
+        Ok(Ok(answer)) => Ok(Answer(answer.map(|body| Either::Left(Patient::new(body))))),
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(Unsent::Failed(format!("no answer within {patience:?}"))),
     }
 }
 
+/// A refusal with what it says, read while the body goes on being sent; with nothing where that cannot be had.
+async fn refusal(
+    answer: http::Response<Incoming>,
+    writing: impl Future<Output = ()>,
+) -> http::Response<Either<Patient, Full<Bytes>>> {
+    let (head, body) = answer.into_parts();
+    let read = timeout(WHOLE, Limited::new(Patient::new(body), MAX_REFUSAL).collect());
+    let (mut read, mut writing) = (pin!(read), pin!(writing));
+    let read = tokio::select! {
+        read = &mut read => read,
+        () = &mut writing => read.await,
+    };
+    let said = read.ok().and_then(Result::ok).map(|whole| whole.to_bytes()).unwrap_or_default();
+    http::Response::from_parts(head, Either::Right(Full::new(said)))
+}
+
 /// All that is said of it: what hyper says tells little.
 fn unsent(error: &Error) -> Unsent {
-    let mut why = error.to_string();
-    let (mut cause, mut is_tls) = (error.source(), false);
-    while let Some(error) = cause {
-        why = format!("{why}: {error}");
-        is_tls |= is_of_tls(error);
-        cause = error.source();
+    match causes(error).any(is_of_tls) {
+        true => Unsent::Tls(whole(error)),
+        false => Unsent::Failed(whole(error)),
     }
-    match is_tls {
-        true => Unsent::Tls(why),
-        false => Unsent::Failed(why),
-    }
+}
+
+/// An error's causes.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}
+
+/// An error with its causes, in a line.
+fn whole(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 /// Whether TLS said so. An error of I/O passes over the one that it is about when it is asked for its source.
@@ -211,7 +280,7 @@ fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// A body that breaks off when nothing comes of it for long.
-struct Patient {
+pub struct Patient {
     body: Incoming,
     /// While nothing comes.
     until: Option<Pin<Box<Sleep>>>,
@@ -225,7 +294,7 @@ impl Patient {
 
 /// Why a body ended before its end.
 #[derive(Debug)]
-enum Broken {
+pub enum Broken {
     Connection(hyper::Error),
     Silent,
 }
@@ -233,7 +302,7 @@ enum Broken {
 impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Broken::Connection(error) => write!(f, "the bucket's answer broke off: {error}"),
+            Broken::Connection(error) => write!(f, "the bucket's answer broke off: {}", whole(error)),
             Broken::Silent => write!(f, "the bucket sent nothing for {BETWEEN_BYTES:?}"),
         }
     }

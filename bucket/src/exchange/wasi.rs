@@ -5,7 +5,7 @@ mod bindings {
     wit_bindgen::generate!({ world: "pierhead:registry/store-s3-component", path: "../wit", generate_all });
 }
 
-use super::{BETWEEN_BYTES, CHUNK, CONNECT, Unread, Unsent};
+use super::{CHUNK, CONNECT, Unread, Unsent};
 use bindings::wasi::http::client;
 use bindings::wasi::http::types::{
     ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme, Trailers,
@@ -17,6 +17,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
 use wit_bindgen::{FutureReader, StreamReader, StreamResult};
+
+/// How long a body may say nothing. Some hosts count the time in which nobody wanted to hear it: a client may pause.
+const BETWEEN_BYTES: Duration = Duration::from_secs(300);
 
 /// An answer whose body was not read yet.
 pub struct Answer {
@@ -59,7 +62,7 @@ impl Answer {
             buffer = read;
             buffer.clear();
         }
-        self.end.await.map_err(|_| Unread::Cut)?;
+        self.end.await.map_err(|code| Unread::Cut(format!("{code:?}")))?;
         Ok(bytes)
     }
 

@@ -194,11 +194,20 @@ impl HttpHostWithStore<Data> for Host {
         parts: Vec<Part>,
         end: Vec<u8>,
     ) -> Result<Result<Resource<Response>, types::Error>> {
-        accessor.with(|mut access| {
+        let (parts, wanted, id) = accessor.with(|mut access| {
             let data = access.get();
             let parts = data.table.delete(content)?.parts(parts, end)?;
-            Data::answer(data, answer, AnswerBody::Parts(Box::new(parts))).map(Ok)
-        })
+            Ok::<_, wasmtime::Error>((parts, !data.exchange()?.head_only, data.request_id()))
+        })?;
+        let parts = match wanted {
+            true => match parts.asked().await {
+                Ok(parts) => parts,
+                Err(error) => return Ok(Err(failed(&error, id))),
+            },
+            false => parts,
+        };
+        let body = AnswerBody::Parts(Box::new(parts));
+        accessor.with(|mut access| Data::answer(access.get(), answer, body).map(Ok))
     }
 
     async fn read_body(

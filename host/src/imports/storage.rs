@@ -14,6 +14,7 @@ use crate::storage::{self, PutError, Storage, UploadError};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use protocol::manifest::media_type_of;
 use std::str::FromStr;
+use tokio::task::spawn_local;
 use wasmtime::Result;
 use wasmtime::component::{Accessor, Resource};
 use wasmtime::error::Context;
@@ -248,7 +249,8 @@ impl uploads::HostWithStore<Data> for Host {
                 .with_context(|| format!("the component passed {text:?} to storage"))?,
             None => Algorithm::Sha256,
         };
-        match BegunUpload::new(at, name, algorithm).await {
+        // A task: when nobody waits for it any more it ends, and the upload with it.
+        match spawn_local(BegunUpload::new(at, name, algorithm)).await? {
             Ok(begun) => accessor.with(|mut data| Ok(Ok(data.get().exchange()?.begun.insert(begun).id()))),
             Err(error) => Ok(Err(failed(&error, id))),
         }

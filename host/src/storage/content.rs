@@ -1,6 +1,7 @@
 //! An opened blob or manifest, and its bytes on their way to a client.
 
 use super::Error;
+use super::in_bucket::Asked;
 use bucket::Found;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,7 +11,6 @@ use platform::Stream;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::task::{JoinHandle, spawn_local};
 
 /// An opened blob or manifest.
 pub enum Content {
@@ -71,12 +71,12 @@ pub struct BucketBody {
 
 enum State {
     Unasked { found: Found, offset: u64 },
-    Asked(JoinHandle<Result<Stream, objects::Error>>),
+    Asked(Asked<Result<Stream, objects::Error>>),
     Answered(UnsyncBoxBody<Bytes, String>),
 }
 
-fn ask(found: Found, offset: u64, length: u64) -> JoinHandle<Result<Stream, objects::Error>> {
-    spawn_local(async move { found.read(offset, length).await })
+fn ask(found: Found, offset: u64, length: u64) -> Asked<Result<Stream, objects::Error>> {
+    Asked::spawn(async move { found.read(offset, length).await })
 }
 
 impl ContentBody {

@@ -108,6 +108,12 @@ impl From<uploads::UploadError> for UploadError {
     }
 }
 
+impl From<objects::Error> for UploadError {
+    fn from(error: objects::Error) -> UploadError {
+        UploadError::Storage(error.into())
+    }
+}
+
 impl From<JoinError> for UploadError {
     fn from(error: JoinError) -> UploadError {
         UploadError::Storage(error.into())
