@@ -53,6 +53,11 @@ pub const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         hosts: &[NativeS3],
+        reason: "a bucket is asked for each range: beyond 16 the whole blob is the answer",
+        tests: &["wire::ranges::a_thousand_ranges_are_as_many_parts"],
+    },
+    Exception {
+        hosts: &[NativeS3],
         reason: "our own host does not start with a setting that is missing or bad",
         tests: &[
             "hosts::bucket::with_parts_that_s3_takes_none_of_it_is_503_and_the_log_names_the_setting",
