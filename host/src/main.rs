@@ -182,13 +182,15 @@ fn main() -> ExitCode {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
     }
     // Parts of uploads are mebibytes: when they are free the system has them back. Otherwise glibc raises this bound with the
-    // first that is, and keeps all that come after it.
+    // first that is, and keeps all that come after it. Of what is smaller it keeps a little, as it would have then: buffers come
+    // and go.
     //
     // SAFETY: it changes how memory is asked for, and nothing that is allocated.
     #[cfg(target_env = "gnu")]
     #[allow(unsafe_code)]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
     }
     done(Arguments::parse().command).unwrap_or_else(|error| {
         // Whoever reads no further has what they wanted.
