@@ -62,7 +62,6 @@ const EDGES: [(&str, &[&str]); 38] = [
             "access",
             "bucket",
             "credentials",
-            "layout",
             "names",
             "objects",
             "platform",

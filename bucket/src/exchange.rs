@@ -18,6 +18,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How many bytes of a body are handed over at a time.
 const CHUNK: usize = 256 << 10;
 
+/// How many bytes of an error are read.
+pub const MAX_ERROR: usize = 64 << 10;
+
 /// Why there is no answer, and what the host says of that.
 pub enum Unsent {
     /// The host does not permit the request. Ours permits any.

@@ -2,7 +2,7 @@
 //! variables `AWS_*` that are set there. object_store knows how they are asked for.
 
 use crate::Settings;
-use crate::exchange::{self, Unsent};
+use crate::exchange::client;
 use async_trait::async_trait;
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3Builder, AwsCredentialProvider};
@@ -69,12 +69,7 @@ impl HttpConnector for Connector {
 #[async_trait]
 impl HttpService for Connector {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let connections = exchange::client().map_err(|unsent| {
-            let (Unsent::Tls(why) | Unsent::Forbidden(why) | Unsent::Unsendable(why) | Unsent::Failed(why)) =
-                unsent;
-            HttpError::new(HttpErrorKind::Connect, std::io::Error::other(why))
-        })?;
-        match timeout(ANSWER, connections.request(request)).await {
+        match timeout(ANSWER, client().request(request)).await {
             Ok(Ok(answer)) => Ok(answer.map(|body| {
                 HttpResponseBody::new(body.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error)))
             })),

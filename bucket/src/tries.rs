@@ -1,14 +1,12 @@
 //! Requests tried again, and what is said of those that are of no use.
 
 use crate::bucket::{Bucket, Fault};
-use crate::exchange::{Answer, Unread, Unsent, exchange};
+use crate::exchange::{Answer, MAX_ERROR, Unread, Unsent, exchange};
 use objects::Error;
 use platform::{elapsed, random, wait};
 use s3::{Budget, Copied, Kind, Method, Request, ServiceError, advice, judge, service_error};
 use std::time::UNIX_EPOCH;
 
-/// How many bytes of an error are read.
-const MAX_ERROR: usize = 64 << 10;
 /// How many bytes the answer about a copy, or about an upload that was begun, has at most.
 pub const MAX_SMALL: usize = 64 << 10;
 /// How many characters of what a server says for people reach the log.

@@ -154,11 +154,7 @@ impl Parts {
         Parts { content, rest: parts.into_iter(), now: None, first: None, end, left }
     }
 
-    /// Asks for the first of them, where that has to be done, so that who cannot have it is told why.
-    ///
-    /// # Errors
-    /// The storage does not give it.
-    pub async fn asked(mut self) -> Result<Parts, storage::Error> {
+    async fn asked(mut self) -> Result<Parts, storage::Error> {
         if let Some(first) = self.rest.as_slice().first() {
             self.first = Some(self.content.body(first.offset, first.length).asked().await?);
         }
@@ -203,6 +199,20 @@ impl Body for Parts {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+impl AnswerBody {
+    /// Asks for the first of its bytes, where that has to be done, so that who cannot have them is told why.
+    ///
+    /// # Errors
+    /// The storage does not give them.
+    pub async fn asked(self) -> Result<AnswerBody, storage::Error> {
+        Ok(match self {
+            AnswerBody::Content(body) => AnswerBody::Content(Box::new(body.asked().await?)),
+            AnswerBody::Parts(parts) => AnswerBody::Parts(Box::new(parts.asked().await?)),
+            other => other,
+        })
     }
 }
 

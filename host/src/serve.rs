@@ -37,9 +37,6 @@ const BLOCKING_THREADS: usize = 16;
 /// have half of them.
 const OTHER_FILES: usize = 1024;
 
-/// How many ranges of a blob in a bucket one request gets at most: for each of them the bucket is asked.
-const RANGES: usize = 16;
-
 /// How a component begins, as the binary format has it.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -228,9 +225,6 @@ fn purge_uploads(store: &Store, purging: &UploadPurging) -> io::Result<()> {
 /// What every instance shares.
 fn shared(config: &Config, storage: Storage) -> Result<Shared, ServeError> {
     let mut settings = config.settings();
-    if config.storage.driver == Driver::S3 {
-        settings.insert("limits.ranges", config.limits.ranges.min(RANGES).to_string());
-    }
     let issuer = &config.auth.issuer;
     let signer = match issuer.enabled {
         Some(true) => Some(Signer::open(issuer.key.as_deref())?),

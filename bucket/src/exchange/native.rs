@@ -1,6 +1,6 @@
 //! Over connections of this thread's own, which are kept for the next request.
 
-use super::{CHUNK, CONNECT, Unread, Unsent};
+use super::{CHUNK, CONNECT, MAX_ERROR, Unread, Unsent};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header};
 use http_body_util::channel::Channel;
@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use s3::{Place, Signed};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep, timeout};
@@ -30,8 +30,6 @@ const WHOLE: Duration = Duration::from_secs(15);
 const READ: usize = 256 << 10;
 /// How long nothing may come of a connection until it is looked at whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How much of a refusal is read.
-const MAX_REFUSAL: usize = 64 << 10;
 /// How long a connection is kept that nobody uses. Servers end one after a minute, or less.
 const KEPT: Duration = Duration::from_secs(20);
 /// How many of these there are at most.
@@ -41,17 +39,7 @@ type Sent = UnsyncBoxBody<Bytes, Infallible>;
 type Connections = Client<Timed, Sent>;
 
 thread_local! {
-    static CONNECTIONS: OnceLock<Connections> = const { OnceLock::new() };
-}
-
-fn connections() -> Result<Connections, Unsent> {
-    CONNECTIONS.with(|known| match known.get() {
-        Some(known) => Ok(known.clone()),
-        None => {
-            let client = client()?;
-            Ok(known.get_or_init(|| client).clone())
-        }
-    })
+    static CONNECTIONS: Connections = client();
 }
 
 /// Makes connections, TLS and all, within [`CONNECT`] and as long again.
@@ -74,7 +62,7 @@ impl Service<Uri> for Timed {
 }
 
 /// Connections to any server.
-pub fn client<B>() -> Result<Client<Timed, B>, Unsent>
+pub fn client<B>() -> Client<Timed, B>
 where
     B: Body<Data: Send> + Send,
 {
@@ -84,24 +72,20 @@ where
     connector.set_keepalive(Some(KEEPALIVE));
     connector.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls()?)
+        .with_tls_config(TLS.clone())
         .https_or_http()
         .enable_http1()
         .wrap_connector(connector);
-    Ok(Client::builder(TokioExecutor::new())
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(KEPT)
         .pool_max_idle_per_host(KEPT_AT_MOST)
         .http1_max_buf_size(READ)
-        .build(Timed(connector)))
+        .build(Timed(connector))
 }
 
 /// Whom to believe is for the system to say.
-fn tls() -> Result<ClientConfig, Unsent> {
-    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
-    if let Some(known) = CONFIG.get() {
-        return Ok(known.clone());
-    }
+static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     let believed = rustls_native_certs::load_native_certs();
     for error in believed.errors {
@@ -110,13 +94,12 @@ fn tls() -> Result<ClientConfig, Unsent> {
     // Where there is none, nobody is believed.
     roots.add_parsable_certificates(believed.certs);
     let provider = rustls::crypto::ring::default_provider();
-    let config = ClientConfig::builder_with_provider(provider.into())
+    ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Unsent::Tls(error.to_string()))?
+        .expect("ring knows the versions of TLS that rustls does")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(CONFIG.get_or_init(|| config).clone())
-}
+        .with_no_client_auth()
+});
 
 /// An answer whose body was not read yet, but where it says what went wrong.
 pub struct Answer(http::Response<Either<Patient, Full<Bytes>>>);
@@ -190,14 +173,11 @@ pub async fn exchange(
     }
     let mut rest = body.chunks(CHUNK);
     let first = Bytes::copy_from_slice(rest.next().unwrap_or_default());
-    let connections = connections()?;
+    let connections = CONNECTIONS.with(Clone::clone);
     let answered = match body.len() > CHUNK {
         false => {
-            timeout(
-                patience,
-                connections.request(request.body(Full::new(first).boxed_unsync()).map_err(unsendable)?),
-            )
-            .await
+            let request = request.body(Full::new(first).boxed_unsync()).map_err(unsendable)?;
+            timeout(patience, connections.request(request)).await
         }
         // One piece after the other: the whole of a part would be in memory twice.
         true => {
@@ -241,7 +221,7 @@ async fn refusal(
     writing: impl Future<Output = ()>,
 ) -> http::Response<Either<Patient, Full<Bytes>>> {
     let (head, body) = answer.into_parts();
-    let read = timeout(WHOLE, Limited::new(Patient::new(body), MAX_REFUSAL).collect());
+    let read = timeout(WHOLE, Limited::new(Patient::new(body), MAX_ERROR).collect());
     let (mut read, mut writing) = (pin!(read), pin!(writing));
     let read = tokio::select! {
         read = &mut read => read,

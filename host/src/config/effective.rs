@@ -89,14 +89,10 @@ fn applies(key: &Key, config: &Config, given: &[Given]) -> bool {
             None => false,
         };
     }
-    let of_driver = match config.storage.driver {
-        Driver::Filesystem => "storage.filesystem.",
-        Driver::S3 => "storage.s3.",
-    };
     match key.name {
-        "storage.redirect.disable" => config.storage.driver == Driver::S3,
-        name if ["storage.filesystem.", "storage.s3."].iter().any(|driver| name.starts_with(driver)) => {
-            name.starts_with(of_driver)
+        name if name.starts_with("storage.filesystem.") => config.storage.driver == Driver::Filesystem,
+        name if name.starts_with("storage.s3.") || name.starts_with("storage.redirect.") => {
+            config.storage.driver == Driver::S3
         }
         "log.level" => !any("loglevel"),
         "http.tls.clientauth" => any("http.tls.clientcas"),

@@ -54,6 +54,9 @@ const DIRECTORY: &str = "storage.filesystem.rootdirectory";
 /// Where content lies when there is a file and it says nothing of that: where distribution takes it to be, whose file it is.
 const WITH_A_FILE: &str = "/var/lib/registry";
 
+/// How many ranges of a blob in a bucket one request gets at most: for each of them the bucket is asked.
+const RANGES_IN_A_BUCKET: usize = 16;
+
 /// Everything the server is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -235,13 +238,17 @@ impl Config {
 
     /// The settings that components may ask for, as text under their names. What is not set is not there.
     pub fn settings(&self) -> HashMap<&'static str, String> {
+        let ranges = match self.storage.driver {
+            Driver::Filesystem => self.limits.ranges,
+            Driver::S3 => self.limits.ranges.min(RANGES_IN_A_BUCKET),
+        };
         let mut settings = HashMap::from([
             ("storage.delete.enabled", self.storage.delete.to_string()),
             ("catalog.maxentries", self.catalog_maxentries.to_string()),
             ("tags.maxtags", self.tags_maxtags.to_string()),
             ("referrers.maxentries", self.referrers_maxentries.to_string()),
             ("limits.tags", self.limits.tags.to_string()),
-            ("limits.ranges", self.limits.ranges.to_string()),
+            ("limits.ranges", ranges.to_string()),
             ("limits.chunkminlength", self.limits.chunkminlength.to_string()),
             ("http.relativeurls", self.http.relativeurls.to_string()),
             ("storage.maintenance.readonly.enabled", self.storage.readonly.to_string()),

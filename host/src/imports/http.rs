@@ -49,6 +49,27 @@ async fn whole(mut body: RequestBody, limit: usize) -> Result<Vec<u8>, BodyError
     Ok(bytes.into())
 }
 
+/// An answer of bytes that lie in storage. Who is to get them is told when they cannot be had; HEAD is not to.
+async fn stored(
+    accessor: &Accessor<Data, Host>,
+    answer: Answer,
+    content: Resource<Content>,
+    body: impl FnOnce(Content) -> Result<AnswerBody>,
+) -> Result<Result<Resource<Response>, types::Error>> {
+    let (mut body, head_only, id) = accessor.with(|mut access| {
+        let data = access.get();
+        let body = body(data.table.delete(content)?)?;
+        Ok::<_, wasmtime::Error>((body, data.exchange()?.head_only, data.request_id()))
+    })?;
+    if !head_only {
+        body = match body.asked().await {
+            Ok(body) => body,
+            Err(error) => return Ok(Err(failed(&error, id))),
+        };
+    }
+    accessor.with(|mut access| Data::answer(access.get(), answer, body).map(Ok))
+}
+
 impl Data {
     /// The body of the request, which the component gives up with it.
     fn take_body(&mut self, request: Resource<Request>) -> Result<Option<RequestBody>> {
@@ -136,7 +157,7 @@ impl HttpHost for &mut Data {
     ) -> Result<Option<Resource<Response>>> {
         let content = self.table.get(&content)?;
         // Who may have to be told that there are no bytes has to wait for them.
-        if content.0.is_elsewhere() {
+        if content.0.is_remote() {
             return Ok(None);
         }
         let part = content.part(offset, length)?;
@@ -171,20 +192,8 @@ impl HttpHostWithStore<Data> for Host {
         offset: u64,
         length: u64,
     ) -> Result<Result<Resource<Response>, types::Error>> {
-        let (part, wanted, id) = accessor.with(|mut access| {
-            let data = access.get();
-            let part = data.table.delete(content)?.part(offset, length)?;
-            Ok::<_, wasmtime::Error>((part, !data.exchange()?.head_only, data.request_id()))
-        })?;
-        let part = match wanted {
-            true => match part.asked().await {
-                Ok(part) => part,
-                Err(error) => return Ok(Err(failed(&error, id))),
-            },
-            false => part,
-        };
-        let body = AnswerBody::Content(Box::new(part));
-        accessor.with(|mut access| Data::answer(access.get(), answer, body).map(Ok))
+        let body = |content: Content| Ok(AnswerBody::Content(Box::new(content.part(offset, length)?)));
+        stored(accessor, answer, content, body).await
     }
 
     async fn respond_with_parts(
@@ -194,20 +203,8 @@ impl HttpHostWithStore<Data> for Host {
         parts: Vec<Part>,
         end: Vec<u8>,
     ) -> Result<Result<Resource<Response>, types::Error>> {
-        let (parts, wanted, id) = accessor.with(|mut access| {
-            let data = access.get();
-            let parts = data.table.delete(content)?.parts(parts, end)?;
-            Ok::<_, wasmtime::Error>((parts, !data.exchange()?.head_only, data.request_id()))
-        })?;
-        let parts = match wanted {
-            true => match parts.asked().await {
-                Ok(parts) => parts,
-                Err(error) => return Ok(Err(failed(&error, id))),
-            },
-            false => parts,
-        };
-        let body = AnswerBody::Parts(Box::new(parts));
-        accessor.with(|mut access| Data::answer(access.get(), answer, body).map(Ok))
+        let body = |content: Content| Ok(AnswerBody::Parts(Box::new(content.parts(parts, end)?)));
+        stored(accessor, answer, content, body).await
     }
 
     async fn read_body(

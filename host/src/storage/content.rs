@@ -38,7 +38,7 @@ impl Content {
     }
 
     /// Whether its bytes have to be asked for.
-    pub fn is_elsewhere(&self) -> bool {
+    pub fn is_remote(&self) -> bool {
         matches!(self, Content::Bucket(_))
     }
 
