@@ -11,12 +11,14 @@ fn root() -> PathBuf {
 
 /// Which of our packages each of our packages may depend on. An edge that is not here needs a reason, and
 /// then a line here.
-const EDGES: [(&str, &[&str]); 38] = [
+const EDGES: [(&str, &[&str]); 39] = [
     ("names", &[]),
     ("protocol", &["names"]),
     ("layout", &["names"]),
     // Of the protocol it needs what a manifest says of itself, to keep the referrers.
     ("tree", &["names", "layout", "protocol"]),
+    // Of the protocol it needs what a manifest names.
+    ("garbage", &["names", "protocol", "tree"]),
     ("units", &[]),
     // What the component decides by, and the command explains with.
     ("access", &[]),
@@ -24,9 +26,9 @@ const EDGES: [(&str, &[&str]); 38] = [
     ("htpasswd", &[]),
     ("s3", &["units"]),
     // Of the protocol it needs what a manifest says of itself, to keep the referrers.
-    ("objects", &["names", "layout", "platform", "protocol", "tree"]),
-    // Of names it needs which algorithm a digest is of: S3 knows SHA-256.
-    ("bucket", &["layout", "names", "objects", "platform", "s3", "tree"]),
+    ("objects", &["garbage", "names", "layout", "platform", "protocol", "tree"]),
+    // Of the protocol it needs what a manifest names, to collect garbage.
+    ("bucket", &["garbage", "layout", "names", "objects", "platform", "protocol", "s3", "tree"]),
     ("platform", &["guest-log", "guest-task"]),
     ("components/front", &["names", "protocol"]),
     ("components/auth", &["access", "guest-log", "names", "tokens"]),
@@ -53,7 +55,7 @@ const EDGES: [(&str, &[&str]); 38] = [
     // Of the tree it needs the hash over an upload: it has tables, and no paths.
     ("components/store-spin", &["guest-log", "guest-task", "names", "protocol", "settings", "tree"]),
     ("components/store-s3", &["bucket", "guest-store", "objects"]),
-    ("host/store", &["names", "layout", "protocol", "tree"]),
+    ("host/store", &["garbage", "names", "layout", "protocol", "tree"]),
     ("host/credentials", &["htpasswd"]),
     // Of the protocol the host needs the table of errors alone, for the answers it has to give itself.
     (
@@ -62,6 +64,7 @@ const EDGES: [(&str, &[&str]); 38] = [
             "access",
             "bucket",
             "credentials",
+            "garbage",
             "names",
             "objects",
             "platform",

@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::tries::now;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use names::Algorithm;
-use objects::{Error, Kind, Listing, Options};
+use objects::{Error, Kind, Listing, Options, Small};
 use platform::{Stream, drain};
 use s3::{Begin, Condition, Gathering, Keys, LEAST_PART, Payload, Request, Settings};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,6 +62,21 @@ pub fn found<T>(answer: Result<T, Fault>, verb: &str, key: &str) -> Result<Optio
         Err(Fault::Absent) => Ok(None),
         Err(fault) => Err(fault.unexpected(verb, key)),
     }
+}
+
+fn not_a_list(prefix: &str) -> Error {
+    let why = "the answer is no list as S3 makes them; look at storage.s3.regionendpoint";
+    Error::new(Kind::Failed, "list", prefix, why)
+}
+
+/// An object in a list.
+pub struct Listed {
+    /// Its key, without the prefix that was asked for.
+    pub name: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// How long ago it was written, where that is told.
+    pub age: Option<Duration>,
 }
 
 /// A bucket.
@@ -122,13 +137,20 @@ impl Bucket {
     pub async fn read_head_tagged(&self, key: &str, length: u64) -> Result<Option<(Vec<u8>, String)>, Error> {
         let request = Request::get_range(&self.settings.place, key, 0, length);
         let limit = usize::try_from(length).unwrap_or(usize::MAX);
-        found(self.ask_tagged(&request, limit).await, "read", key)
+        let read = found(self.ask_small(&request, limit).await, "read", key)?;
+        Ok(read.map(|Small { bytes, etag, .. }| (bytes, etag)))
     }
 
-    /// The whole of an object and its entity tag.
-    pub async fn read_tagged(&self, key: &str, limit: usize) -> Result<Option<(Vec<u8>, String)>, Error> {
+    /// The whole of an object, and what is known of it.
+    pub async fn read_small(&self, key: &str, limit: usize) -> Result<Option<Small>, Error> {
         let request = Request::get(&self.settings.place, key);
-        found(self.ask_tagged(&request, limit).await, "read", key)
+        found(self.ask_small(&request, limit).await, "read", key)
+    }
+
+    /// The same, with its entity tag alone.
+    pub async fn read_tagged(&self, key: &str, limit: usize) -> Result<Option<(Vec<u8>, String)>, Error> {
+        let read = self.read_small(key, limit).await?;
+        Ok(read.map(|Small { bytes, etag, .. }| (bytes, etag)))
     }
 
     /// How many bytes an object has, and its entity tag; none where there is none.
@@ -274,6 +296,23 @@ impl Bucket {
         Ok(!self.page(prefix, false, &Begin::Start, 2).await?.names.is_empty())
     }
 
+    /// The objects whose keys begin with a prefix, some at a time, in the order of their keys, without the prefix; and where the
+    /// next ones begin, where there are more.
+    pub async fn objects(&self, prefix: &str, from: &Begin) -> Result<(Vec<Listed>, Option<Begin>), Error> {
+        let request = Request::list(&self.settings.place, prefix, false, from, MAX_PAGE);
+        let answered = found(self.ask_dated(&request, MAX_LIST).await, "list", prefix)?;
+        let page = answered.and_then(|(body, date)| {
+            let page = s3::entries(&body, &self.settings.place, prefix)?;
+            let found = |entry: s3::Entry| Listed {
+                age: s3::age(date.as_deref(), Some(&entry.modified), platform::now()),
+                name: entry.name,
+                size: entry.size,
+            };
+            Some((page.entries.into_iter().map(found).collect(), page.next.map(Begin::Token)))
+        });
+        page.ok_or_else(|| not_a_list(prefix))
+    }
+
     async fn page(
         &self,
         prefix: &str,
@@ -284,10 +323,7 @@ impl Bucket {
         let request = Request::list(&self.settings.place, prefix, by_level, from, limit);
         let answer = self.ask_all(&request, &[], MAX_LIST).await;
         let body = answer.map_err(|fault| fault.unexpected("list", prefix))?;
-        s3::listed(&body, &self.settings.place, prefix).ok_or_else(|| {
-            let why = "the answer is no list as S3 makes them; look at storage.s3.regionendpoint";
-            Error::new(Kind::Failed, "list", prefix, why)
-        })
+        s3::listed(&body, &self.settings.place, prefix).ok_or_else(|| not_a_list(prefix))
     }
 
     /// Removes everything below a directory but what has this name in it.

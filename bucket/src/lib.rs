@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod bucket;
+#[cfg(not(target_family = "wasm"))]
+mod collect;
 mod exchange;
 mod kept;
 mod memory;
@@ -19,6 +21,8 @@ mod session;
 mod tries;
 
 pub use bucket::Bucket;
+#[cfg(not(target_family = "wasm"))]
+pub use collect::CollectError;
 pub use place::Found;
 #[cfg(not(target_family = "wasm"))]
 pub use role::Role;

@@ -3,7 +3,7 @@
 use crate::bucket::{Bucket, Fault};
 use crate::kept;
 use crate::session::Upload;
-use objects::{Error, Listing, Object, Objects, Options, SessionError};
+use objects::{Error, Listing, Object, Objects, Options, SessionError, Small};
 use platform::Stream;
 use s3::Condition;
 use tree::{MAX_LINK, Unit};
@@ -40,6 +40,23 @@ impl Objects for Bucket {
 
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         Bucket::read(self, key, limit).await
+    }
+
+    async fn read_small(&self, key: &str, limit: u64) -> Result<Option<Small>, Error> {
+        Bucket::read_small(self, key, usize::try_from(limit).unwrap_or(usize::MAX)).await
+    }
+
+    fn is_collected(&self) -> bool {
+        true
+    }
+
+    async fn write_anew(&self, key: &str, read: &Small) -> Result<bool, Error> {
+        let condition = Condition::Is(read.etag.clone());
+        match Bucket::write(self, key, &read.bytes, &condition, None).await {
+            Ok(_) => Ok(true),
+            Err(Fault::Absent | Fault::Changed) => Ok(false),
+            Err(fault) => Err(fault.unexpected("write anew", key)),
+        }
     }
 
     async fn size(&self, key: &str) -> Result<Option<u64>, Error> {

@@ -2,7 +2,7 @@
 
 use crate::bucket::{Bucket, Fault};
 use crate::exchange::{Answer, MAX_ERROR, Unread, Unsent, exchange};
-use objects::Error;
+use objects::{Error, Small};
 use platform::{elapsed, random, wait};
 use s3::{Budget, Copied, Kind, Method, Request, ServiceError, advice, judge, service_error};
 use std::time::UNIX_EPOCH;
@@ -15,13 +15,15 @@ const MAX_MESSAGE: usize = 200;
 /// Why a try was of no use.
 pub struct Failure {
     kind: Kind,
+    /// Whether that was answered. What was not may still be done, much later.
+    is_answered: bool,
     /// For the log.
     text: String,
 }
 
 impl Failure {
     fn new(kind: Kind, text: impl Into<String>) -> Failure {
-        Failure { kind, text: text.into() }
+        Failure { kind, is_answered: false, text: text.into() }
     }
 
     fn unread(unread: Unread) -> Failure {
@@ -40,7 +42,7 @@ impl Failure {
             "" => format!("{status} {}", said.join(": ")),
             advice => format!("{status} {}; {advice}", said.join(": ")),
         };
-        Failure::new(judge(method, status, code), text)
+        Failure { is_answered: true, ..Failure::new(judge(method, status, code), text) }
     }
 
     /// What the host could not do.
@@ -90,12 +92,28 @@ impl Bucket {
         self.trying(request, once).await
     }
 
-    /// The same, with the object's entity tag.
-    pub async fn ask_tagged(&self, request: &Request, limit: usize) -> Result<(Vec<u8>, String), Fault> {
+    /// The same, with what the answer says of the object.
+    pub async fn ask_small(&self, request: &Request, limit: usize) -> Result<Small, Fault> {
         let once = async || {
             let answer = self.once(request, &[]).await?;
             let etag = answer.header("etag").unwrap_or_default();
-            Ok((answer.read(limit).await.map_err(Failure::unread)?, etag))
+            let [date, modified] = ["date", "last-modified"].map(|name| answer.header(name));
+            let age = s3::age(date.as_deref(), modified.as_deref(), platform::now());
+            Ok(Small { bytes: answer.read(limit).await.map_err(Failure::unread)?, etag, age })
+        };
+        self.trying(request, once).await
+    }
+
+    /// The same, with when it was given.
+    pub async fn ask_dated(
+        &self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Option<String>), Fault> {
+        let once = async || {
+            let answer = self.once(request, &[]).await?;
+            let date = answer.header("date");
+            Ok((answer.read(limit).await.map_err(Failure::unread)?, date))
         };
         self.trying(request, once).await
     }
@@ -112,6 +130,19 @@ impl Bucket {
             }
         };
         self.trying(request, once).await
+    }
+
+    /// Sends a request until it is answered; not again where it was not, and then nobody knows what will become of it: `true`.
+    pub async fn ask_surely(&self, request: &Request) -> Result<(), (Fault, bool)> {
+        let unanswered = std::cell::Cell::new(false);
+        let once = async || match self.once(request, &[]).await {
+            Err(failure) if !failure.is_answered => {
+                unanswered.set(true);
+                Err(Failure { kind: Kind::Refused, ..failure })
+            }
+            done => done.map(drop),
+        };
+        self.trying(request, once).await.map_err(|fault| (fault, unanswered.get()))
     }
 
     async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {

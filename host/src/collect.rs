@@ -2,10 +2,15 @@
 
 use crate::config::{Config, Driver, FILE_VARIABLE};
 use crate::storage;
+use bucket::CollectError;
+use garbage::{Collected, Collection, Garbage};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Collected, Collection, Garbage, Store};
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{LocalSet, spawn_local};
 
 /// A value of distribution's switches, as Go reads one.
 fn switch(text: &str) -> Result<bool, &'static str> {
@@ -41,52 +46,81 @@ pub struct Collect {
 /// Why garbage was not collected.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Content lies in a bucket.
-    #[error(
-        "content lies in a bucket (storage.s3), and garbage is collected in a directory alone: nothing was removed"
-    )]
-    Bucket,
     /// There is nothing where content should lie.
     #[error("there is no directory {}: storage.filesystem.rootdirectory has to name the one that is served", .0.display())]
     Nowhere(PathBuf),
     /// The directory cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),
+    /// There is no key to the bucket.
+    #[error(transparent)]
+    Keys(#[from] storage::OpenError),
     /// It was begun, and ended early.
     #[error(transparent)]
     Ended(#[from] store::CollectError),
+    /// The same in a bucket.
+    #[error(transparent)]
+    EndedInBucket(#[from] CollectError),
+    /// Nothing can be asked of a bucket.
+    #[error("cannot begin to ask the bucket: {0}")]
+    Runtime(#[from] std::io::Error),
 }
 
 impl Collect {
     /// Collects garbage, beside servers that serve the same directory, and writes to `out` what was found: a line for each
     /// piece as distribution writes it, and what came of it.
     pub fn run(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
-        if config.storage.driver == Driver::S3 {
-            return Err(Failure::Bucket);
-        }
         let how = Collection {
             dry_run: self.dry_run == Some(true),
             delete_untagged: self.delete_untagged == Some(true),
             grace: self.grace.unwrap_or(config.storage.grace),
         };
-        // A server that takes no pushes is a good moment.
-        let options = store::Options { read_only: how.dry_run, ..storage::files(config) };
-        if !options.root.is_dir() {
-            return Err(Failure::Nowhere(options.root));
-        }
-        let store = Store::open(options)?;
         let quiet = self.quiet == Some(true);
-        let found = store.collect(&how, &mut |piece| {
+        let mut each = |piece: &Garbage| {
             if !quiet {
                 // Whoever reads no further wants the garbage gone all the same.
                 let _ = writeln!(out, "{}", line(piece));
             }
-        })?;
+        };
+        let found = match config.storage.driver {
+            Driver::Filesystem => in_files(config, &how, &mut each)?,
+            Driver::S3 => in_bucket(config, &how, &mut each)?,
+        };
         if !quiet {
             let _ = write!(out, "{}", summary(&found, &how)).and_then(|()| out.flush());
         }
         Ok(())
     }
+}
+
+fn in_files(config: &Config, how: &Collection, each: &mut dyn FnMut(&Garbage)) -> Result<Collected, Failure> {
+    // A server that takes no pushes is a good moment.
+    let options = store::Options { read_only: how.dry_run, ..storage::files(config) };
+    if !options.root.is_dir() {
+        return Err(Failure::Nowhere(options.root));
+    }
+    Ok(Store::open(options)?.collect(how, each)?)
+}
+
+fn in_bucket(
+    config: &Config,
+    how: &Collection,
+    each: &mut dyn FnMut(&Garbage),
+) -> Result<Collected, Failure> {
+    let bucket = storage::bucket(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stop = std::rc::Rc::new(AtomicBool::new(false));
+    LocalSet::new().block_on(&runtime, async {
+        // Others need not wait for one that was killed, then.
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            let (mut signals, stop) = (signal(kind)?, stop.clone());
+            spawn_local(async move {
+                signals.recv().await;
+                stop.store(true, Ordering::Relaxed);
+            });
+        }
+        Ok(bucket.collect(how, &stop, each).await?)
+    })
 }
 
 fn line(piece: &Garbage) -> String {

@@ -9,16 +9,14 @@ mod role;
 
 pub use content::{Content, ContentBody};
 pub use error::{Error, OpenError, PutError, UploadError};
+pub use in_bucket::{InBucket, bucket};
 
 use crate::config::{Config, Driver};
 use crate::imports::StoredBody;
-use bucket::Bucket;
-use in_bucket::InBucket;
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use objects::manifests::Missing;
 use objects::{blobs, catalog, manifests, referrers, uploads};
 use platform::Body;
-use role::Given;
 use store::Store;
 use tokio::task::{JoinError, LocalSet, spawn_blocking};
 use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
@@ -50,23 +48,7 @@ impl Storage {
     pub fn open(config: &Config) -> Result<Storage, OpenError> {
         match config.storage.driver {
             Driver::Filesystem => Ok(Storage::Files(Store::open(files(config))?)),
-            Driver::S3 => {
-                let mut settings = config.storage.s3.settings(config.limits.uploadmemory)?;
-                let given = match settings.keys {
-                    Some(_) => None,
-                    None => Some(Given::first(&mut settings)?),
-                };
-                let purging = &config.storage.uploadpurging;
-                let purges = purging.enabled && !purging.dryrun && !config.storage.readonly;
-                let options = objects::Options {
-                    read_only: config.storage.readonly,
-                    upload_age: purging.age,
-                    purging: purges.then_some(purging.interval),
-                };
-                let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options)));
-                given.map_or(Ok(()), |given| given.renew(bucket))?;
-                Ok(Storage::Bucket(InBucket::new(bucket, config.limits.requests)))
-            }
+            Driver::S3 => Ok(Storage::Bucket(InBucket::new(bucket(config)?, config.limits.requests))),
         }
     }
 
@@ -107,7 +89,7 @@ impl Storage {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.stat_blob(&name, &blob)).await,
             Storage::Bucket(at) => {
-                at.reading(|bucket| async move { blobs::stat(bucket, &name, &blob).await }).await
+                at.reading(|bucket| async move { blobs::claim(bucket, &name, &blob).await }).await
             }
         }
     }

@@ -34,7 +34,9 @@
 //! │           └── _session                    (ours)     SESSION
 //! ├── _collection/                            (ours)     COLLECTION
 //! │   ├── gate, commits                       (ours)     GATE, COMMITS
-//! │   └── needed                              (ours)     NEEDED
+//! │   ├── needed                              (ours)     NEEDED
+//! │   ├── state                               (ours)     STATE
+//! │   └── said/<run>/<id>                     (ours)     said
 //! └── _staging/                               (ours)     STAGING
 //!     └── purged                              (ours)     PURGED
 //! ```
@@ -94,6 +96,10 @@ pub const COMMITS: &str = "commits";
 /// In [`COLLECTION`]: locked for as long as garbage is collected, by whoever does; meanwhile the others write into it what they
 /// need, a digest a line.
 pub const NEEDED: &str = "needed";
+/// In [`COLLECTION`], in a bucket: how a collection of garbage stands. Who stores something looks at it afterwards.
+pub const STATE: &str = "state";
+/// In [`COLLECTION`], in a bucket: in it lies what others [said](said) that they need while garbage is collected.
+pub const SAID: &str = "docker/registry/v2/_collection/said";
 /// Above everything.
 pub const ROOT: &str = "docker/registry/v2";
 /// The root of the repositories' own tree.
@@ -114,6 +120,41 @@ pub fn blob_digest(key: &str) -> Option<Digest> {
     let algorithm = split(split(above).0).1;
     let digest: Digest = [algorithm, ":", hex].concat().parse().ok()?;
     (name == DATA && directory == blob(&digest)).then_some(digest)
+}
+
+/// What an object below [`REPOSITORIES`] is to those who look for what is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The link to a manifest.
+    Revision(Digest),
+    /// The link from a tag.
+    Tag(Tag),
+    /// The link to a blob.
+    Layer(Digest),
+}
+
+/// The repository that an object belongs to, as the key spells it, which need not be a name; and what is left of the key. The key
+/// is relative to [`REPOSITORIES`].
+pub fn repository_in(key: &str) -> Option<(&str, &str)> {
+    let at = key.find("/_")?;
+    Some((&key[..at], &key[at + 1..]))
+}
+
+/// What an object is, by what is left of its key; none where it is nothing of these.
+pub fn part(rest: &str) -> Option<Part> {
+    let mut parts = rest.split('/');
+    let mut next = || parts.next().unwrap_or_default();
+    let found = match (next(), next()) {
+        (LAYERS, algorithm) => Part::Layer([algorithm, ":", next()].concat().parse().ok()?),
+        (MANIFESTS, "revisions") => Part::Revision([next(), ":", next()].concat().parse().ok()?),
+        (MANIFESTS, "tags") => {
+            let tag = next().parse().ok()?;
+            return ([next(), "/", next()].concat() == CURRENT_LINK && parts.next().is_none())
+                .then_some(Part::Tag(tag));
+        }
+        _ => return None,
+    };
+    (next() == LINK && parts.next().is_none()).then_some(found)
 }
 
 /// A repository, and below it those whose names go on.
@@ -184,6 +225,11 @@ pub fn upload(name: &RepositoryName, id: &UploadId) -> String {
     [REPOSITORIES, "/", name.as_str(), "/", UPLOADS, "/", id.as_str()].concat()
 }
 
+/// What others say that they need during a collection of this name. Ours.
+pub fn said(run: &str) -> String {
+    [SAID, "/", run].concat()
+}
+
 /// The bytes of an [`upload`] in a bucket that began again, for the time of this number. Ours.
 pub fn data_again(number: u64) -> String {
     format!("{DATA}-{number}")
@@ -231,6 +277,33 @@ mod tests {
             in_directory(&upload(&name, &id), DATA),
             format!("{at}/_uploads/00000000-0000-4000-8000-000000000000/data")
         );
+    }
+
+    #[test]
+    fn what_was_spelled_is_read() {
+        let name: RepositoryName = "library/alpine".parse().unwrap();
+        let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+        let latest: Tag = "latest".parse().unwrap();
+        let read = |key: &str| {
+            let (found, rest) = repository_in(key.strip_prefix(REPOSITORIES)?.strip_prefix('/')?)?;
+            assert_eq!(found, name.as_str());
+            part(rest)
+        };
+        let [layer, revision, tag] = [layer(&name, &digest), revision(&name, &digest), tag(&name, &latest)];
+        assert_eq!(read(&in_directory(&layer, LINK)), Some(Part::Layer(digest.clone())));
+        assert_eq!(read(&in_directory(&revision, LINK)), Some(Part::Revision(digest.clone())));
+        assert_eq!(read(&in_directory(&tag, CURRENT_LINK)), Some(Part::Tag(latest)));
+        let referrer = referrer(&name, &digest, &digest);
+        for other in [
+            in_directory(&revision, MEDIA_TYPE),
+            in_directory(&tag, &tag_index_link(&digest)),
+            in_directory(&referrer, DESCRIPTOR),
+            in_directory(&in_directory(&layer, LINK), LINK),
+            layers(&name),
+        ] {
+            assert_eq!(read(&other), None, "{other}");
+        }
+        assert_eq!(repository_in("library/alpine"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Blobs, and which repositories hold them.
 
-use crate::{Error, Objects};
+use crate::{Error, Objects, Small, collection};
 use futures_util::future::join;
 use names::{Digest, RepositoryName};
 use tree::{MAX_LINK, digest_in_link, hold, may_stand_for};
@@ -12,12 +12,17 @@ pub(crate) async fn link<O: Objects>(
     name: &str,
 ) -> Result<Option<Digest>, Error> {
     let key = layout::in_directory(directory, name);
-    let Some(bytes) = objects.read(&key, MAX_LINK).await? else { return Ok(None) };
-    let digest = digest_in_link(&bytes);
+    Ok(read_link(objects, &key).await?.map(|(digest, _)| digest))
+}
+
+/// The same, and the link as it was read.
+pub(crate) async fn read_link<O: Objects>(objects: &O, key: &str) -> Result<Option<(Digest, Small)>, Error> {
+    let Some(link) = objects.read_small(key, MAX_LINK).await? else { return Ok(None) };
+    let digest = digest_in_link(&link.bytes);
     if digest.is_none() {
         platform::log!("{key}: a link without a digest in it is passed over");
     }
-    Ok(digest)
+    Ok(digest.map(|digest| (digest, link)))
 }
 
 /// Whose bytes the repository's hold on a blob names.
@@ -30,11 +35,28 @@ pub(crate) async fn held<O: Objects>(
     Ok(held.filter(|held| may_stand_for(held, blob)))
 }
 
-/// How many bytes the repository's blob has.
+/// How many bytes the repository's blob has. Clients ask before they push: what they were told is there is left alone by
+/// collections of garbage for a while.
 ///
 /// # Errors
 /// The place of the objects failed.
-pub async fn stat<O: Objects>(
+pub async fn claim<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    blob: &Digest,
+) -> Result<Option<u64>, Error> {
+    let key = layout::in_directory(&layout::layer(name, blob), layout::LINK);
+    let (link, early) = join(read_link(objects, &key), objects.size(&data(blob))).await;
+    let Some((held, link)) = link?.filter(|(held, _)| may_stand_for(held, blob)) else { return Ok(None) };
+    let size = if held == *blob { early? } else { objects.size(&data(&held)).await? };
+    match size.is_some() && collection::lease(objects, (&key, &link), blob.into(), &held).await? {
+        true => Ok(size),
+        false => Ok(None),
+    }
+}
+
+/// How many bytes the repository's blob has.
+pub(crate) async fn stat<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     blob: &Digest,
@@ -67,8 +89,9 @@ pub async fn mount<O: Objects>(
     if objects.size(&data(&held)).await?.is_none() {
         return Ok(false);
     }
-    objects.write(&hold(to, blob, &held)).await?;
-    Ok(true)
+    collection::hold(objects, &hold(to, blob, &held), || vec![blob.into(), (&held).into()]).await?;
+    // A hold without bytes is none.
+    Ok(!objects.is_collected() || objects.size(&data(&held)).await?.is_some())
 }
 
 /// Opens the repository's blob.

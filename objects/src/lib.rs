@@ -11,6 +11,7 @@
 
 pub mod blobs;
 pub mod catalog;
+mod collection;
 mod error;
 pub mod manifests;
 mod place;
@@ -19,7 +20,7 @@ pub mod referrers;
 pub mod uploads;
 
 pub use error::{Error, Kind};
-pub use place::{Listing, Object, Objects, Options, Session, SessionError};
+pub use place::{Listing, Object, Objects, Options, Session, SessionError, Small};
 
 /// How many names of a directory are looked at at a time.
 const BATCH: usize = 1000;

@@ -1,11 +1,12 @@
 //! Manifests, and the tags that name them.
 
-use crate::blobs::{data, held, link, stat};
+use crate::blobs::{data, held, link, read_link, stat};
 use crate::error::unless_damaged;
 use crate::place::Names;
-use crate::{AT_ONCE, Error, Kind, MANIFEST_LIMIT, Objects, referrers};
+use crate::{AT_ONCE, Error, Kind, MANIFEST_LIMIT, Objects, Small, collection, referrers};
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use garbage::{Needed, named_by};
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use protocol::manifest::says_media_type;
 use std::cell::RefCell;
@@ -92,19 +93,23 @@ async fn layer_manifest<O: Objects>(
     Ok(bytes(objects, &held).await?.filter(|bytes| looks_like_a_manifest(bytes)))
 }
 
-pub(crate) async fn by_digest<O: Objects>(
+/// The manifest with a digest, and the link to it, where there is one, as it was read.
+async fn with_link<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     wanted: &Digest,
-) -> Result<Option<Manifest>, Error> {
+) -> Result<Option<(Manifest, Option<(Digest, Small)>)>, Error> {
+    let key = layout::in_directory(&layout::revision(name, wanted), layout::LINK);
     // Hardly ever is the one there without the other: on a network they are had in the time of one.
-    let (link, early) = join(revision(objects, name, wanted), bytes(objects, wanted)).await;
-    let found = match link? {
-        Some(link) if link == *wanted => early?,
-        Some(link) => bytes(objects, &link).await?,
+    let (link, early) = join(read_link(objects, &key), bytes(objects, wanted)).await;
+    let link = link?.filter(|(content, _)| may_stand_for(content, wanted));
+    let found = match &link {
+        Some((content, _)) if content == wanted => early?,
+        Some((content, _)) => bytes(objects, content).await?,
         None => {
             let found = layer_manifest(objects, name, wanted).await?;
-            return Ok(found.map(|bytes| Manifest { digest: wanted.clone(), media_type: None, bytes }));
+            let manifest = |bytes| Manifest { digest: wanted.clone(), media_type: None, bytes };
+            return Ok(found.map(|bytes| (manifest(bytes), None)));
         }
     };
     let Some(bytes) = found else { return Ok(None) };
@@ -115,7 +120,15 @@ pub(crate) async fn by_digest<O: Objects>(
             objects.read(&key, MAX_LINK).await?.and_then(|text| String::from_utf8(text).ok())
         }
     };
-    Ok(Some(Manifest { digest: wanted.clone(), media_type, bytes }))
+    Ok(Some((Manifest { digest: wanted.clone(), media_type, bytes }, link)))
+}
+
+pub(crate) async fn by_digest<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    wanted: &Digest,
+) -> Result<Option<Manifest>, Error> {
+    Ok(with_link(objects, name, wanted).await?.map(|(manifest, _)| manifest))
 }
 
 /// The manifest that a tag or a digest names.
@@ -128,7 +141,7 @@ pub async fn get<O: Objects>(
     wanted: &Reference,
 ) -> Result<Option<Manifest>, Error> {
     let wanted = match wanted {
-        Reference::Digest(digest) => return by_digest(objects, name, digest).await,
+        Reference::Digest(digest) => return claimed(objects, name, digest).await,
         Reference::Tag(tag) => layout::tag(name, tag),
     };
     let mut named = link(objects, &wanted, layout::CURRENT_LINK).await?;
@@ -141,6 +154,24 @@ pub async fn get<O: Objects>(
         named = link(objects, &wanted, layout::CURRENT_LINK).await?.filter(|now| *now != digest);
     }
     Ok(None)
+}
+
+/// The manifest with a digest, of which clients are told that it is there before they push an index that names it.
+async fn claimed<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    wanted: &Digest,
+) -> Result<Option<Manifest>, Error> {
+    let (manifest, link) = match with_link(objects, name, wanted).await? {
+        Some((manifest, Some(link))) => (manifest, link),
+        // As in very old trees, where there is none.
+        found => return Ok(found.map(|(manifest, _)| manifest)),
+    };
+    let key = layout::in_directory(&layout::revision(name, wanted), layout::LINK);
+    let (content, link) = link;
+    let needed = Needed { is_child: true, ..wanted.into() };
+    let stays = collection::lease(objects, (&key, &link), needed, &content).await?;
+    Ok(stays.then_some(manifest))
 }
 
 /// From how many on it is cheaper to list what a repository has than to ask for each.
@@ -193,6 +224,55 @@ pub async fn put<O: Objects>(
     name: &RepositoryName,
     manifest: PutManifest,
 ) -> Result<Option<Missing>, Error> {
+    let last = collection::last(objects).await?;
+    let (was_there, missed) =
+        join(revision(objects, name, &manifest.digest), missing(objects, name, &manifest)).await;
+    if let Some(missing) = missed? {
+        return Ok(Some(missing));
+    }
+    let was_there = was_there?.is_some();
+    let units = manifest.clone().units(name);
+    let revision_directory = layout::revision(name, &manifest.digest);
+    let revision_at = units.iter().position(|unit| unit.directory == revision_directory).unwrap_or(0);
+    let (its_own, what_names_it) = units.split_at(revision_at + 1);
+    for _ in 0..ATTEMPTS {
+        for unit in its_own {
+            objects.write(unit).await?;
+        }
+        let secured = collection::secure(objects, last.as_ref(), || named_by(&manifest)).await?;
+        // Something of it may have been removed before.
+        if !secured.is_untouched {
+            for unit in its_own {
+                objects.write(unit).await?;
+            }
+            if let Some(missing) = missing(objects, name, &manifest).await? {
+                if !was_there {
+                    objects.remove(&revision_directory, layout::LINK).await?;
+                }
+                return Ok(Some(missing));
+            }
+        }
+        for unit in what_names_it {
+            objects.write(unit).await?;
+        }
+        // Whoever deletes it meanwhile takes the tags first and the revision after them: then all of it is written anew, as
+        // if it had come afterwards.
+        let (is_whole, holds) =
+            join(is_whole(objects, name, &manifest.digest, &manifest.tags), secured.holds(objects)).await;
+        if is_whole? && holds? {
+            return Ok(None);
+        }
+    }
+    let why = "someone else deletes it, or collects garbage, again and again";
+    Err(Error::new(Kind::Unavailable, "store the manifest", manifest.digest.as_str(), why))
+}
+
+/// What is not there of what a manifest needs; none where all of it is.
+async fn missing<O: Objects>(
+    objects: &O,
+    name: &RepositoryName,
+    manifest: &PutManifest,
+) -> Result<Option<Missing>, Error> {
     let layers = |algorithm: Algorithm| layout::in_directory(&layout::layers(name), algorithm.as_str());
     let held = listed(objects, &manifest.blobs, |algorithm| vec![layers(algorithm)]).await?;
     let is_held = async |digest: &Digest| Ok(stat(objects, name, digest).await?.is_some());
@@ -204,23 +284,8 @@ pub async fn put<O: Objects>(
     let places = |algorithm| vec![layout::revisions(name, algorithm), layers(algorithm)];
     let held = listed(objects, &manifest.manifests, places).await?;
     let manifests = absent(&manifest.manifests, held, here).await?;
-    if !blobs.is_empty() || !manifests.is_empty() {
-        return Ok(Some(Missing { blobs, manifests }));
-    }
-    let (digest, tags) = (manifest.digest.clone(), manifest.tags.clone());
-    let units = manifest.units(name);
-    for _ in 0..ATTEMPTS {
-        for unit in &units {
-            objects.write(unit).await?;
-        }
-        // Whoever deletes it meanwhile takes the tags first and the revision after them: then all of it is written anew, as
-        // if it had come afterwards.
-        if is_whole(objects, name, &digest, &tags).await? {
-            return Ok(None);
-        }
-    }
-    let why = "someone else deletes it again and again";
-    Err(Error::new(Kind::Unavailable, "store the manifest", digest.as_str(), why))
+    let is_complete = blobs.is_empty() && manifests.is_empty();
+    Ok((!is_complete).then_some(Missing { blobs, manifests }))
 }
 
 /// Whether a manifest and all of these tags are there, whatever they name meanwhile.

@@ -19,6 +19,17 @@ pub struct Listing {
     pub more: bool,
 }
 
+/// The whole of a small object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Small {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What it was when it was read, as far as the place can tell.
+    pub etag: String,
+    /// How long ago it was written, by the clock of the place, where that says so.
+    pub age: Option<Duration>,
+}
+
 /// Why a session cannot be written to.
 #[derive(Debug)]
 pub enum SessionError {
@@ -62,6 +73,23 @@ pub trait Objects: Sized + 'static {
 
     /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error>;
+
+    /// The same, and what is known of it.
+    async fn read_small(&self, key: &str, limit: u64) -> Result<Option<Small>, Error> {
+        let bytes = self.read(key, limit).await?;
+        Ok(bytes.map(|bytes| Small { bytes, ..Small::default() }))
+    }
+
+    /// Whether garbage is collected here while things are stored (docs/decisions/0018). Then an age is known of what was read,
+    /// and it can be [written anew](Objects::write_anew).
+    fn is_collected(&self) -> bool {
+        false
+    }
+
+    /// Writes an object as it was read, so that its age begins anew; `false` where there is none any more, or another.
+    async fn write_anew(&self, _key: &str, _read: &Small) -> Result<bool, Error> {
+        Ok(true)
+    }
 
     /// How many bytes an object has; none where there is none.
     async fn size(&self, key: &str) -> Result<Option<u64>, Error>;

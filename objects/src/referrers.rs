@@ -21,7 +21,10 @@ use tree::{
 const INDEX_LIMIT: u64 = 64 << 20;
 
 /// What a manifest in the repository is about; the outer none where there is no such manifest.
-pub(crate) async fn referrer<O: Objects>(
+///
+/// # Errors
+/// The place of the objects failed.
+pub async fn referrer<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     digest: &Digest,

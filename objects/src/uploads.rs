@@ -1,7 +1,7 @@
 //! Uploads. Bytes are hashed here as they pass: what nobody has hashed is never acknowledged.
 
 use crate::blobs::data;
-use crate::{Error, Kind, Objects, Session, SessionError, purge};
+use crate::{Error, Kind, Objects, Session, SessionError, collection, purge};
 use names::{Algorithm, Digest, RepositoryName, UploadId};
 use platform::{Body, drain, now, random};
 use tree::hash::{self, Hash};
@@ -226,7 +226,9 @@ pub async fn finish<O: Objects>(
         Ok(_) => {
             let size = session.size();
             // The bytes come last: a hold without bytes is none, and if they fail to come the session still has them.
-            match objects.write(&tree::hold(name, wanted, wanted)).await {
+            // They may be there already, and about to go.
+            let hold = tree::hold(name, wanted, wanted);
+            match collection::hold(objects, &hold, || vec![wanted.into()]).await {
                 Ok(()) => {
                     session.publish(&data(wanted)).await?;
                     return Ok(size);

@@ -23,6 +23,26 @@ pub struct Listed {
     pub next: Option<String>,
 }
 
+/// An object in a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key, without the prefix that was asked for.
+    pub name: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was written, as the list spells it.
+    pub modified: String,
+}
+
+/// A page of a list of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// In the order of their keys.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins, where there is one.
+    pub next: Option<String>,
+}
+
 /// What became of a copy, or of the completion of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Copied {
@@ -121,6 +141,30 @@ pub fn copied(body: &[u8]) -> Copied {
     }
 }
 
+/// A page of the list of objects whose keys begin with `prefix`, as the bucket has it; `None` where it is no such thing, or does not
+/// say of each what there is to say.
+pub fn entries(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Entries> {
+    let next = listed(body, place, prefix)?.next;
+    let prefix = place.key(prefix);
+    let (mut names, mut sizes, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    leaves(body, |path, text| match path {
+        "ListBucketResult/Contents/Key" => names.push(text),
+        "ListBucketResult/Contents/Size" => sizes.push(text.parse().ok()),
+        "ListBucketResult/Contents/LastModified" => times.push(text),
+        _ => {}
+    })?;
+    if names.len() != sizes.len() || names.len() != times.len() {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(names.len());
+    for ((name, size), modified) in names.iter().zip(sizes).zip(times) {
+        if let Some(name) = name.strip_prefix(&prefix).filter(|name| !name.is_empty()) {
+            entries.push(Entry { name: name.to_owned(), size: size?, modified });
+        }
+    }
+    Some(Entries { entries, next })
+}
+
 /// A page of the list that begins with `prefix`, as the bucket has it; `None` where it is no such thing.
 pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed> {
     let prefix = place.key(prefix);
@@ -169,6 +213,27 @@ mod tests {
         let listed = listed(body, &place(), "t/").unwrap();
         assert_eq!(listed.names, ["a&b", "v1/"]);
         assert_eq!(listed.next.as_deref(), Some("1+/="));
+    }
+
+    #[test]
+    fn a_list_of_objects_says_of_each_how_long_and_how_old_it_is() {
+        let object = |key: &str, rest: &str| format!("<Contents><Key>r&amp;d/t/{key}</Key>{rest}</Contents>");
+        let list = |objects: &str| {
+            format!("<ListBucketResult>{objects}<IsTruncated>false</IsTruncated></ListBucketResult>")
+        };
+        let told = "<LastModified>2026-11-23T16:00:00.000Z</LastModified><Size>7</Size>";
+        let whole = list(&(object("", told) + &object("a/b", told)));
+        let entry = Entry { name: "a/b".into(), size: 7, modified: "2026-11-23T16:00:00.000Z".into() };
+        let page = entries(whole.as_bytes(), &place(), "t/").unwrap();
+        assert_eq!(page, Entries { entries: vec![entry], next: None });
+        for rest in [
+            "<Size>7</Size>",
+            "<LastModified>x</LastModified>",
+            "<LastModified>x</LastModified><Size>-1</Size>",
+        ] {
+            let lacking = list(&(object("a", told) + &object("b", rest)));
+            assert_eq!(entries(lacking.as_bytes(), &place(), "t/"), None, "{rest}");
+        }
     }
 
     #[test]

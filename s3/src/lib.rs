@@ -4,6 +4,7 @@
 
 mod answer;
 mod budget;
+mod date;
 mod fault;
 mod order;
 mod place;
@@ -12,8 +13,11 @@ mod request;
 mod settings;
 mod sign;
 
-pub use answer::{Copied, Listed, ServiceError, copied, listed, service_error, upload_id};
+pub use answer::{
+    Copied, Entries, Entry, Listed, ServiceError, copied, entries, listed, service_error, upload_id,
+};
 pub use budget::Budget;
+pub use date::age;
 pub use fault::{Kind, advice, judge};
 pub use order::{Gathering, Page};
 pub use place::Place;

@@ -223,16 +223,3 @@ fn a_bucket_with_a_certificate_that_nobody_believes_is_told_from_one_that_is_awa
     believing.assert_says("look at storage.s3.regionendpoint");
     assert!(!believing.log().contains("SSL_CERT_FILE"), "{}", believing.log());
 }
-
-#[test]
-fn garbage_of_a_bucket_is_not_looked_for_in_a_directory() {
-    let ended = run(&["garbage-collect"], |setup| {
-        setup
-            .env("REGISTRY_STORAGE_S3_BUCKET", "b")
-            .env("REGISTRY_STORAGE_S3_REGION", "r")
-            .env("REGISTRY_STORAGE_S3_ACCESSKEY", "a")
-            .env("REGISTRY_STORAGE_S3_SECRETKEY", "s")
-    });
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.output.contains("content lies in a bucket (storage.s3)"), "{}", ended.output);
-}

@@ -159,7 +159,11 @@ impl Server {
     /// Our own host's program with these arguments, for the data of this server, and without its other settings.
     pub fn beside(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(&Setup::default());
-        command.args(arguments).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.root());
+        command.args(arguments);
+        match self.host().keeps_a_bucket() {
+            true => command.envs(self.setup.bucket_settings(self.bucket.as_ref())),
+            false => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.root()),
+        };
         command
     }
 

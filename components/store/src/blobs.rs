@@ -60,7 +60,7 @@ impl<B: Object> GuestContent for Opened<B> {
 
 impl<P: Configured> blobs::Guest for Store<P> {
     async fn stat(name: String, blob: String) -> Result<Option<u64>, types::Error> {
-        objects::blobs::stat(P::configured().told()?, &parsed(&name), &parsed(&blob)).await.told()
+        objects::blobs::claim(P::configured().told()?, &parsed(&name), &parsed(&blob)).await.told()
     }
 
     fn stat_now(_: String, _: String) -> Option<Result<Option<u64>, types::Error>> {

@@ -1,5 +1,8 @@
 //! Work in a bucket. It is done on the thread of whoever asks, which it may not leave, by a task of its own.
 
+use super::OpenError;
+use super::role::Given;
+use crate::config::Config;
 use bucket::Bucket;
 use objects::{Error, Kind};
 use std::pin::Pin;
@@ -7,6 +10,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinHandle, spawn_local};
+
+/// The bucket that a configuration names, for as long as the process lives.
+///
+/// # Errors
+/// There is no key to it. Nothing else is asked yet.
+pub fn bucket(config: &Config) -> Result<&'static Bucket, OpenError> {
+    let mut settings = config.storage.s3.settings(config.limits.uploadmemory)?;
+    let given = match settings.keys {
+        Some(_) => None,
+        None => Some(Given::first(&mut settings)?),
+    };
+    let purging = &config.storage.uploadpurging;
+    let purges = purging.enabled && !purging.dryrun && !config.storage.readonly;
+    let options = objects::Options {
+        read_only: config.storage.readonly,
+        upload_age: purging.age,
+        purging: purges.then_some(purging.interval),
+    };
+    let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options)));
+    given.map_or(Ok(()), |given| given.renew(bucket))?;
+    Ok(bucket)
+}
 
 /// A bucket, and how much is written there at once.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! What the store needs of a place to keep objects in: a directory today, a bucket later.
+//! What the store needs of a place to keep objects in: a directory.
 //!
 //! Keys are the `layout` crate's. An object is small and written whole, or it is an upload's bytes, which are
 //! appended to and then published under a key. The meaning of the keys is the store's business alone.
@@ -6,7 +6,7 @@
 use crate::error::Error;
 use crate::since;
 use bytes::Bytes;
-use names::Digest;
+use garbage::Needed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -150,20 +150,6 @@ pub(crate) trait Draft: Send {
 
 /// Something that lasts until it is dropped.
 pub(crate) type Guard = Box<dyn Send>;
-
-/// Something that is about to be needed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Needed {
-    pub digest: Digest,
-    /// Whether it is needed with all that it names, if it is a manifest: an index names it as one.
-    pub is_child: bool,
-}
-
-impl From<&Digest> for Needed {
-    fn from(digest: &Digest) -> Needed {
-        Needed { digest: digest.clone(), is_child: false }
-    }
-}
 
 /// The right to collect garbage, which one process has at a time.
 pub(crate) trait Collector {

@@ -1,9 +1,10 @@
-use crate::backend::{Fault, Needed, Stamp, Wait};
+use crate::backend::{Fault, Stamp, Wait};
 use crate::content::Content;
 use crate::error::Error;
 use crate::links::Link;
 use crate::{Inner, Store, now, waited};
 use bytes::Bytes;
+use garbage::Needed;
 use names::{Digest, RepositoryName};
 use tree::{hold, may_stand_for};
 

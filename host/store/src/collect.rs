@@ -4,21 +4,18 @@
 //! at a time, and for each few everybody else is kept from storing anything: for milliseconds, in which what they said
 //! meanwhile that they need is read, and the leases are looked at once more.
 
-mod marks;
 mod repositories;
 mod sweep;
 mod untagged;
 
-use crate::backend::{Collector, Excluded, Needed, Wait};
+use crate::backend::{Collector, Excluded, Wait};
 use crate::error::{CollectError, Error};
-use crate::lease::RENEWED_AFTER;
 use crate::{Inner, Store, since, waited};
-use marks::Marks;
+use garbage::{Collected, Collection, Garbage, Marks, Needed, Revision};
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, SyncSender};
-use std::time::{Duration, SystemTime};
 use tree::{digest_of_name, may_stand_for};
 
 /// How many directories are removed while others are kept out.
@@ -26,54 +23,6 @@ const PIECES: usize = 256;
 
 /// How many times that may wait to give its room back while more is removed.
 const CLEARED: usize = 4;
-
-/// What garbage is.
-#[derive(Clone, Copy, Debug)]
-pub struct Collection {
-    /// Whether it is only found, and nothing is written at all.
-    pub dry_run: bool,
-    /// Whether manifests are garbage that no tag leads to: not itself, not through an index, and not as what it is about.
-    pub delete_untagged: bool,
-    /// What was pushed, or asked for as clients do before they push, less long ago is none. Zero is for those who know that
-    /// nobody pushes.
-    pub grace: Duration,
-}
-
-/// A piece of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Garbage {
-    /// A repository's manifest, without its bytes.
-    Manifest {
-        /// The repository.
-        repository: RepositoryName,
-        /// Its digest.
-        digest: Digest,
-    },
-    /// Bytes, with all holds on them.
-    Blob {
-        /// Their digest.
-        digest: Digest,
-        /// How many they are.
-        size: u64,
-    },
-}
-
-/// What came of a collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// How many blobs and manifests are needed.
-    pub needed: usize,
-    /// How many blobs would be garbage if they were older.
-    pub young_blobs: usize,
-    /// How many manifests would be.
-    pub young_manifests: usize,
-    /// How many manifests were garbage.
-    pub manifests: usize,
-    /// How many blobs were.
-    pub blobs: usize,
-    /// How many bytes they had.
-    pub bytes: u64,
-}
 
 impl Store {
     /// Removes garbage, and tells `each` piece once it is gone. Others may store and delete things meanwhile, also in other
@@ -139,16 +88,6 @@ struct Run<'a> {
     changed: BTreeSet<String>,
 }
 
-/// A manifest of a repository.
-struct Revision {
-    /// As which it is held.
-    digest: Digest,
-    /// Whose bytes it is.
-    content: Digest,
-    /// Whether its lease is younger than the grace.
-    is_young: bool,
-}
-
 impl<'a> Run<'a> {
     fn all(mut self) -> Result<Collected, CollectError> {
         // Whoever stores something from here on says what it needs; who began before has ended.
@@ -168,7 +107,7 @@ impl<'a> Run<'a> {
         // A manifest must not come back without what it needs; a blob and holds on it may.
         self.inner.backend.sync(std::mem::take(&mut self.changed))?;
         self.sweep(&repositories)?;
-        self.found.needed = self.needed.len();
+        self.found.needed = self.needed.count();
         Ok(self.found)
     }
 
@@ -218,12 +157,6 @@ impl<'a> Run<'a> {
         self.inner.backend.set_aside(directory, &mut self.aside)
     }
 
-    /// Whether a lease that was renewed then is younger than the grace. It may have been used for as long as it is not
-    /// renewed each time, twice: once more where that failed.
-    fn is_leased(&self, renewed: SystemTime) -> bool {
-        !self.how.grace.is_zero() && since(renewed) < self.how.grace + 2 * RENEWED_AFTER
-    }
-
     /// The digests whose directories are in a directory.
     fn digests(&self, directory: &str, algorithm: Algorithm) -> Result<Vec<Digest>, CollectError> {
         let names = repositories::names(self.inner, directory)?;
@@ -264,7 +197,7 @@ impl<'a> Run<'a> {
         if let Some(link) = waited(self.inner.link(&key, Wait::May))?
             && may_stand_for(&link.digest, &digest)
         {
-            let is_young = self.is_leased(link.renewed);
+            let is_young = self.how.is_leased(since(link.renewed));
             return Ok(Some(Revision { digest, content: link.digest, is_young }));
         }
         // A link in which there is no digest, or a wrong one, is in the place of one in which this was.

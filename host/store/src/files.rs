@@ -17,10 +17,11 @@ mod write_behind;
 pub(crate) use staging::random_id;
 
 use crate::backend::{
-    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Needed, Object, Small, Stamp, Unit, Wait,
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
 };
 use crate::error::{Error, OpenError};
 use bytes::Bytes;
+use garbage::Needed;
 use marks::Marks;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};

@@ -4,11 +4,9 @@
 use crate::backend::{Fault, Wait};
 use crate::error::Error;
 use crate::{Inner, since, waited};
+use garbage::RENEWED_AFTER;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant, SystemTime};
-
-/// How old a lease is when it is renewed: a write for what is asked for again and again, but not each time.
-pub(crate) const RENEWED_AFTER: Duration = Duration::from_secs(600);
+use std::time::{Instant, SystemTime};
 
 impl Inner {
     /// To be called when a client is about to be told that there is what the link in this directory leads to; `false` when the

@@ -30,9 +30,9 @@ mod referrers;
 mod session;
 mod uploads;
 
-pub use collect::{Collected, Collection, Garbage};
 pub use content::{Content, ContentBody};
 pub use error::{Cause, CollectError, Error, OpenError, PutManifestError, UploadError};
+pub use garbage::{Collected, Collection, Garbage};
 pub use manifests::Manifest;
 pub use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 

@@ -1,9 +1,10 @@
-use crate::backend::{Fault, Needed, Unit, Wait};
+use crate::backend::{Fault, Unit, Wait};
 use crate::error::{Error, PutManifestError};
 use crate::{Inner, Store, now, unless_damaged, waited};
 use bytes::Bytes;
+use garbage::named_by;
 use names::{Digest, Reference, RepositoryName, Tag};
-use protocol::manifest::{MANIFEST_LIMIT, References};
+use protocol::manifest::MANIFEST_LIMIT;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -107,14 +108,6 @@ impl Store {
         let _excluded = inner.writer(repository).write().unwrap_or_else(|e| e.into_inner());
         inner.backend.remove(&layout::tag(repository, tag))
     }
-}
-
-/// What a manifest names, also what is not checked for: it may be there.
-fn named_by(manifest: &PutManifest) -> Vec<Needed> {
-    let references = References::find(&manifest.bytes);
-    let blobs = manifest.blobs.iter().chain(&references.needed).chain([&manifest.digest]).map(Needed::from);
-    let children = manifest.manifests.iter().chain(&references.children);
-    blobs.chain(children.map(|digest| Needed { is_child: true, ..digest.into() })).collect()
 }
 
 impl Inner {

@@ -1,9 +1,10 @@
 //! A place that is read from and not written to, whatever the file system would allow.
 
 use crate::backend::{
-    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Needed, Object, Small, Stamp, Unit, Wait,
+    Backend, Collector, Draft, DraftError, Fault, Guard, Listing, Object, Small, Stamp, Unit, Wait,
 };
 use crate::error::Error;
+use garbage::Needed;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use crate::Inner;
 use crate::error::{CollectError, Error};
+use garbage::is_nobodys;
 use names::{Algorithm, RepositoryName};
 
 /// How deep directories may lie that are no repositories and are looked into for some.
@@ -90,13 +91,6 @@ fn walk(
         }
     }
     Ok(())
-}
-
-/// Whether a name cannot be that of a repository, with whatever registry: file systems make such ones (`.snapshot`,
-/// `lost+found`, `@eaDir`).
-fn is_nobodys(component: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    component.starts_with('.') || !component.bytes().all(allowed)
 }
 
 /// Whether anything in a directory that is no repository looks like one.

@@ -1,10 +1,10 @@
 //! Blobs that nothing names, with the holds on them.
 
-use super::marks::{Key, key};
-use super::{Collected, Garbage, PIECES, Run, repositories};
+use super::{PIECES, Run, repositories};
 use crate::backend::Wait;
 use crate::error::CollectError;
 use crate::{since, waited};
+use garbage::{Garbage, Key, key};
 use names::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
 
@@ -62,7 +62,7 @@ impl Run<'_> {
                 let content = link.digest;
                 if self.needed.has(&digest) {
                     self.needed.insert(&content);
-                } else if self.is_leased(link.renewed) {
+                } else if self.how.is_leased(since(link.renewed)) {
                     self.leased.insert(&content);
                 }
                 if !self.needed.has(&content) && !self.leased.has(&content) {
@@ -81,7 +81,7 @@ impl Run<'_> {
         }
         let data = layout::in_directory(&layout::blob(digest), layout::DATA);
         let Some(stamp) = waited(self.inner.backend.stat(&data, None, Wait::May))? else { return Ok(None) };
-        if self.leased.has(digest) || since(stamp.modified()) < self.how.grace {
+        if self.leased.has(digest) || self.how.is_young(since(stamp.modified())) {
             self.found.young_blobs += 1;
             return Ok(None);
         }
@@ -113,11 +113,7 @@ impl Run<'_> {
 
     pub(super) fn report(&mut self, pieces: &[Garbage]) {
         for piece in pieces {
-            let Collected { manifests, blobs, bytes, .. } = &mut self.found;
-            match piece {
-                Garbage::Manifest { .. } => *manifests += 1,
-                Garbage::Blob { size, .. } => (*blobs, *bytes) = (*blobs + 1, *bytes + size),
-            }
+            self.found.add(piece);
             (self.each)(piece);
         }
     }
@@ -145,7 +141,7 @@ impl Run<'_> {
         for layer in &layers {
             let link = layout::in_directory(layer, layout::LINK);
             let stamp = waited(backend.stat(&link, None, Wait::May))?;
-            if stamp.is_some_and(|stamp| self.is_leased(stamp.modified())) {
+            if stamp.is_some_and(|stamp| self.how.is_leased(since(stamp.modified()))) {
                 self.found.young_blobs += 1;
                 return Ok(false);
             }
@@ -153,7 +149,7 @@ impl Run<'_> {
         let directory = layout::blob(digest);
         let data = layout::in_directory(&directory, layout::DATA);
         if waited(backend.stat(&data, None, Wait::May))?
-            .is_none_or(|stamp| since(stamp.modified()) < self.how.grace)
+            .is_none_or(|stamp| self.how.is_young(since(stamp.modified())))
         {
             return Ok(false);
         }

@@ -3,9 +3,10 @@
 
 use super::commit::FILE_MODE;
 use super::{ATTEMPTS, Files, tree};
-use crate::backend::{Collector, Excluded, Guard, Needed};
+use crate::backend::{Collector, Excluded, Guard};
 use crate::error::Error;
 use ::tree::MAX_LINK;
+use garbage::{Needed, lines, told};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use std::io::{Read, Write};
@@ -27,9 +28,6 @@ const TURNS: u32 = 60;
 
 /// How long after each other a lock is tried for.
 const POLL: Duration = Duration::from_millis(1);
-
-/// What others need is told in lines. A child's begins with this.
-const CHILD: &str = "child ";
 
 /// What a file system says that has no locks.
 const NO_LOCKS: [Errno; 4] = [Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK, Errno::INVAL];
@@ -80,21 +78,10 @@ fn tell(files: &Files, needed: &dyn Fn() -> Vec<Needed>) -> Result<(), Error> {
         return Ok(());
     }
     // A line begins anew, whatever became of the one before it: perhaps a full disk took but a part.
-    let mut lines = String::from("\n");
-    for Needed { digest, is_child } in needed() {
-        lines.extend([if is_child { CHILD } else { "" }, digest.as_str(), "\n"]);
-    }
+    let lines = ["\n", &lines(&needed())].concat();
     let Some(fd) = files.open_waiting(&key, OFlags::WRONLY | OFlags::APPEND)? else { return Ok(()) };
     let written = std::fs::File::from(fd).write_all(lines.as_bytes());
     written.map_err(|error| Error::new("write to", &key, error))
-}
-
-fn told(line: &str) -> Option<Needed> {
-    let (is_child, digest) = match line.strip_prefix(CHILD) {
-        Some(digest) => (true, digest),
-        None => (false, line),
-    };
-    Some(Needed { digest: digest.parse().ok()?, is_child })
 }
 
 /// See [`Backend::touch`](crate::backend::Backend::touch).
@@ -193,7 +180,7 @@ impl Collector for Lock<'_> {
             let read = self.needed.read_to_string(&mut text);
             read.map_err(|error| Error::new("read", layout::NEEDED, error))?;
             // Who was killed, or had no room, while they wrote a line has stored nothing.
-            return Ok(Excluded { needed: text.lines().filter_map(told).collect(), guard });
+            return Ok(Excluded { needed: told(&text).collect(), guard });
         }
         Err(not_locked(layout::COMMITS, Errno::TIMEDOUT))
     }

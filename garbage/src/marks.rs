@@ -2,10 +2,10 @@ use names::Digest;
 use std::collections::HashSet;
 
 /// A digest's first 32 bytes: all of a SHA-256 one.
-pub(super) type Key = [u8; 32];
+pub type Key = [u8; 32];
 
 /// For sets and maps of very many.
-pub(super) fn key(digest: &Digest) -> Key {
+pub fn key(digest: &Digest) -> Key {
     let nibble = |letter: u8| match letter {
         b'0'..=b'9' => letter - b'0',
         _ => letter - b'a' + 10,
@@ -19,7 +19,7 @@ pub(super) fn key(digest: &Digest) -> Key {
 
 /// A set of digests. Of two that begin alike, which nobody can make, it takes one for the other: that keeps something.
 #[derive(Default)]
-pub(super) struct Marks(HashSet<Key>);
+pub struct Marks(HashSet<Key>);
 
 impl Marks {
     /// Whether it was not in it.
@@ -27,11 +27,18 @@ impl Marks {
         self.0.insert(key(digest))
     }
 
+    /// Puts some in it.
+    pub fn extend<'a>(&mut self, digests: impl IntoIterator<Item = &'a Digest>) {
+        self.0.extend(digests.into_iter().map(key));
+    }
+
+    /// Whether it is in it.
     pub fn has(&self, digest: &Digest) -> bool {
         self.0.contains(&key(digest))
     }
 
-    pub fn len(&self) -> usize {
+    /// How many are in it.
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 }
