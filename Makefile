@@ -69,15 +69,15 @@ build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 test: check unit integration test-hosts ## formatting, lints, licences, and the tests
 
 test-hosts: artefacts host-tools client-tools ## the tests of the protocol with a bucket, and on wasmtime serve
-	$(call on_host,native-s3) $(PROTOCOL) model hosts=bucket::,uploads::,redirect::,faulty_bucket::
+	$(call on_host,native-s3) $(PROTOCOL) model hosts=bucket::,uploads::,redirect::,faulty_bucket::,garbage::
 	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::,lists::
-	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::
+	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::,garbage::
 
 test-spin: $(if $(SPIN),artefacts client-tools) ## the same on Spin, with its SQLite and with a bucket: SPIN=/path/to/spin
 	@[ -x "$(SPIN)" ] || { echo 'test-spin: SPIN is to say where the program is: SPIN=/path/to/spin make test-spin' >&2; exit 1; }
 	$(SPIN) --version
 	$(call on_host,spin-sqlite) $(EVERYTHING) hosts=passwords::,database::,grants::
-	$(call on_host,spin-s3) $(EVERYTHING) hosts=passwords::,bucket::,uploads::,redirect::,grants::,faulty_bucket::
+	$(call on_host,spin-s3) $(EVERYTHING) hosts=passwords::,bucket::,uploads::,redirect::,grants::,faulty_bucket::,garbage::
 
 # Each test passes, or stands in the table of exceptions (tests/src/host/exceptions.rs) and fails.
 on_host = $(CARGO) run --quiet --locked --release -p tests --bin on-host -- $(1)

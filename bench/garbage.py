@@ -11,7 +11,7 @@ from trees import DISTRIBUTION
 
 IMAGES, BLOBS, SIZE = 1_000, 4, 1_000
 KEPT = IMAGES // 2 * (BLOBS + 1)  # blobs, manifests being some
-AT_ONCE = {"pierhead": ["--grace", "0s"]}  # distribution knows no grace
+GRACE = ["--grace", "0s"]  # distribution knows none
 
 
 class Garbage(Block):
@@ -26,17 +26,31 @@ class Garbage(Block):
             config, *layers = (registry.push_blob(repository, os.urandom(SIZE)) for _ in range(BLOBS))
             registry.push_manifest(repository, "latest", client.manifest_of(config, layers))
         server.stop()
+        data = self.data(server)
         for number in range(0, IMAGES, 2):
-            shutil.rmtree(os.path.join(server.data, DISTRIBUTION, f"bench/garbage-{number}", "_manifests"))
-        os.rename(server.data, server.data + "-full")
+            shutil.rmtree(os.path.join(data, DISTRIBUTION, f"bench/garbage-{number}", "_manifests"))
+        os.rename(data, data + "-full")
+
+    @staticmethod
+    def data(server):
+        """The folder that content lies in."""
+        return server.data
+
+    @staticmethod
+    def serving(_server):
+        """What has to run beside the collection."""
+        return contextlib.nullcontext()
 
     def measure(self, server):
-        shutil.rmtree(server.data, ignore_errors=True)
-        shutil.copytree(server.data + "-full", server.data)
-        self.settings.calm.settle()
-        _, *_, config = server.configure()
-        figures = run([server.program, "garbage-collect", *AT_ONCE.get(server.name, []), config])
-        left = sum("data" in files for _, _, files in os.walk(os.path.join(server.data, "docker/registry/v2/blobs")))
+        data = self.data(server)
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(data + "-full", data)
+        with self.serving(server):
+            self.settings.calm.settle()
+            _, *_, config = server.configure()
+            grace = GRACE if server.name.startswith("pierhead") else []
+            figures = run([server.program, "garbage-collect", *grace, config])
+        left = sum("data" in files for _, _, files in os.walk(os.path.join(data, "docker/registry/v2/blobs")))
         if left != KEPT:
             raise RuntimeError(f"{left} blobs are left instead of {KEPT}")
         return figures

@@ -6,6 +6,7 @@ mod bucket;
 mod claims;
 mod database;
 mod faulty_bucket;
+mod garbage;
 mod grants;
 mod lists;
 mod passwords;

@@ -14,6 +14,7 @@ pub mod component;
 mod dialogue;
 mod directory;
 pub mod docker;
+pub mod garbage;
 pub mod host;
 mod image;
 pub mod inside;
