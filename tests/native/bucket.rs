@@ -1,8 +1,11 @@
 //! Our own host with a bucket, beyond what runs on every host that has one.
 use crate::debug::{assert_becomes, is_closed, is_open};
+use rustix::process::{Pid, Signal};
 use serde_json::json;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::{Child, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -222,4 +225,67 @@ fn a_bucket_with_a_certificate_that_nobody_believes_is_told_from_one_that_is_awa
     assert_error(&believing.get("/v2/a/manifests/latest"), 503, "UNAVAILABLE");
     believing.assert_says("look at storage.s3.regionendpoint");
     assert!(!believing.log().contains("SSL_CERT_FILE"), "{}", believing.log());
+}
+
+#[test]
+fn one_collects_garbage_at_a_time_and_who_is_told_to_stop_leaves_nothing_behind() {
+    let server = Server::with(|setup| setup.on(Host::NativeS3).delete_enabled());
+    for seed in 0..30 {
+        Image::oci(seed).push_blobs(&server, "a");
+    }
+    Image::oci(0).push(&server, "a", "latest");
+    let state = server.tree().join("_collection/state");
+    let is_under_way = || fs::read_to_string(&state).is_ok_and(|text| text.contains(" collecting\n"));
+    let mut stopped = 0;
+    for _ in 0..10 {
+        let mut command = server.beside(&["garbage-collect", "--grace", "1h"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it can be run");
+        assert!(eventually(Duration::from_secs(10), || is_under_way() || !is_running(&mut child)));
+        let pid = Pid::from_child(&child);
+        rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
+        let ended = child.wait_with_output().expect("it ends");
+        stopped += u32::from(!ended.status.success());
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.success() || said.contains("stopped before its end"), "{said}");
+        assert!(!is_under_way(), "others have to wait for who has ended");
+    }
+    assert!(stopped > 0, "no collection was stopped");
+
+    fs::write(&state, "0f collecting\n").expect("a file");
+    let before = tests::files_below(server.tree()).len();
+    let refused = server.beside(&tests::garbage::NOW).output().expect("it can be run");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && said.contains("collected in this bucket already"), "{said}");
+    assert_eq!(tests::files_below(server.tree()).len(), before);
+    // To look needs no turn.
+    let looked = tests::garbage::collect(&server, &["garbage-collect", "--dry-run", "--grace", "0s"]);
+    assert!(looked.contains("would be removed: 87 blobs"), "{looked}");
+    assert_eq!(tests::files_below(server.tree()).len(), before);
+    tests::garbage::forget_who_was_killed(&server);
+    let done = tests::garbage::collect(&server, &tests::garbage::NOW);
+    assert!(done.contains("\nremoved: 87 blobs"), "{done}");
+    tests::garbage::assert_whole(&server, "a", &Image::oci(0));
+}
+
+fn is_running(child: &mut Child) -> bool {
+    child.try_wait().expect("a child can be waited for").is_none()
+}
+
+#[test]
+fn where_there_is_no_bucket_or_nothing_in_it_nothing_is_collected_and_it_is_said_why() {
+    let server = with_a_bucket();
+    let ended = |variable: &str, value: &str| {
+        let mut command = server.beside(&tests::garbage::NOW);
+        let Output { status, stderr, .. } = command.env(variable, value).output().expect("it can be run");
+        (status.code(), String::from_utf8_lossy(&stderr).into_owned())
+    };
+    for (variable, value, said) in [
+        ("REGISTRY_STORAGE_S3_REGION", Bucket::REGION, "nothing was pushed to it yet"),
+        ("REGISTRY_STORAGE_S3_BUCKET", "elsewhere", "storage.s3.bucket"),
+        ("REGISTRY_STORAGE_S3_SECRETKEY", "wrong", "storage.s3.secretkey"),
+    ] {
+        let (code, text) = ended(variable, value);
+        assert!(code == Some(1) && text.contains(said), "{variable}={value}: {text}");
+    }
+    assert!(tests::files_below(server.tree()).is_empty());
 }
