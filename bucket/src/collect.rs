@@ -24,6 +24,9 @@ use turn::Turn;
 /// How many objects are asked for, or removed, at once.
 const AT_ONCE: usize = 16;
 
+/// How many are asked for, or removed, until it is looked whether it is to be said that the collection goes on.
+const PER_BEAT: usize = 16 * AT_ONCE;
+
 /// About how many objects are removed at a time. Who needs one of them waits meanwhile.
 const PIECES: usize = 256;
 
@@ -63,7 +66,8 @@ impl std::fmt::Display for CollectError {
             ),
             CollectError::Late => write!(
                 f,
-                "the bucket could not be written to for many minutes, or another collection has begun since: run it again"
+                "the bucket could not be written to for many minutes, or another collection has begun since: run it again when {minutes} \
+                 minutes have passed"
             ),
             CollectError::Stopped => write!(f, "stopped before its end: what was removed stays removed"),
             CollectError::Nothing => write!(
@@ -73,7 +77,7 @@ impl std::fmt::Display for CollectError {
                 layout::REPOSITORIES
             ),
             CollectError::Unknown { key, what } => {
-                write!(f, "{key} {what}. What it needs is not known, so no blob was removed")
+                write!(f, "{key} {what}. What it needs is not known, so that nothing more was removed")
             }
             CollectError::Unanswered(error) => write!(
                 f,

@@ -5,6 +5,7 @@ use crate::exchange::{Answer, MAX_ERROR, Unread, Unsent, exchange};
 use objects::{Error, Small};
 use platform::{elapsed, random, wait};
 use s3::{Budget, Copied, Kind, Method, Request, ServiceError, advice, judge, service_error};
+use std::cell::Cell;
 use std::time::UNIX_EPOCH;
 
 /// How many bytes the answer about a copy, or about an upload that was begun, has at most.
@@ -12,18 +13,28 @@ pub const MAX_SMALL: usize = 64 << 10;
 /// How many characters of what a server says for people reach the log.
 const MAX_MESSAGE: usize = 200;
 
+/// Why something that is to be done once was not.
+pub enum Undone {
+    /// It might not be sent any more.
+    Late,
+    /// Nobody knows whether it will be.
+    Unknown(Fault),
+    /// It is not done, and will not be.
+    Fault(Fault),
+}
+
 /// Why a try was of no use.
 pub struct Failure {
     kind: Kind,
-    /// Whether that was answered. What was not may still be done, much later.
-    is_answered: bool,
+    /// Whether the bucket said that it was not done. Otherwise it may still be, much later.
+    is_undone: bool,
     /// For the log.
     text: String,
 }
 
 impl Failure {
     fn new(kind: Kind, text: impl Into<String>) -> Failure {
-        Failure { kind, is_answered: false, text: text.into() }
+        Failure { kind, is_undone: false, text: text.into() }
     }
 
     fn unread(unread: Unread) -> Failure {
@@ -42,7 +53,9 @@ impl Failure {
             "" => format!("{status} {}", said.join(": ")),
             advice => format!("{status} {}; {advice}", said.join(": ")),
         };
-        Failure { is_answered: true, ..Failure::new(judge(method, status, code), text) }
+        // Of the others it may be somebody in between who says so, and the bucket is still at it.
+        let is_undone = matches!(status, 400..=407 | 409..=499 | 503);
+        Failure { is_undone, ..Failure::new(judge(method, status, code), text) }
     }
 
     /// What the host could not do.
@@ -132,17 +145,27 @@ impl Bucket {
         self.trying(request, once).await
     }
 
-    /// Sends a request until it is answered; not again where it was not, and then nobody knows what will become of it: `true`.
-    pub async fn ask_surely(&self, request: &Request) -> Result<(), (Fault, bool)> {
-        let unanswered = std::cell::Cell::new(false);
-        let once = async || match self.once(request, &[]).await {
-            Err(failure) if !failure.is_answered => {
-                unanswered.set(true);
-                Err(Failure { kind: Kind::Refused, ..failure })
+    /// Sends a request while it `may` be sent, until it is done; not again where nobody knows whether it will be.
+    pub async fn ask_surely(&self, request: &Request, may: impl Fn() -> bool) -> Result<(), Undone> {
+        let (unknown, late) = (Cell::new(false), Cell::new(false));
+        let once = async || {
+            if !may() {
+                late.set(true);
+                return Err(Failure::new(Kind::Failed, "it is too late for it"));
             }
-            done => done.map(drop),
+            match self.once(request, &[]).await {
+                Err(failure) if !failure.is_undone => {
+                    unknown.set(true);
+                    Err(Failure { kind: Kind::Failed, ..failure })
+                }
+                done => done.map(drop),
+            }
         };
-        self.trying(request, once).await.map_err(|fault| (fault, unanswered.get()))
+        self.trying(request, once).await.map_err(|fault| match (late.get(), unknown.get()) {
+            (true, _) => Undone::Late,
+            (_, true) => Undone::Unknown(fault),
+            _ => Undone::Fault(fault),
+        })
     }
 
     async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {
@@ -186,7 +209,7 @@ impl Bucket {
                     }
                     None => objects::Kind::Unavailable,
                 },
-                Kind::Refused => objects::Kind::Unavailable,
+                Kind::Refused => objects::Kind::Refused,
                 Kind::Full => objects::Kind::Full,
                 Kind::Failed | Kind::NotImplemented => objects::Kind::Failed,
             };

@@ -117,6 +117,9 @@ fn in_bucket(
             spawn_local(async move {
                 signals.recv().await;
                 stop.store(true, Ordering::Relaxed);
+                // Who is in a hurry says so again: then others do wait.
+                signals.recv().await;
+                std::process::exit(1);
             });
         }
         Ok(bucket.collect(how, &stop, each).await?)

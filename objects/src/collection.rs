@@ -12,11 +12,13 @@ use garbage::{ABANDONED_AFTER, MAX_STATE, Needed, RENEWED_AFTER, State, lines};
 use names::Digest;
 use platform::{elapsed, log, random, wait};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::Duration;
-use tree::Unit;
+use tree::{MAX_LINK, Unit};
 
-/// How long it is waited for the end of a removal, and how often it is looked for it.
+/// How long it is waited for the end of a removal, by who stores something and by who only asks, and how often it is looked for it.
 const PATIENCE: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(200);
 
 thread_local! {
@@ -26,16 +28,37 @@ thread_local! {
     static WITHOUT_LEASES: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// How a collection stands; of one that was killed, that nothing is being removed.
-async fn look<O: Objects>(objects: &O) -> Result<State, Error> {
+/// How a collection stands.
+async fn look<O: Objects>(objects: &O) -> Result<Look, Error> {
     let key = layout::in_directory(layout::COLLECTION, layout::STATE);
-    let Some(found) = objects.read_small(&key, MAX_STATE).await? else { return Ok(State::default()) };
-    let state = State::decode(&found.bytes).ok_or_else(|| {
+    let Some(found) = objects.read_small(&key, MAX_STATE).await? else { return Ok(Look::default()) };
+    let State { run, is_under_way, condemned, .. } = State::decode(&found.bytes).ok_or_else(|| {
         let why = "it is damaged, or of another version: remove it while nobody collects garbage";
         Error::new(Kind::Unavailable, "look at", &key, why)
     })?;
-    let is_abandoned = found.age.is_some_and(|age| age > ABANDONED_AFTER);
-    Ok(if is_abandoned { State { condemned: [].into(), ..state } } else { state })
+    Ok(match (is_under_way, found.age) {
+        (false, _) => Look { run, stands: Stands::Over },
+        (true, Some(age)) if age > ABANDONED_AFTER => Look { run, stands: Stands::Abandoned },
+        (true, _) => Look { run, stands: Stands::UnderWay(condemned) },
+    })
+}
+
+/// What was seen of a collection.
+#[derive(Default)]
+struct Look {
+    run: String,
+    stands: Stands,
+}
+
+#[derive(Default)]
+enum Stands {
+    /// There is none, or no longer.
+    #[default]
+    Over,
+    /// It was killed: nothing is removed, and nobody listens.
+    Abandoned,
+    /// This is being removed.
+    UnderWay(BTreeSet<Digest>),
 }
 
 fn remember(run: &str) -> String {
@@ -52,8 +75,8 @@ pub async fn last<O: Objects>(objects: &O) -> Result<Option<String>, Error> {
     if let Some(known) = OVER.with_borrow(Clone::clone) {
         return Ok(Some(known));
     }
-    let state = look(objects).await?;
-    Ok((!state.is_under_way).then(|| remember(&state.run)))
+    let Look { run, stands } = look(objects).await?;
+    Ok(matches!(stands, Stands::Over).then(|| remember(&run)))
 }
 
 /// Says what is needed to the collection that is under way.
@@ -62,8 +85,32 @@ async fn tell<O: Objects>(objects: &O, run: &str, needed: &[Needed]) -> Result<(
     objects.write(&Unit { directory: layout::said(run), files: vec![said] }).await
 }
 
-fn is_condemned(state: &State, needed: &[Needed]) -> bool {
-    needed.iter().any(|needed| state.condemned.contains(&needed.digest))
+/// Says what is needed, and waits while any of it is being removed; by which collection nothing of it will be from then on. `None`
+/// when that takes longer than `patience`.
+async fn wait_for<O: Objects>(
+    objects: &O,
+    mut seen: Look,
+    needed: &[Needed],
+    patience: Duration,
+) -> Result<Option<String>, Error> {
+    let (began, mut told) = (elapsed(), String::new());
+    loop {
+        match seen.stands {
+            // One that began meanwhile has heard nothing yet.
+            Stands::UnderWay(_) if seen.run != told => {
+                tell(objects, &seen.run, needed).await?;
+                told = seen.run;
+            }
+            Stands::UnderWay(condemned) if needed.iter().any(|needed| condemned.contains(&needed.digest)) => {
+                if elapsed() - began > patience.as_nanos() as u64 {
+                    return Ok(None);
+                }
+                wait(POLL.as_nanos() as u64).await;
+            }
+            _ => return Ok(Some(seen.run)),
+        }
+        seen = look(objects).await?;
+    }
 }
 
 /// What is needed is not removed any more.
@@ -91,32 +138,17 @@ pub async fn secure<O: Objects>(
     if !objects.is_collected() {
         return Ok(Secured { run: String::new(), is_untouched: true });
     }
-    let mut state = look(objects).await?;
-    if !state.is_under_way {
-        let run = remember(&state.run);
+    let seen = look(objects).await?;
+    if let Stands::Over = seen.stands {
+        let run = remember(&seen.run);
         return Ok(Secured { is_untouched: last == Some(&run), run });
     }
-    let (needed, began) = (needed(), elapsed());
-    let mut told = String::new();
-    loop {
-        match state.is_under_way {
-            // One that began meanwhile has heard nothing yet.
-            true if state.run != told => {
-                tell(objects, &state.run, &needed).await?;
-                told.clone_from(&state.run);
-            }
-            true if is_condemned(&state, &needed) => {
-                if elapsed() - began > PATIENCE.as_nanos() as u64 {
-                    let why = "what it needs is being removed as garbage, and that does not end; where a collection was killed, \
-                               it does in 20 minutes";
-                    return Err(Error::new(Kind::Unavailable, "write to", "the bucket", why));
-                }
-                wait(POLL.as_nanos() as u64).await;
-            }
-            _ => return Ok(Secured { run: state.run, is_untouched: false }),
-        }
-        state = look(objects).await?;
-    }
+    let run = wait_for(objects, seen, &needed(), PATIENCE).await?.ok_or_else(|| {
+        let why = "what it needs is being removed as garbage, and that does not end; where a collection was killed, it does in 20 \
+                   minutes";
+        Error::new(Kind::Unavailable, "write to", "the bucket", why)
+    })?;
+    Ok(Secured { run, is_untouched: false })
 }
 
 /// Makes a repository hold a blob, of which nothing is removed afterwards. Its bytes may have been.
@@ -148,22 +180,24 @@ pub async fn lease<O: Objects>(
     }
     match objects.write_anew(key, link).await {
         Ok(true) => {}
-        Ok(false) => return Ok(false),
-        // Who cannot write here cannot push here either, and who only reads shall not be kept from that.
-        Err(error) => {
+        // Someone else has written it anew, perhaps.
+        Ok(false) => match objects.read_small(key, MAX_LINK).await? {
+            Some(now) if now.bytes == link.bytes => {}
+            _ => return Ok(false),
+        },
+        // Who may not write here cannot push here either, and who only reads shall not be kept from that.
+        Err(error) if matches!(error.kind, Kind::Refused | Kind::ReadOnly) => {
             log!("for ten minutes, what clients are told is there may be collected as garbage: {error}");
             WITHOUT_LEASES.set(Some(elapsed()));
             return Ok(true);
         }
+        Err(error) => return Err(error),
     }
-    let State { run, is_under_way, .. } = look(objects).await?;
-    if is_under_way {
+    let seen = look(objects).await?;
+    if !matches!(seen.stands, Stands::Over) {
         let content_too = Needed { digest: content.clone(), ..needed };
-        let needed = [needed, content_too];
-        tell(objects, &run, &needed).await?;
-        if is_condemned(&look(objects).await?, &needed) {
-            return Ok(false);
-        }
+        // Where it does not end, what is there is told, and may go.
+        wait_for(objects, seen, &[needed, content_too], SOON).await?;
     }
     let (link, bytes) = join(objects.size(key), objects.size(&data(content))).await;
     Ok(link?.is_some() && bytes?.is_some())

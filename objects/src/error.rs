@@ -9,6 +9,8 @@ pub enum Kind {
     ReadOnly,
     /// It cannot be reached for the moment.
     Unavailable,
+    /// Whoever keeps the objects does not do it for us.
+    Refused,
     /// Anything else.
     Failed,
 }

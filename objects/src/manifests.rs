@@ -170,8 +170,14 @@ async fn claimed<O: Objects>(
     let key = layout::in_directory(&layout::revision(name, wanted), layout::LINK);
     let (content, link) = link;
     let needed = Needed { is_child: true, ..wanted.into() };
-    let stays = collection::lease(objects, (&key, &link), needed, &content).await?;
-    Ok(stays.then_some(manifest))
+    match collection::lease(objects, (&key, &link), needed, &content).await {
+        Ok(stays) => Ok(stays.then_some(manifest)),
+        // Many who ask only pull.
+        Err(error) => {
+            platform::log!("{wanted} was told to be there, and may be collected as garbage: {error}");
+            Ok(Some(manifest))
+        }
+    }
 }
 
 /// From how many on it is cheaper to list what a repository has than to ask for each.
@@ -235,7 +241,7 @@ pub async fn put<O: Objects>(
     let revision_directory = layout::revision(name, &manifest.digest);
     let revision_at = units.iter().position(|unit| unit.directory == revision_directory).unwrap_or(0);
     let (its_own, what_names_it) = units.split_at(revision_at + 1);
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         for unit in its_own {
             objects.write(unit).await?;
         }
@@ -245,11 +251,16 @@ pub async fn put<O: Objects>(
             for unit in its_own {
                 objects.write(unit).await?;
             }
-            if let Some(missing) = missing(objects, name, &manifest).await? {
-                if !was_there {
+            if let Some(missed) = missing(objects, name, &manifest).await? {
+                // A tag that names it already is better off with half of it.
+                if attempt == 0 && !was_there {
                     objects.remove(&revision_directory, layout::LINK).await?;
+                    // Someone else may have stored it meanwhile, with what it needs: then this is as if it had come afterwards.
+                    if missing(objects, name, &manifest).await?.is_none() {
+                        continue;
+                    }
                 }
-                return Ok(Some(missing));
+                return Ok(Some(missed));
             }
         }
         for unit in what_names_it {

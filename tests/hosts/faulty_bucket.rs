@@ -1,8 +1,6 @@
 //! For hosts with a bucket: one that is slow, loses answers or forgets, while several write to one upload. What stands
-//! [between] the server and the bucket holds requests up, or answers them itself.
-mod between;
-
-use between::{Between, Fate, Gate, SOON, error};
+//! [between](crate::between) the server and the bucket holds requests up, or answers them itself.
+use crate::between::{Between, Fate, Gate, SOON, error};
 use names::Digest;
 use serde_json::json;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 //! `make test-hosts` and `make test-spin` run it on those; on our own host alone there is nothing here to run.
 #![forbid(unsafe_code)]
 
+mod between;
 mod bucket;
 mod claims;
 mod database;

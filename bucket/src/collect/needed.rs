@@ -1,6 +1,6 @@
 //! What manifests need.
 
-use super::{AT_ONCE, CollectError, Run, all};
+use super::{CollectError, PER_BEAT, Run, all};
 use garbage::Needed;
 use names::{Digest, RepositoryName};
 use protocol::manifest::{MANIFEST_LIMIT, References};
@@ -8,14 +8,26 @@ use std::collections::BTreeSet;
 use tree::hash::digest_of;
 
 impl Run<'_> {
-    /// What a manifest names; `None` where its bytes are gone.
+    /// What a manifest names; `None` where its bytes are gone, or are more than a manifest has.
     pub(super) async fn references(
         &self,
         repository: Option<&RepositoryName>,
         digest: &Digest,
     ) -> Result<Option<References>, CollectError> {
         let key = layout::in_directory(&layout::blob(digest), layout::DATA);
-        let Some(bytes) = self.bucket.read(&key, MANIFEST_LIMIT as u64).await? else { return Ok(None) };
+        let read = self.bucket.read(&key, MANIFEST_LIMIT as u64).await;
+        if read.is_err() && self.bucket.size(&key).await?.is_some_and(|size| size > MANIFEST_LIMIT as u64) {
+            return match self.how.delete_untagged {
+                false => Ok(None),
+                true => {
+                    let name = repository.map_or("a repository", RepositoryName::as_str);
+                    let what =
+                        format!("is larger than any manifest, and is one of {name}: delete {digest} there");
+                    Err(CollectError::unknown(&key, what))
+                }
+            };
+        }
+        let Some(bytes) = read? else { return Ok(None) };
         let actual = digest_of(digest.algorithm(), &bytes);
         if actual != *digest {
             let name = repository.map_or("a repository", RepositoryName::as_str);
@@ -53,7 +65,7 @@ impl Run<'_> {
                     None => {
                         let name = repository.map_or("a repository", RepositoryName::as_str);
                         platform::log!(
-                            "the bytes of {digest}, a manifest of {name}, are gone: it keeps nothing"
+                            "the bytes of {digest}, a manifest of {name}, are gone, or too many: it keeps nothing"
                         );
                     }
                 }
@@ -97,6 +109,3 @@ impl Run<'_> {
         self.expand_any(children).await
     }
 }
-
-/// How many are asked for until it is said that the collection goes on.
-const PER_BEAT: usize = 16 * AT_ONCE;

@@ -1,6 +1,6 @@
 //! What the manifests of all repositories need.
 
-use super::{CollectError, Pages, Run, all, repository_name};
+use super::{CollectError, PER_BEAT, Pages, Run, all, repository_name};
 use crate::bucket::Bucket;
 use garbage::Revision;
 use layout::Part;
@@ -73,8 +73,13 @@ impl Run<'_> {
             listed.revisions.iter().map(|(digest, size, age)| self.revision(name, digest, *size, *age));
         let looked = all(looked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut revisions: Vec<Revision> = looked.into_iter().flatten().collect();
-        let tagged = all(listed.tags.iter().map(|tag| self.tagged(name, tag))).await;
-        let tagged: Vec<Digest> = tagged.into_iter().flat_map(Result::transpose).collect::<Result<_, _>>()?;
+        let mut tagged: Vec<Digest> = Vec::new();
+        for some in listed.tags.chunks(PER_BEAT) {
+            self.turn.beat().await?;
+            for found in all(some.iter().map(|tag| self.tagged(name, tag))).await {
+                tagged.extend(found?);
+            }
+        }
         if self.how.delete_untagged {
             revisions = self.without_untagged(name, revisions, &tagged).await?;
         }

@@ -54,6 +54,7 @@ impl Run<'_> {
     /// All holds on what nothing names.
     async fn holds(&mut self) -> Result<Holds, CollectError> {
         let mut holds = Holds::default();
+        let mut aliases = Vec::new();
         let mut pages = Pages::new(self.bucket, layout::REPOSITORIES);
         while let Some(page) = pages.next().await? {
             self.turn.beat().await?;
@@ -71,13 +72,12 @@ impl Run<'_> {
             let contents =
                 all(layers.iter().map(|(_, key, digest, object)| self.content(key, digest, object.size)))
                     .await;
-            let mut also_needed = Vec::new();
             for ((repository, _, digest, object), content) in layers.into_iter().zip(contents) {
                 let Some(Some(content)) = content? else { continue };
+                if digest != content {
+                    aliases.push((digest.clone(), content.clone()));
+                }
                 if self.needed.has(&digest) {
-                    if digest != content {
-                        also_needed.push(content);
-                    }
                     continue;
                 }
                 if object.age.is_none_or(|age| self.how.is_leased(age)) {
@@ -89,9 +89,18 @@ impl Run<'_> {
                     holds.on.entry(key(&content)).or_default().push(hold);
                 }
             }
-            self.expand_any(also_needed).await?;
         }
-        Ok(holds)
+        // What is needed as another digest may need more, as another one.
+        loop {
+            let is_new =
+                |(alias, content): &&(Digest, Digest)| self.needed.has(alias) && !self.needed.has(content);
+            let new: Vec<Digest> =
+                aliases.iter().filter(is_new).map(|(_, content)| content.clone()).collect();
+            if new.is_empty() {
+                return Ok(holds);
+            }
+            self.expand_any(new).await?;
+        }
     }
 
     /// Removes blobs and all holds on them, but for those that someone needs meanwhile.
@@ -127,6 +136,7 @@ impl Run<'_> {
         // A hold without bytes is none, and what comes back is garbage again: whatever part of this a crash leaves is harmless.
         self.turn.remove(links).await?;
         self.turn.remove(bytes).await?;
+        self.turn.pardon().await?;
         self.report(&gone);
         Ok(())
     }

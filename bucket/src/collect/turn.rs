@@ -1,7 +1,8 @@
 //! The right to collect garbage in a bucket, which one has at a time, and what it says to all others.
 
-use super::{CollectError, Pages, all};
+use super::{CollectError, PER_BEAT, Pages, all};
 use crate::bucket::{Bucket, Fault};
+use crate::tries::Undone;
 use garbage::{ABANDONED_AFTER, MAX_STATE, Needed, State, told};
 use names::Digest;
 use objects::{Error, Kind, Small};
@@ -14,9 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// How often it says that it goes on.
 const BEAT: Duration = Duration::from_secs(60);
 
-/// How long what it said last can be relied upon, by those who remove things: what they send is answered, or given up, long before
-/// others take it for killed.
-const RELIED_ON: Duration = ABANDONED_AFTER.checked_div(4).expect("4 is not 0");
+/// How long what it said last can be relied upon, by those who remove things. What they sign then is good for 15 minutes, by a clock
+/// that may not be the bucket's, and has to be refused when others take the collection for killed.
+const RELIED_ON: Duration = ABANDONED_AFTER.checked_div(8).expect("8 is not 0");
 
 /// What someone says that he needs has at most so many bytes: a manifest of 4 MiB may name that much twice.
 const MAX_SAID: usize = 16 << 20;
@@ -124,6 +125,7 @@ impl<'a> Turn<'a> {
             return Err(CollectError::Late);
         }
         let at = Moment::now();
+        said.state.turn += 1;
         match write(self.bucket, &said.state, &Condition::Is(said.etag.clone())).await? {
             Some(etag) => (said.etag, said.at) = (etag, at),
             None => return Err(CollectError::Late),
@@ -152,41 +154,61 @@ impl<'a> Turn<'a> {
         self.hear().await
     }
 
-    async fn hear(&self) -> Result<Vec<Needed>, CollectError> {
+    async fn hear(&mut self) -> Result<Vec<Needed>, CollectError> {
         let Some(said) = &self.said else { return Ok(Vec::new()) };
-        let directory = layout::said(&said.state.run);
-        let (mut heard, mut pages) = (Vec::new(), Pages::new(self.bucket, &directory));
+        let (directory, bucket) = (layout::said(&said.state.run), self.bucket);
+        let (mut heard, mut pages) = (Vec::new(), Pages::new(bucket, &directory));
         while let Some(page) = pages.next().await? {
-            let read = page.into_iter().map(|found| {
-                let key = layout::in_directory(&directory, &found.name);
-                async move {
-                    let text = self.bucket.read_small(&key, MAX_SAID).await?;
-                    // It was heard.
-                    self.bucket.delete(&key).await?;
-                    Ok::<_, Error>(text)
+            for some in page.chunks(PER_BEAT) {
+                let read = some.iter().map(|found| {
+                    let key = layout::in_directory(&directory, &found.name);
+                    async move {
+                        let text = bucket.read_small(&key, MAX_SAID).await?;
+                        // It was heard.
+                        bucket.delete(&key).await?;
+                        Ok::<_, Error>(text)
+                    }
+                });
+                for text in all(read).await {
+                    let text = text?.map(|text| text.bytes).unwrap_or_default();
+                    heard.extend(told(&String::from_utf8_lossy(&text)));
                 }
-            });
-            for text in all(read).await {
-                let text = text?.map(|text| text.bytes).unwrap_or_default();
-                heard.extend(told(&String::from_utf8_lossy(&text)));
+                self.beat().await?;
             }
         }
         Ok(heard)
     }
 
+    /// Says that nothing is being removed for the moment.
+    pub async fn pardon(&mut self) -> Result<(), CollectError> {
+        match &mut self.said {
+            Some(said) if !said.state.condemned.is_empty() => said.state.condemned.clear(),
+            _ => return Ok(()),
+        }
+        self.say().await
+    }
+
     /// Removes objects, of which others know that they go.
-    pub async fn remove(&self, keys: impl IntoIterator<Item = String>) -> Result<(), CollectError> {
-        let Some(said) = &self.said else { return Ok(()) };
-        let removed = keys.into_iter().map(|key| async move {
-            if said.at.age() > RELIED_ON {
-                return Err(CollectError::Late);
+    pub async fn remove(&mut self, keys: Vec<String>) -> Result<(), CollectError> {
+        for some in keys.chunks(PER_BEAT) {
+            self.remove_some(some).await?;
+            // Whoever is to stop ends what others wait for.
+            if self.said.as_ref().is_some_and(|said| said.at.age() > BEAT) {
+                self.say().await?;
             }
-            match self.bucket.ask_surely(&Request::delete(&self.bucket.settings.place, &key)).await {
-                Ok(()) | Err((Fault::Absent, _)) => Ok(()),
-                Err((fault, unanswered)) => {
-                    let error = fault.unexpected("delete", &key);
-                    Err(if unanswered { CollectError::Unanswered(error) } else { error.into() })
-                }
+        }
+        Ok(())
+    }
+
+    async fn remove_some(&self, keys: &[String]) -> Result<(), CollectError> {
+        let Some(said) = &self.said else { return Ok(()) };
+        let removed = keys.iter().map(|key| async move {
+            let may = || said.at.age() < RELIED_ON;
+            match self.bucket.ask_surely(&Request::delete(&self.bucket.settings.place, key), may).await {
+                Ok(()) | Err(Undone::Fault(Fault::Absent)) => Ok(()),
+                Err(Undone::Fault(fault)) => Err(fault.unexpected("delete", key).into()),
+                Err(Undone::Unknown(fault)) => Err(CollectError::Unanswered(fault.unexpected("delete", key))),
+                Err(Undone::Late) => Err(CollectError::Late),
             }
         });
         let mut done = Ok(());

@@ -32,8 +32,14 @@ impl Run<'_> {
             let said = self.turn.condemn(numbers.iter().map(digest).collect()).await?;
             said.iter().for_each(|needed| graph.keep_digest(&needed.digest));
             self.hear(said).await?;
-            let numbers: Vec<usize> =
+            let mut numbers: Vec<usize> =
                 numbers.iter().copied().filter(|number| !graph.is_kept(*number)).collect();
+            let damaged = all(numbers.iter().map(|number| {
+                let digest = &graph.revisions()[*number].digest;
+                self.is_damaged(repository, digest)
+            }));
+            let mut damaged = damaged.await.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+            numbers.retain(|_| damaged.next() == Some(false));
             let mut gone = Vec::new();
             for number in &numbers {
                 let digest = graph.revisions()[*number].digest.clone();
@@ -47,15 +53,23 @@ impl Run<'_> {
                 .await?;
             }
             numbers.into_iter().for_each(|number| is_gone[number] = true);
+            self.turn.pardon().await?;
             self.report(&gone);
         }
         let all = graph.into_revisions().into_iter().zip(is_gone);
         Ok(all.filter(|(_, is_gone)| !is_gone).map(|(revision, _)| revision).collect())
     }
 
+    /// Whether a link to a manifest says something else than that: it is in the place of one in which this was.
+    async fn is_damaged(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, CollectError> {
+        let key = layout::in_directory(&layout::revision(repository, digest), layout::LINK);
+        // It is read whatever its size.
+        Ok(self.content(&key, digest, 0).await? == Some(None))
+    }
+
     /// Removes links to manifests, and the entries that they had as referrers.
     async fn remove_manifests(
-        &self,
+        &mut self,
         repository: &RepositoryName,
         digests: impl Iterator<Item = &Digest> + Clone,
     ) -> Result<(), CollectError> {
@@ -68,11 +82,13 @@ impl Run<'_> {
             }
         }
         let in_revision = |digest, name| layout::in_directory(&layout::revision(repository, digest), name);
-        self.turn.remove(digests.clone().map(|digest| in_revision(digest, layout::LINK))).await?;
-        self.turn.remove(digests.map(|digest| in_revision(digest, layout::MEDIA_TYPE))).await?;
+        self.turn.remove(digests.clone().map(|digest| in_revision(digest, layout::LINK)).collect()).await?;
+        self.turn.remove(digests.map(|digest| in_revision(digest, layout::MEDIA_TYPE)).collect()).await?;
         if !entries.is_empty() {
             // Lest one come back and not be looked at.
-            self.turn.remove([layout::in_directory(&layout::referrers(repository), layout::INDEXED)]).await?;
+            self.turn
+                .remove(vec![layout::in_directory(&layout::referrers(repository), layout::INDEXED)])
+                .await?;
         }
         self.turn.remove(entries).await
     }

@@ -7,7 +7,7 @@ pub fn told(error: Error) -> types::Error {
     match error.kind {
         Kind::Full => types::Error::Full,
         Kind::ReadOnly => types::Error::ReadOnly,
-        Kind::Unavailable => types::Error::Unavailable,
+        Kind::Unavailable | Kind::Refused => types::Error::Unavailable,
         Kind::Failed => types::Error::Failed,
     }
 }

@@ -53,7 +53,7 @@ fn failed(error: &crate::storage::Error, request: u64) -> types::Error {
     match error.kind() {
         Kind::Full => types::Error::Full,
         Kind::ReadOnly => types::Error::ReadOnly,
-        Kind::Unavailable => types::Error::Unavailable,
+        Kind::Unavailable | Kind::Refused => types::Error::Unavailable,
         Kind::Failed => types::Error::Failed,
     }
 }
