@@ -300,17 +300,15 @@ impl Bucket {
     /// next ones begin, where there are more.
     pub async fn objects(&self, prefix: &str, from: &Begin) -> Result<(Vec<Listed>, Option<Begin>), Error> {
         let request = Request::list(&self.settings.place, prefix, false, from, MAX_PAGE);
-        let answered = found(self.ask_dated(&request, MAX_LIST).await, "list", prefix)?;
-        let page = answered.and_then(|(body, date)| {
-            let page = s3::entries(&body, &self.settings.place, prefix)?;
-            let found = |entry: s3::Entry| Listed {
-                age: s3::age(date.as_deref(), Some(&entry.modified), platform::now()),
-                name: entry.name,
-                size: entry.size,
-            };
-            Some((page.entries.into_iter().map(found).collect(), page.next.map(Begin::Token)))
-        });
-        page.ok_or_else(|| not_a_list(prefix))
+        let answer = self.ask_dated(&request, MAX_LIST).await;
+        let (body, date) = answer.map_err(|fault| fault.unexpected("list", prefix))?;
+        let page = s3::entries(&body, &self.settings.place, prefix).ok_or_else(|| not_a_list(prefix))?;
+        let found = |entry: s3::Entry| Listed {
+            age: s3::age(date.as_deref(), Some(&entry.modified), platform::now()),
+            name: entry.name,
+            size: entry.size,
+        };
+        Ok((page.entries.into_iter().map(found).collect(), page.next.map(Begin::Token)))
     }
 
     async fn page(

@@ -10,7 +10,8 @@ mod turn;
 mod untagged;
 
 use crate::bucket::{Bucket, Listed};
-use garbage::{ABANDONED_AFTER, Collected, Collection, Garbage, Marks};
+use futures_util::{StreamExt, stream};
+use garbage::{ABANDONED_AFTER, Collected, Collection, Garbage, Marks, unknown};
 use names::{Digest, RepositoryName};
 use objects::{Error, Small};
 use s3::Begin;
@@ -221,8 +222,7 @@ impl Pages {
 
 /// All of some work, several at once, to the end of each: none is left half done.
 async fn all<T>(work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    use futures_util::StreamExt;
-    futures_util::stream::iter(work).buffered(AT_ONCE).collect().await
+    stream::iter(work).buffered(AT_ONCE).collect().await
 }
 
 /// A repository's name, as a key spells it. Of one that is none, whether it has to be understood all the same.
@@ -233,8 +233,7 @@ fn repository_name(name: &str, rest: &str) -> Result<Option<RepositoryName>, Col
             Ok(None)
         }
         Err(_) => {
-            let what = "has manifests and is not the name of a repository: move it out of repositories/";
-            Err(CollectError::unknown(&layout::in_directory(layout::REPOSITORIES, name), what))
+            Err(CollectError::unknown(&layout::in_directory(layout::REPOSITORIES, name), unknown::NO_NAME))
         }
     }
 }

@@ -6,6 +6,7 @@ mod graph;
 mod marks;
 mod needed;
 mod state;
+pub mod unknown;
 
 pub use graph::{Graph, Revision};
 pub use marks::{Key, Marks, key};

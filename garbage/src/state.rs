@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A collection of which nothing was heard for so long removes nothing any more: it was killed, or will find out that it is
-/// late. Longer than a signature of S3's is good for (15 minutes), so that a request of its can be under way no more: see `RELIED_ON` of the one who collects.
+/// late. Longer than a signature of S3's is good for (15 minutes), so that a request of its can be under way no more: see
+/// `RELIED_ON` of the one who collects.
 pub const ABANDONED_AFTER: Duration = Duration::from_secs(20 * 60);
 
 /// How many bytes this has at most.
@@ -26,6 +27,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether one of which was heard so long ago counts as killed.
+    pub fn is_abandoned(heard: Duration) -> bool {
+        heard > ABANDONED_AFTER
+    }
+
     /// As it lies in the bucket.
     pub fn encode(&self) -> String {
         let word = if self.is_under_way { COLLECTING } else { OVER };

@@ -67,7 +67,7 @@ pub enum Failure {
 }
 
 impl Collect {
-    /// Collects garbage, beside servers that serve the same directory, and writes to `out` what was found: a line for each
+    /// Collects garbage, beside servers that serve the same directory or bucket, and writes to `out` what was found: a line for each
     /// piece as distribution writes it, and what came of it.
     pub fn run(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
         let how = Collection {

@@ -71,7 +71,7 @@ pub(crate) async fn stat<O: Objects>(
 }
 
 /// The key of a blob's bytes.
-pub(crate) fn data(digest: &Digest) -> String {
+pub fn data(digest: &Digest) -> String {
     layout::in_directory(&layout::blob(digest), layout::DATA)
 }
 

@@ -8,7 +8,7 @@
 use crate::blobs::data;
 use crate::{Error, Kind, Objects, Small};
 use futures_util::future::join;
-use garbage::{ABANDONED_AFTER, MAX_STATE, Needed, RENEWED_AFTER, State, lines};
+use garbage::{MAX_STATE, Needed, RENEWED_AFTER, State, lines};
 use names::Digest;
 use platform::{elapsed, log, random, wait};
 use std::cell::{Cell, RefCell};
@@ -28,19 +28,34 @@ thread_local! {
     static WITHOUT_LEASES: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// How a collection stands.
-async fn look<O: Objects>(objects: &O) -> Result<Look, Error> {
-    let key = layout::in_directory(layout::COLLECTION, layout::STATE);
-    let Some(found) = objects.read_small(&key, MAX_STATE).await? else { return Ok(Look::default()) };
-    let State { run, is_under_way, condemned, .. } = State::decode(&found.bytes).ok_or_else(|| {
+/// Where a collection says how it stands.
+pub fn state_key() -> String {
+    layout::in_directory(layout::COLLECTION, layout::STATE)
+}
+
+/// What a collection said last, where one ever did, and the object in which it did.
+///
+/// # Errors
+/// The place of the objects failed, or it is nothing that this version understands.
+pub async fn state<O: Objects>(objects: &O) -> Result<Option<(State, Small)>, Error> {
+    let key = state_key();
+    let Some(found) = objects.read_small(&key, MAX_STATE).await? else { return Ok(None) };
+    let state = State::decode(&found.bytes).ok_or_else(|| {
         let why = "it is damaged, or of another version: remove it while nobody collects garbage";
         Error::new(Kind::Unavailable, "look at", &key, why)
     })?;
-    Ok(match (is_under_way, found.age) {
-        (false, _) => Look { run, stands: Stands::Over },
-        (true, Some(age)) if age > ABANDONED_AFTER => Look { run, stands: Stands::Abandoned },
-        (true, _) => Look { run, stands: Stands::UnderWay(condemned) },
-    })
+    Ok(Some((state, found)))
+}
+
+/// How a collection stands.
+async fn look<O: Objects>(objects: &O) -> Result<Look, Error> {
+    let Some((state, found)) = state(objects).await? else { return Ok(Look::default()) };
+    let stands = match state.is_under_way {
+        false => Stands::Over,
+        true if found.age.is_some_and(State::is_abandoned) => Stands::Abandoned,
+        true => Stands::UnderWay(state.condemned),
+    };
+    Ok(Look { run: state.run, stands })
 }
 
 /// What was seen of a collection.
@@ -68,7 +83,7 @@ fn remember(run: &str) -> String {
 
 /// The collection that was the last one, at some time before this; none where one is under way. To be asked before it is looked
 /// whether something is there that is needed.
-pub async fn last<O: Objects>(objects: &O) -> Result<Option<String>, Error> {
+pub(crate) async fn last<O: Objects>(objects: &O) -> Result<Option<String>, Error> {
     if !objects.is_collected() {
         return Ok(None);
     }
@@ -114,23 +129,23 @@ async fn wait_for<O: Objects>(
 }
 
 /// What is needed is not removed any more.
-pub struct Secured {
+pub(crate) struct Secured {
     /// By the collection that is under way, or was the last.
     run: String,
     /// Whether nothing was since the [`last`] collection was asked for.
-    pub is_untouched: bool,
+    pub(crate) is_untouched: bool,
 }
 
 impl Secured {
     /// Whether no other collection has begun.
-    pub async fn holds<O: Objects>(&self, objects: &O) -> Result<bool, Error> {
+    pub(crate) async fn holds<O: Objects>(&self, objects: &O) -> Result<bool, Error> {
         Ok(!objects.is_collected() || look(objects).await?.run == self.run)
     }
 }
 
 /// To be called when that was written which makes something needed. Nothing of it is removed afterwards; but it may have been
 /// before, unless no collection was under way since the `last` one.
-pub async fn secure<O: Objects>(
+pub(crate) async fn secure<O: Objects>(
     objects: &O,
     last: Option<&String>,
     needed: impl FnOnce() -> Vec<Needed>,
@@ -152,7 +167,7 @@ pub async fn secure<O: Objects>(
 }
 
 /// Makes a repository hold a blob, of which nothing is removed afterwards. Its bytes may have been.
-pub async fn hold<O: Objects>(
+pub(crate) async fn hold<O: Objects>(
     objects: &O,
     hold: &Unit,
     needed: impl FnOnce() -> Vec<Needed>,
@@ -168,7 +183,7 @@ pub async fn hold<O: Objects>(
 
 /// To be called when a client is about to be told that there is what `needed` names, whose link lies under a key and leads
 /// to the bytes of `content`. `false` when it is going.
-pub async fn lease<O: Objects>(
+pub(crate) async fn lease<O: Objects>(
     objects: &O,
     (key, link): (&str, &Small),
     needed: Needed,

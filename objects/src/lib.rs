@@ -11,7 +11,7 @@
 
 pub mod blobs;
 pub mod catalog;
-mod collection;
+pub mod collection;
 mod error;
 pub mod manifests;
 mod place;

@@ -162,13 +162,12 @@ async fn claimed<O: Objects>(
     name: &RepositoryName,
     wanted: &Digest,
 ) -> Result<Option<Manifest>, Error> {
-    let (manifest, link) = match with_link(objects, name, wanted).await? {
-        Some((manifest, Some(link))) => (manifest, link),
+    let (manifest, content, link) = match with_link(objects, name, wanted).await? {
+        Some((manifest, Some((content, link)))) => (manifest, content, link),
         // As in very old trees, where there is none.
         found => return Ok(found.map(|(manifest, _)| manifest)),
     };
     let key = layout::in_directory(&layout::revision(name, wanted), layout::LINK);
-    let (content, link) = link;
     let needed = Needed { is_child: true, ..wanted.into() };
     match collection::lease(objects, (&key, &link), needed, &content).await {
         Ok(stays) => Ok(stays.then_some(manifest)),
@@ -231,16 +230,18 @@ pub async fn put<O: Objects>(
     manifest: PutManifest,
 ) -> Result<Option<Missing>, Error> {
     let last = collection::last(objects).await?;
-    let (was_there, missed) =
-        join(revision(objects, name, &manifest.digest), missing(objects, name, &manifest)).await;
+    let before = async {
+        if objects.is_collected() { revision(objects, name, &manifest.digest).await } else { Ok(None) }
+    };
+    let (was_there, missed) = join(before, missing(objects, name, &manifest)).await;
     if let Some(missing) = missed? {
         return Ok(Some(missing));
     }
     let was_there = was_there?.is_some();
     let units = manifest.clone().units(name);
     let revision_directory = layout::revision(name, &manifest.digest);
-    let revision_at = units.iter().position(|unit| unit.directory == revision_directory).unwrap_or(0);
-    let (its_own, what_names_it) = units.split_at(revision_at + 1);
+    let revision_at = units.iter().position(|unit| unit.directory == revision_directory);
+    let (its_own, what_names_it) = units.split_at(revision_at.expect("a manifest has a revision") + 1);
     for attempt in 0..ATTEMPTS {
         for unit in its_own {
             objects.write(unit).await?;
@@ -295,8 +296,7 @@ async fn missing<O: Objects>(
     let places = |algorithm| vec![layout::revisions(name, algorithm), layers(algorithm)];
     let held = listed(objects, &manifest.manifests, places).await?;
     let manifests = absent(&manifest.manifests, held, here).await?;
-    let is_complete = blobs.is_empty() && manifests.is_empty();
-    Ok((!is_complete).then_some(Missing { blobs, manifests }))
+    Ok((!blobs.is_empty() || !manifests.is_empty()).then_some(Missing { blobs, manifests }))
 }
 
 /// Whether a manifest and all of these tags are there, whatever they name meanwhile.

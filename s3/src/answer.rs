@@ -144,13 +144,12 @@ pub fn copied(body: &[u8]) -> Copied {
 /// A page of the list of objects whose keys begin with `prefix`, as the bucket has it; `None` where it is no such thing, or does not
 /// say of each what there is to say.
 pub fn entries(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Entries> {
-    let next = listed(body, place, prefix)?.next;
     let prefix = place.key(prefix);
     let (mut names, mut sizes, mut times) = (Vec::new(), Vec::new(), Vec::new());
-    leaves(body, |path, text| match path {
-        "ListBucketResult/Contents/Key" => names.push(text),
-        "ListBucketResult/Contents/Size" => sizes.push(text.parse().ok()),
-        "ListBucketResult/Contents/LastModified" => times.push(text),
+    let next = page(body, |name, text| match name {
+        "Contents/Key" => names.push(text),
+        "Contents/Size" => sizes.push(text.parse().ok()),
+        "Contents/LastModified" => times.push(text),
         _ => {}
     })?;
     if names.len() != sizes.len() || names.len() != times.len() {
@@ -158,8 +157,8 @@ pub fn entries(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Entrie
     }
     let mut entries = Vec::with_capacity(names.len());
     for ((name, size), modified) in names.iter().zip(sizes).zip(times) {
-        if let Some(name) = name.strip_prefix(&prefix).filter(|name| !name.is_empty()) {
-            entries.push(Entry { name: name.to_owned(), size: size?, modified });
+        if let Some(name) = below(name, &prefix) {
+            entries.push(Entry { name, size: size?, modified });
         }
     }
     Some(Entries { entries, next })
@@ -168,23 +167,34 @@ pub fn entries(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Entrie
 /// A page of the list that begins with `prefix`, as the bucket has it; `None` where it is no such thing.
 pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed> {
     let prefix = place.key(prefix);
-    let (mut listed, mut truncated) = (Listed::default(), None);
-    leaves(body, |path, text| match path {
-        "ListBucketResult/Contents/Key" | "ListBucketResult/CommonPrefixes/Prefix" => {
-            match text.strip_prefix(&prefix) {
-                // What has the prefix's own name is a folder that some programs mark.
-                Some("") | None => {}
-                Some(name) => listed.names.push(name.to_owned()),
-            }
+    let mut names = Vec::new();
+    let next = page(body, |name, text| {
+        if let "Contents/Key" | "CommonPrefixes/Prefix" = name {
+            names.extend(below(&text, &prefix));
         }
-        "ListBucketResult/IsTruncated" => truncated = Some(text == "true"),
-        "ListBucketResult/NextContinuationToken" => listed.next = Some(text),
-        _ => {}
+    })?;
+    Some(Listed { names, next })
+}
+
+/// A name without the prefix that was asked for. What has the prefix's own name is a folder that some programs mark.
+fn below(name: &str, prefix: &str) -> Option<String> {
+    name.strip_prefix(prefix).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// Where the page after this one begins, where there is one; `each` gets what the list says, by its path in it. `None` where it is no
+/// list.
+fn page(body: &[u8], mut each: impl FnMut(&str, String)) -> Option<Option<String>> {
+    let (mut truncated, mut next) = (None, None);
+    leaves(body, |path, text| match path.strip_prefix("ListBucketResult/") {
+        Some("IsTruncated") => truncated = Some(text == "true"),
+        Some("NextContinuationToken") => next = Some(text),
+        Some(name) => each(name, text),
+        None => {}
     })?;
     // Every list says so; what does not is another page, of a console perhaps.
     let truncated = truncated?;
-    listed.next = listed.next.filter(|next| truncated && !next.is_empty());
-    (!truncated || listed.next.is_some()).then_some(listed)
+    let next = next.filter(|next: &String| truncated && !next.is_empty());
+    (!truncated || next.is_some()).then_some(next)
 }
 
 #[cfg(test)]

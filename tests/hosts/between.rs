@@ -4,7 +4,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tests::eventually;
+use tests::program::Folder;
+use tests::{Bucket, Server, eventually};
 
 /// How long something may take that is under way.
 pub const SOON: Duration = Duration::from_secs(15);
@@ -134,4 +135,33 @@ fn carry(mut near: TcpStream, behind: &str, rules: &Mutex<Rule>) -> std::io::Res
         _ => std::io::copy(&mut far, &mut near).map(drop)?,
     }
     near.shutdown(Shutdown::Both)
+}
+
+/// A server, its bucket, and what stands between them.
+pub struct Faulty {
+    pub server: Server,
+    pub between: Between,
+    pub bucket: Bucket,
+    _folder: Folder,
+}
+
+impl Faulty {
+    pub fn start() -> Faulty {
+        Faulty::with_copies_from(32 << 20)
+    }
+
+    /// Objects of more bytes are copied in parts.
+    pub fn with_copies_from(threshold: usize) -> Faulty {
+        let folder = Folder::new();
+        let bucket = Bucket::serve(&folder.join("bucket"));
+        let between = Between::to(&bucket.endpoint());
+        let server = Server::with(|setup| {
+            setup
+                .delete_enabled()
+                .bucket(&bucket)
+                .env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint());
+            setup.env("REGISTRY_STORAGE_S3_MULTIPARTCOPYTHRESHOLDSIZE", threshold)
+        });
+        Faulty { server, between, bucket, _folder: folder }
+    }
 }

@@ -1,49 +1,21 @@
 //! For hosts with a bucket: one that is slow, loses answers or forgets, while several write to one upload. What stands
 //! [between](crate::between) the server and the bucket holds requests up, or answers them itself.
-use crate::between::{Between, Fate, Gate, SOON, error};
+use crate::between::{Fate, Faulty, Gate, SOON, error};
 use names::Digest;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tests::program::Folder;
 use tests::{
-    Bucket, Client, OCI_INDEX, Request, Response, Server, assert_error, closing, eventually, files_below,
-    noise, push_manifest, sha256, start_upload,
+    Client, OCI_INDEX, Request, Response, assert_error, closing, eventually, files_below, noise,
+    push_manifest, sha256, start_upload,
 };
 
 const MIB: usize = 1 << 20;
 /// How long the server has to take note of what a client sends it.
 const MOMENT: Duration = Duration::from_millis(700);
 
-/// A server, its bucket, and what stands between them.
-struct Faulty {
-    server: Server,
-    between: Between,
-    bucket: Bucket,
-    _folder: Folder,
-}
-
 impl Faulty {
-    fn start() -> Faulty {
-        Faulty::with_copies_from(32 * MIB)
-    }
-
-    /// Objects of more bytes are copied in parts.
-    fn with_copies_from(threshold: usize) -> Faulty {
-        let folder = Folder::new();
-        let bucket = Bucket::serve(&folder.join("bucket"));
-        let between = Between::to(&bucket.endpoint());
-        let server = Server::with(|setup| {
-            setup
-                .delete_enabled()
-                .bucket(&bucket)
-                .env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint());
-            setup.env("REGISTRY_STORAGE_S3_MULTIPARTCOPYTHRESHOLDSIZE", threshold)
-        });
-        Faulty { server, between, bucket, _folder: folder }
-    }
-
     /// An upload to `a` that has these bytes.
     fn begun(&self, bytes: &[u8]) -> String {
         let upload = start_upload(&self.server, "a");

@@ -1,13 +1,12 @@
 //! For hosts with a bucket: garbage is collected there while they take pushes (docs/decisions/0018).
-use crate::between::{Between, Fate, SOON, error};
+use crate::between::{Fate, Faulty, SOON, error};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tests::garbage::{NOW, assert_whole, collect, forget_who_was_killed, killed_collections_take_nothing};
-use tests::program::Folder;
-use tests::{Bucket, Image, Request, Response, Server, assert_error, eventually, push_blob, sha256, sha512};
+use tests::{Image, Request, Response, Server, assert_error, eventually, push_blob, sha256, sha512};
 
 fn server() -> Server {
     Server::with(|setup| setup.delete_enabled())
@@ -173,46 +172,34 @@ fn collections_that_are_killed_and_begin_anew_take_nothing_that_was_acknowledged
 
 #[test]
 fn who_is_refused_does_not_take_away_what_another_has_stored_meanwhile() {
-    let folder = Folder::new();
-    let bucket = Bucket::serve(&folder.join("bucket"));
-    let between = Between::to(&bucket.endpoint());
-    let endpoint = "REGISTRY_STORAGE_S3_REGIONENDPOINT";
-    let [one, other] = [between.endpoint(), &bucket.endpoint()]
-        .map(|place| Server::with(|setup| setup.bucket(&bucket).env(endpoint, place)));
+    let Faulty { server: one, between, bucket, .. } = &Faulty::start();
+    let other = &Server::with(|setup| setup.bucket(bucket));
     let image = Image::oci(1);
-    image.push_blobs(&other, "a");
+    image.push_blobs(other, "a");
     let layer = sha256(&image.layers[0]);
     let removal = between.hold(|head| head.starts_with("DELETE") && head.contains("/_manifests/revisions/"));
-    say(&other, "collecting", &[&layer]);
+    say(other, "collecting", &[&layer]);
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| one.request(&put(&image, "mine")));
-        assert!(eventually(SOON, || is_said(&other, &layer)), "nobody says that he needs it");
-        remove(&other, &layer);
-        say(&other, "over", &[]);
+        assert!(eventually(SOON, || is_said(other, &layer)), "nobody says that he needs it");
+        remove(other, &layer);
+        say(other, "over", &[]);
         removal.reached();
-        image.push(&other, "a", "theirs");
+        image.push(other, "a", "theirs");
         removal.open();
         asked.join().expect("an answer").expect(201);
     });
-    assert_whole(&other, "a", &image);
+    assert_whole(other, "a", &image);
     for tag in ["mine", "theirs"] {
         assert_eq!(other.get(&format!("/v2/a/manifests/{tag}")).expect(200).body, image.manifest);
     }
 }
 
-/// A server whose bucket is asked through what stands between.
-fn behind(between: &Between, bucket: &Bucket) -> Server {
-    Server::with(|setup| setup.bucket(bucket).env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint()))
-}
-
 #[test]
 fn a_link_that_cannot_be_renewed_keeps_nobody_from_pulling() {
-    let folder = Folder::new();
-    let bucket = Bucket::serve(&folder.join("bucket"));
-    let between = Between::to(&bucket.endpoint());
-    let server = behind(&between, &bucket);
+    let Faulty { server, between, .. } = &Faulty::start();
     let image = Image::oci(1);
-    image.push(&server, "a", "latest");
+    image.push(server, "a", "latest");
     let blob = sha256(&image.layers[0]);
     for (status, code, head) in [
         // Someone else was quicker.
@@ -223,8 +210,8 @@ fn a_link_that_cannot_be_renewed_keeps_nobody_from_pulling() {
         // This one may not push either.
         ("403 Forbidden", "AccessDenied", 200),
     ] {
-        grow_old(&link(&server, "_manifests/revisions", &image.digest()));
-        grow_old(&link(&server, "_layers", &blob));
+        grow_old(&link(server, "_manifests/revisions", &image.digest()));
+        grow_old(&link(server, "_layers", &blob));
         between.rule(move |head| match head.starts_with("PUT") && head.contains("/link ") {
             true => error(status, code),
             false => Fate::Passes,
@@ -239,12 +226,9 @@ fn a_link_that_cannot_be_renewed_keeps_nobody_from_pulling() {
 
 #[test]
 fn a_removal_that_may_still_come_ends_the_collection_and_one_that_was_put_off_is_tried_again() {
-    let folder = Folder::new();
-    let bucket = Bucket::serve(&folder.join("bucket"));
-    let server = Server::with(|setup| setup.bucket(&bucket));
-    let between = Between::to(&bucket.endpoint());
-    let blob = push_blob(&server, "a", b"garbage");
-    Image::oci(1).push(&server, "a", "latest");
+    let Faulty { server, between, .. } = &Faulty::start();
+    let blob = push_blob(server, "a", b"garbage");
+    Image::oci(1).push(server, "a", "latest");
     let collected = || {
         let mut command = server.beside(&NOW);
         command.env("REGISTRY_STORAGE_S3_REGIONENDPOINT", between.endpoint()).output().expect("it can be run")
@@ -262,10 +246,10 @@ fn a_removal_that_may_still_come_ends_the_collection_and_one_that_was_put_off_is
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.code() == Some(1) && said.contains("may still do it"), "{said}");
     assert_eq!(asked.load(Ordering::SeqCst), 1, "it is asked again");
-    let said = fs::read_to_string(state(&server)).expect("a state");
+    let said = fs::read_to_string(state(server)).expect("a state");
     assert!(said.contains(" collecting ") && said.contains(blob.as_str()), "{said}");
 
-    forget_who_was_killed(&server);
+    forget_who_was_killed(server);
     let put_off = Arc::new(AtomicUsize::new(0));
     between.rule(move |head| {
         match head.starts_with("DELETE")
@@ -283,13 +267,10 @@ fn a_removal_that_may_still_come_ends_the_collection_and_one_that_was_put_off_is
 
 #[test]
 fn what_was_removed_keeps_nobody_waiting_while_more_is_looked_for() {
-    let folder = Folder::new();
-    let bucket = Bucket::serve(&folder.join("bucket"));
-    let server = Server::with(|setup| setup.bucket(&bucket));
-    let between = Between::to(&bucket.endpoint());
+    let Faulty { server, between, .. } = &Faulty::start();
     let image = Image::oci(1);
-    image.push(&server, "a", image.digest().as_str());
-    image.push(&server, "b", "latest");
+    image.push(server, "a", image.digest().as_str());
+    image.push(server, "b", "latest");
     // What comes after the manifests.
     let sweep = between.hold(|head| head.contains("list-type=2") && head.contains("blobs%2F"));
     let mut command = server.beside(&[&NOW[..], &["-m"]].concat());
@@ -298,14 +279,14 @@ fn what_was_removed_keeps_nobody_waiting_while_more_is_looked_for() {
         let collected = scope.spawn(move || command.output().expect("it can be run"));
         sweep.reached();
         assert_error(&server.get(&format!("/v2/a/manifests/{}", image.digest())), 404, "MANIFEST_UNKNOWN");
-        let said = fs::read_to_string(state(&server)).expect("a state");
+        let said = fs::read_to_string(state(server)).expect("a state");
         assert!(said.contains(" collecting ") && said.lines().count() == 1, "{said}");
-        assert_whole(&server, "b", &image);
+        assert_whole(server, "b", &image);
         sweep.open();
         let said = String::from_utf8_lossy(&collected.join().expect("an end").stdout).into_owned();
         assert!(said.contains("removed: 0 blobs of 0 bytes, 1 manifests"), "{said}");
     });
-    assert_whole(&server, "b", &image);
+    assert_whole(server, "b", &image);
 }
 
 /// A blob of repository a, written by hand.

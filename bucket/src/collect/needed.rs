@@ -3,9 +3,15 @@
 use super::{CollectError, PER_BEAT, Run, all};
 use garbage::Needed;
 use names::{Digest, RepositoryName};
+use objects::blobs::data;
 use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
 use tree::hash::digest_of;
+
+/// Whose manifest it is, for people.
+fn named(repository: Option<&RepositoryName>) -> &str {
+    repository.map_or("a repository", RepositoryName::as_str)
+}
 
 impl Run<'_> {
     /// What a manifest names; `None` where its bytes are gone, or are more than a manifest has.
@@ -14,13 +20,13 @@ impl Run<'_> {
         repository: Option<&RepositoryName>,
         digest: &Digest,
     ) -> Result<Option<References>, CollectError> {
-        let key = layout::in_directory(&layout::blob(digest), layout::DATA);
+        let key = data(digest);
         let read = self.bucket.read(&key, MANIFEST_LIMIT as u64).await;
         if read.is_err() && self.bucket.size(&key).await?.is_some_and(|size| size > MANIFEST_LIMIT as u64) {
             return match self.how.delete_untagged {
                 false => Ok(None),
                 true => {
-                    let name = repository.map_or("a repository", RepositoryName::as_str);
+                    let name = named(repository);
                     let what =
                         format!("is larger than any manifest, and is one of {name}: delete {digest} there");
                     Err(CollectError::unknown(&key, what))
@@ -30,7 +36,7 @@ impl Run<'_> {
         let Some(bytes) = read? else { return Ok(None) };
         let actual = digest_of(digest.algorithm(), &bytes);
         if actual != *digest {
-            let name = repository.map_or("a repository", RepositoryName::as_str);
+            let name = named(repository);
             let what = format!(
                 "has the digest {actual} and is a manifest of {name}: delete {digest} there, or bring its bytes back"
             );
@@ -63,7 +69,7 @@ impl Run<'_> {
                         children.extend(named);
                     }
                     None => {
-                        let name = repository.map_or("a repository", RepositoryName::as_str);
+                        let name = named(repository);
                         platform::log!(
                             "the bytes of {digest}, a manifest of {name}, are gone, or too many: it keeps nothing"
                         );
@@ -81,9 +87,7 @@ impl Run<'_> {
         let mut manifests = Vec::new();
         for new in new.chunks(PER_BEAT) {
             self.turn.beat().await?;
-            let sizes = all(new.iter().map(async |digest| {
-                self.bucket.size(&layout::in_directory(&layout::blob(digest), layout::DATA)).await
-            }));
+            let sizes = all(new.iter().map(async |digest| self.bucket.size(&data(digest)).await));
             for (digest, size) in new.iter().zip(sizes.await) {
                 if size?.is_some_and(|size| size <= MANIFEST_LIMIT as u64) {
                     manifests.push(digest.clone());

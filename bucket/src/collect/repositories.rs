@@ -2,7 +2,7 @@
 
 use super::{CollectError, PER_BEAT, Pages, Run, all, repository_name};
 use crate::bucket::Bucket;
-use garbage::Revision;
+use garbage::{Revision, unknown};
 use layout::Part;
 use names::{Digest, RepositoryName, Tag};
 use std::collections::HashSet;
@@ -18,10 +18,7 @@ pub(super) async fn are_there(bucket: &'static Bucket) -> Result<(), CollectErro
         return Ok(());
     }
     match is_there(layout::BLOBS).await? {
-        true => Err(CollectError::unknown(
-            layout::REPOSITORIES,
-            "is not there, and blobs are: bring it back, or remove them by hand",
-        )),
+        true => Err(CollectError::unknown(layout::REPOSITORIES, unknown::NO_REPOSITORIES)),
         false => Err(CollectError::Nothing),
     }
 }
@@ -114,11 +111,7 @@ impl Run<'_> {
         let key = layout::in_directory(&layout::tag(name, tag), layout::CURRENT_LINK);
         let Some(link) = self.bucket.read_small(&key, MAX_LINK as usize).await? else { return Ok(None) };
         match digest_in_link(&link.bytes) {
-            None if self.how.delete_untagged => Err(CollectError::unknown(
-                &key,
-                "has no digest in it, so that a manifest may seem to have no tag: write the right one (index/ beside it has what \
-                 it was once), or delete the tag",
-            )),
+            None if self.how.delete_untagged => Err(CollectError::unknown(&key, unknown::NAMES_NOTHING)),
             found => Ok(found),
         }
     }

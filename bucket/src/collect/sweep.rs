@@ -4,6 +4,7 @@ use super::{CollectError, PIECES, Pages, Run, all, repository_name};
 use garbage::{Garbage, Key, key};
 use layout::Part;
 use names::{Digest, RepositoryName};
+use objects::blobs::data;
 use std::collections::HashMap;
 
 /// A repository's hold on a blob.
@@ -130,7 +131,7 @@ impl Run<'_> {
                 let layer = layout::layer(&holds.repositories[hold.repository as usize], &as_which(hold));
                 layout::in_directory(&layer, layout::LINK)
             }));
-            bytes.push(layout::in_directory(&layout::blob(&digest), layout::DATA));
+            bytes.push(data(&digest));
             gone.push(Garbage::Blob { digest, size });
         }
         // A hold without bytes is none, and what comes back is garbage again: whatever part of this a crash leaves is harmless.

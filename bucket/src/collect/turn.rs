@@ -5,7 +5,7 @@ use crate::bucket::{Bucket, Fault};
 use crate::tries::Undone;
 use garbage::{ABANDONED_AFTER, MAX_STATE, Needed, State, told};
 use names::Digest;
-use objects::{Error, Kind, Small};
+use objects::{Error, collection};
 use platform::random;
 use s3::{Condition, Request};
 use std::collections::BTreeSet;
@@ -52,10 +52,6 @@ struct Said {
     at: Moment,
 }
 
-fn key() -> String {
-    layout::in_directory(layout::COLLECTION, layout::STATE)
-}
-
 impl<'a> Turn<'a> {
     /// Only looks.
     pub fn watching(bucket: &'static Bucket, stop: &'a AtomicBool) -> Turn<'a> {
@@ -64,18 +60,14 @@ impl<'a> Turn<'a> {
 
     /// Takes the right, if nobody has it. From here on whoever stores something says what it needs.
     pub async fn begin(bucket: &'static Bucket, stop: &'a AtomicBool) -> Result<Turn<'a>, CollectError> {
-        let condition = match bucket.read_small(&key(), MAX_STATE as usize).await? {
+        let condition = match collection::state(bucket).await? {
             None => Condition::Absent,
-            Some(Small { bytes, etag, age }) => {
-                let state = State::decode(&bytes).ok_or_else(|| {
-                    let why = "it is damaged, or of another version: remove it while nobody collects garbage";
-                    Error::new(Kind::Failed, "go on from", &key(), why)
-                })?;
-                let heard = age.unwrap_or_default();
-                if state.is_under_way && heard <= ABANDONED_AFTER {
+            Some((state, found)) => {
+                let heard = found.age.unwrap_or_default();
+                if state.is_under_way && !State::is_abandoned(heard) {
                     return Err(CollectError::Busy(heard));
                 }
-                Condition::Is(etag)
+                Condition::Is(found.etag)
             }
         };
         let state = State {
@@ -229,14 +221,14 @@ async fn write(
     state: &State,
     condition: &Condition,
 ) -> Result<Option<String>, CollectError> {
-    let text = state.encode();
-    match bucket.write(&key(), text.as_bytes(), condition, None).await {
+    let (key, text) = (collection::state_key(), state.encode());
+    match bucket.write(&key, text.as_bytes(), condition, None).await {
         Ok(etag) => Ok(Some(etag)),
         // It was us, perhaps, and the answer was lost.
         Err(Fault::Changed | Fault::Absent) => {
-            let now = bucket.read_small(&key(), MAX_STATE as usize).await?;
+            let now = bucket.read_small(&key, MAX_STATE as usize).await?;
             Ok(now.filter(|now| now.bytes == text.as_bytes()).map(|now| now.etag))
         }
-        Err(fault) => Err(fault.unexpected("write", &key()).into()),
+        Err(fault) => Err(fault.unexpected("write", &key).into()),
     }
 }

@@ -32,29 +32,23 @@ impl Run<'_> {
             let said = self.turn.condemn(numbers.iter().map(digest).collect()).await?;
             said.iter().for_each(|needed| graph.keep_digest(&needed.digest));
             self.hear(said).await?;
-            let mut numbers: Vec<usize> =
+            let loose: Vec<usize> =
                 numbers.iter().copied().filter(|number| !graph.is_kept(*number)).collect();
-            let damaged = all(numbers.iter().map(|number| {
-                let digest = &graph.revisions()[*number].digest;
-                self.is_damaged(repository, digest)
-            }));
-            let mut damaged = damaged.await.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
-            numbers.retain(|_| damaged.next() == Some(false));
-            let mut gone = Vec::new();
-            for number in &numbers {
-                let digest = graph.revisions()[*number].digest.clone();
-                gone.push(Garbage::Manifest { repository: repository.clone(), digest });
+            let damaged =
+                loose.iter().map(|number| self.is_damaged(repository, &graph.revisions()[*number].digest));
+            let damaged = all(damaged).await;
+            let mut going = Vec::new();
+            for (number, damaged) in loose.into_iter().zip(damaged) {
+                if !damaged? {
+                    is_gone[number] = true;
+                    going.push(graph.revisions()[number].digest.clone());
+                }
             }
             if !self.how.dry_run {
-                self.remove_manifests(
-                    repository,
-                    numbers.iter().map(|number| &graph.revisions()[*number].digest),
-                )
-                .await?;
+                self.remove_manifests(repository, &going).await?;
             }
-            numbers.into_iter().for_each(|number| is_gone[number] = true);
-            self.turn.pardon().await?;
-            self.report(&gone);
+            let manifest = |digest| Garbage::Manifest { repository: repository.clone(), digest };
+            self.report(&going.into_iter().map(manifest).collect::<Vec<_>>());
         }
         let all = graph.into_revisions().into_iter().zip(is_gone);
         Ok(all.filter(|(_, is_gone)| !is_gone).map(|(revision, _)| revision).collect())
@@ -71,25 +65,28 @@ impl Run<'_> {
     async fn remove_manifests(
         &mut self,
         repository: &RepositoryName,
-        digests: impl Iterator<Item = &Digest> + Clone,
+        digests: &[Digest],
     ) -> Result<(), CollectError> {
-        let found = all(digests.clone().map(|digest| referrer(self.bucket, repository, digest))).await;
+        let found = all(digests.iter().map(|digest| referrer(self.bucket, repository, digest))).await;
         let mut entries = Vec::new();
-        for (digest, found) in digests.clone().zip(found) {
+        for (digest, found) in digests.iter().zip(found) {
             if let Some(referrer) = found?.flatten() {
                 let entry = layout::referrer(repository, &referrer.subject, digest);
                 entries.push(layout::in_directory(&entry, layout::DESCRIPTOR));
             }
         }
         let in_revision = |digest, name| layout::in_directory(&layout::revision(repository, digest), name);
-        self.turn.remove(digests.clone().map(|digest| in_revision(digest, layout::LINK)).collect()).await?;
-        self.turn.remove(digests.map(|digest| in_revision(digest, layout::MEDIA_TYPE)).collect()).await?;
+        self.turn.remove(digests.iter().map(|digest| in_revision(digest, layout::LINK)).collect()).await?;
+        self.turn
+            .remove(digests.iter().map(|digest| in_revision(digest, layout::MEDIA_TYPE)).collect())
+            .await?;
         if !entries.is_empty() {
             // Lest one come back and not be looked at.
             self.turn
                 .remove(vec![layout::in_directory(&layout::referrers(repository), layout::INDEXED)])
                 .await?;
         }
-        self.turn.remove(entries).await
+        self.turn.remove(entries).await?;
+        self.turn.pardon().await
     }
 }

@@ -11,7 +11,7 @@ mod untagged;
 use crate::backend::{Collector, Excluded, Wait};
 use crate::error::{CollectError, Error};
 use crate::{Inner, Store, since, waited};
-use garbage::{Collected, Collection, Garbage, Marks, Needed, Revision};
+use garbage::{Collected, Collection, Garbage, Marks, Needed, Revision, unknown};
 use names::{Algorithm, Digest, RepositoryName, Tag};
 use protocol::manifest::{MANIFEST_LIMIT, References};
 use std::collections::BTreeSet;
@@ -219,9 +219,7 @@ impl<'a> Run<'a> {
                 None if self.how.delete_untagged
                     && waited(self.inner.backend.stat(&key, None, Wait::May))?.is_some() =>
                 {
-                    let what = "has no digest in it, so that a manifest may seem to have no tag: write the right one \
-                                (index/ beside it has what it was once), or delete the tag";
-                    return Err(CollectError::unknown(&key, what));
+                    return Err(CollectError::unknown(&key, unknown::NAMES_NOTHING));
                 }
                 None => {}
             }

@@ -2,7 +2,7 @@
 
 use crate::Inner;
 use crate::error::{CollectError, Error};
-use garbage::is_nobodys;
+use garbage::{is_nobodys, unknown};
 use names::{Algorithm, RepositoryName};
 
 /// How deep directories may lie that are no repositories and are looked into for some.
@@ -17,10 +17,7 @@ pub(super) fn are_there(inner: &Inner) -> Result<(), CollectError> {
         return Ok(());
     }
     match is_there(inner, layout::BLOBS)? {
-        true => Err(CollectError::unknown(
-            layout::REPOSITORIES,
-            "is not there, and blobs are: bring it back, or remove them by hand",
-        )),
+        true => Err(CollectError::unknown(layout::REPOSITORIES, unknown::NO_REPOSITORIES)),
         false => Err(CollectError::Nothing),
     }
 }
@@ -84,8 +81,7 @@ fn walk(
             }
             Err(_) if PARTS.contains(&&*component) || is_nobodys(&component) => {}
             Err(_) if has_manifests(inner, &below, DEPTH)? => {
-                let what = "has manifests and is not the name of a repository: move it out of repositories/";
-                return Err(CollectError::unknown(&below, what));
+                return Err(CollectError::unknown(&below, unknown::NO_NAME));
             }
             Err(_) => {}
         }
