@@ -179,9 +179,12 @@ deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
+# What needs little else is tested with the checks of a plain build; of the others, what they need is built already.
+PURE   := names protocol layout tree garbage access tokens htpasswd settings units s3 properties
+IMPURE := objects bucket platform guest-task store-spin config-spin store credentials upstream
 unit: $(PIERHEAD)
-	$(CARGO) test --locked -p names -p protocol -p layout -p tree -p access -p tokens -p htpasswd -p settings -p units -p s3 -p objects -p bucket -p platform -p guest-task -p store-spin -p config-spin -p store -p credentials -p properties
-	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release -p pierhead --lib
+	$(CARGO) test --locked $(PURE:%=-p %)
+	PIERHEAD_ARTEFACTS=$(CURDIR)/$(ARTEFACTS) $(CARGO) test --locked --release --lib -p pierhead $(IMPURE:%=-p %)
 
 $(FAULTY_WASM): FORCE | toolchain
 	$(CARGO) build --locked --profile guest --target wasm32-wasip2 -p $(FAULTY)

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True  # nothing is left in the tree but bench-out
 
 import blocks
 import buckets
+import caches
 import hosts
 import procfs
 import report
@@ -22,7 +23,7 @@ import secure
 import servers
 import variants
 
-ALL = blocks.ALL + secure.ALL + hosts.ALL + buckets.ALL
+ALL = blocks.ALL + secure.ALL + hosts.ALL + buckets.ALL + caches.ALL
 
 
 def arguments():
@@ -92,7 +93,7 @@ def main():
     unknown = set(only) - {block.name for block in ALL}
     if unknown:
         sys.exit(f"bench: there is no block called {', '.join(sorted(unknown))}")
-    present, missing = servers.available(variants.KINDS + hosts.KINDS + buckets.KINDS, settings.work, wanted)
+    present, missing = servers.available(variants.KINDS + hosts.KINDS + buckets.KINDS + caches.KINDS, settings.work, wanted)
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)

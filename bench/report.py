@@ -72,6 +72,16 @@ FIGURES = (
         ("garbage of 1,000 images collected, s", "bucket-garbage", "s", True),
         ("garbage of 1,000 images collected, CPU-s", "bucket-garbage", "CPU-s", True),
         ("garbage of 1,000 images collected, peak MiB", "bucket-garbage", "peak MiB", True))),
+    *(Figure(f"through a cache, {what}", block, key, None, ("distribution, cache",), lower=lower, ours="pierhead, cache")
+      for what, block, key, lower in (
+        ("GET manifest by tag, req/s", "cache-manifest", "req/s", False),
+        ("GET blob of 1 kB, req/s", "cache-blob", "req/s", False),
+        ("new 256 MiB, s", "cache-download", "cold s", True),
+        ("new 256 MiB, CPU-s", "cache-download", "cold CPU-s", True),
+        ("new 256 MiB for 8 at once, s", "cache-download", "8 clients cold s", True),
+        ("new 256 MiB for 8 at once, CPU-s", "cache-download", "8 clients cold CPU-s", True),
+        ("new 256 MiB for 8 at once, peak MiB", "cache-download", "8 clients cold peak MiB", True),
+        ("256 MiB once more, s", "cache-download", "warm s", True))),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
     Figure("start with a full configuration, ms", "start", "ms", 1.3, (OURS,), lower=True,
            ours="pierhead, full configuration"),

@@ -22,6 +22,7 @@ pub mod listener;
 pub mod log;
 mod metrics;
 pub mod pool;
+mod pull_through;
 pub mod serve;
 pub mod signing;
 pub mod socket;

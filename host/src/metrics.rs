@@ -108,6 +108,13 @@ impl Metrics {
         Metrics::registered(admission).expect("each has a name of its own, and bounds that rise")
     }
 
+    /// Shows what is counted elsewhere, too.
+    pub fn show(&self, others: impl IntoIterator<Item = Box<dyn Collector>>) {
+        for other in others {
+            self.registry.register(other).expect("each has a name of its own");
+        }
+    }
+
     fn registered(admission: Arc<Admission>) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let histogram = |name: &str, help: &str, bounds: Vec<f64>, labels: &[&str]| {

@@ -101,6 +101,10 @@ type Accepted = (Detached, Peer, OwnedSemaphorePermit);
 pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     let others = OTHER_FILES
         + match config.storage.driver {
+            // Connections to the upstream registry of a cache.
+            Driver::Filesystem if config.proxy.remoteurl.is_some() => {
+                config.limits.requests + 2 * config.proxy.fetches
+            }
             Driver::Filesystem => 0,
             // Connections to the bucket: requests that look something up have two at once.
             Driver::S3 => 2 * config.limits.requests,
@@ -111,10 +115,14 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     storage.tell();
     // A bucket is looked through by whoever begins an upload there.
     if let Storage::Files(store) = &storage
-        && config.storage.uploadpurging.enabled
         && !config.storage.readonly
     {
-        purge_uploads(store, &config.storage.uploadpurging)?;
+        if let Err(error) = store.end_cache() {
+            tracing::warn!(%error, "this directory is taken for that of a cache if one is started in it again (proxy.remoteurl)");
+        }
+        if config.storage.uploadpurging.enabled {
+            purge_uploads(store, &config.storage.uploadpurging)?;
+        }
     }
     let watched = storage.clone();
     let shared = shared(&config, storage)?;
@@ -136,6 +144,9 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     let health = Health::begin(&config, &watched);
     let metrics = config.http.debug.prometheus.enabled.then(|| Metrics::new(admission.clone()));
     let requests = metrics.as_ref().map(Metrics::requests);
+    if let (Some(metrics), Storage::Cache(cache)) = (&metrics, &watched) {
+        metrics.show(cache.counters().all());
+    }
     Debug { health: health.clone(), metrics, patience: config.limits.headertimeout }
         .start(&config.http.debug)?;
     drop(context);

@@ -5,20 +5,23 @@
 mod content;
 mod error;
 mod in_bucket;
+mod in_files;
 mod role;
 
 pub use content::{Content, ContentBody};
 pub use error::{Error, OpenError, PutError, UploadError};
 pub use in_bucket::{InBucket, bucket};
+pub use in_files::{blocking, files};
 
 use crate::config::{Config, Driver};
 use crate::imports::StoredBody;
+use crate::pull_through::PullThrough;
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag, UploadId};
 use objects::manifests::Missing;
 use objects::{blobs, catalog, manifests, referrers, uploads};
 use platform::Body;
 use store::Store;
-use tokio::task::{JoinError, LocalSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 
 /// Where content lies.
@@ -28,16 +31,8 @@ pub enum Storage {
     Files(Store),
     /// In an S3 bucket.
     Bucket(InBucket),
-}
-
-/// Does what may wait for the disk where it holds up no one.
-async fn blocking<T, E, F>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, F>
-where
-    T: Send + 'static,
-    E: Send + 'static,
-    F: From<E> + From<JoinError>,
-{
-    Ok(spawn_blocking(work).await??)
+    /// With another registry, and in a directory what was fetched from there. Clients write nothing.
+    Cache(PullThrough),
 }
 
 impl Storage {
@@ -47,14 +42,24 @@ impl Storage {
     /// The directory cannot be opened, or there is no key to the bucket. That is not asked yet.
     pub fn open(config: &Config) -> Result<Storage, OpenError> {
         match config.storage.driver {
-            Driver::Filesystem => Ok(Storage::Files(Store::open(files(config))?)),
+            Driver::Filesystem => {
+                let store = Store::open(files(config))?;
+                Ok(match &config.proxy.remoteurl {
+                    Some(url) => Storage::Cache(PullThrough::new(&config.proxy, url, store)?),
+                    None => Storage::Files(store),
+                })
+            }
             Driver::S3 => Ok(Storage::Bucket(InBucket::new(bucket(config)?, config.limits.requests))),
         }
     }
 
-    /// Says in the log which bucket it is, and whether it can be read, on a thread of its own.
+    /// Says in the log what lies elsewhere, and whether it can be read, on a thread of its own.
     pub fn tell(&self) {
-        let Storage::Bucket(bucket) = self else { return };
+        let bucket = match self {
+            Storage::Files(_) => return,
+            Storage::Cache(cache) => return cache.tell(),
+            Storage::Bucket(bucket) => bucket,
+        };
         let (storage, place) = (self.clone(), bucket.at().place());
         let work = move || match storage.check() {
             Ok(()) => tracing::info!(bucket = place, "content lies in a bucket"),
@@ -72,15 +77,8 @@ impl Storage {
     /// Why not.
     pub fn check(&self) -> Result<(), Error> {
         match self {
-            Storage::Files(store) => Ok(store.check()?),
-            Storage::Bucket(bucket) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|error| {
-                    objects::Error::new(objects::Kind::Unavailable, "look at", "the bucket", error)
-                })?;
-                let looked = LocalSet::new().block_on(&runtime, bucket.at().check());
-                Ok(looked?)
-            }
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => Ok(store.check()?),
+            Storage::Bucket(bucket) => Ok(bucket.check()?),
         }
     }
 
@@ -88,6 +86,7 @@ impl Storage {
     pub async fn stat_blob(&self, name: RepositoryName, blob: Digest) -> Result<Option<u64>, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.stat_blob(&name, &blob)).await,
+            Storage::Cache(cache) => cache.stat_blob(name, blob).await,
             Storage::Bucket(at) => {
                 at.reading(|bucket| async move { blobs::claim(bucket, &name, &blob).await }).await
             }
@@ -98,6 +97,7 @@ impl Storage {
     pub fn stat_blob_now(&self, name: &RepositoryName, blob: &Digest) -> Option<Result<Option<u64>, Error>> {
         match self {
             Storage::Files(store) => Some(store.stat_blob_now(name, blob)?.map_err(Error::Files)),
+            Storage::Cache(cache) => cache.stat_blob_now(name, blob).map(|size| Ok(Some(size))),
             Storage::Bucket(_) => None,
         }
     }
@@ -109,6 +109,7 @@ impl Storage {
                 let found = blocking::<_, _, Error>(move || store.open_blob(&name, &blob)).await?;
                 Ok(found.map(Content::Files))
             }
+            Storage::Cache(cache) => cache.open_blob(name, blob).await,
             Storage::Bucket(at) => {
                 let found: Result<_, Error> =
                     at.reading(|bucket| async move { blobs::open(bucket, &name, &blob).await }).await;
@@ -128,6 +129,7 @@ impl Storage {
                 let found = store.open_blob_now(name, blob)?;
                 Some(found.map(|found| found.map(Content::Files)).map_err(Error::Files))
             }
+            Storage::Cache(cache) => cache.open_blob_now(name, blob).map(|found| Ok(Some(found))),
             Storage::Bucket(_) => None,
         }
     }
@@ -136,7 +138,7 @@ impl Storage {
     pub fn holder(&self, blob: &Digest) -> Option<RepositoryName> {
         match self {
             Storage::Files(store) => store.holder(blob),
-            Storage::Bucket(_) => None,
+            Storage::Bucket(_) | Storage::Cache(_) => None,
         }
     }
 
@@ -148,6 +150,7 @@ impl Storage {
     ) -> Result<Option<store::Manifest>, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.manifest(&name, &wanted)).await,
+            Storage::Cache(cache) => cache.manifest(name, wanted).await,
             Storage::Bucket(at) => {
                 let found: Result<_, Error> =
                     at.reading(|bucket| async move { manifests::get(bucket, &name, &wanted).await }).await;
@@ -168,6 +171,7 @@ impl Storage {
     ) -> Option<Result<Option<store::Manifest>, Error>> {
         match self {
             Storage::Files(store) => Some(store.manifest_now(name, wanted)?.map_err(Error::Files)),
+            Storage::Cache(cache) => cache.manifest_now(name, wanted).map(|found| Ok(Some(found))),
             Storage::Bucket(_) => None,
         }
     }
@@ -175,7 +179,7 @@ impl Storage {
     /// Stores a manifest with everything it needs.
     pub async fn put_manifest(&self, name: RepositoryName, new: PutManifest) -> Result<(), PutError> {
         match self.clone() {
-            Storage::Files(store) => {
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
                 use store::PutManifestError as Why;
                 match spawn_blocking(move || store.put_manifest(&name, new)).await? {
                     Ok(()) => Ok(()),
@@ -196,7 +200,9 @@ impl Storage {
     /// Removes a manifest, its tags and its entry among the referrers.
     pub async fn delete_manifest(&self, name: RepositoryName, wanted: Digest) -> Result<bool, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.delete_manifest(&name, &wanted)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.delete_manifest(&name, &wanted)).await
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { manifests::delete(bucket, &name, &wanted).await }).await
             }
@@ -206,7 +212,9 @@ impl Storage {
     /// Removes a tag.
     pub async fn delete_tag(&self, name: RepositoryName, tag: Tag) -> Result<bool, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.delete_tag(&name, &tag)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.delete_tag(&name, &tag)).await
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { manifests::delete_tag(bucket, &name, &tag).await }).await
             }
@@ -216,7 +224,9 @@ impl Storage {
     /// Makes a repository hold a blob that another one holds.
     pub async fn mount(&self, to: RepositoryName, from: RepositoryName, blob: Digest) -> Result<bool, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.mount(&to, &from, &blob)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.mount(&to, &from, &blob)).await
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { blobs::mount(bucket, &to, &from, &blob).await }).await
             }
@@ -226,7 +236,9 @@ impl Storage {
     /// Makes a repository no longer hold a blob.
     pub async fn delete_blob(&self, name: RepositoryName, blob: Digest) -> Result<bool, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.delete_blob(&name, &blob)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.delete_blob(&name, &blob)).await
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { blobs::delete(bucket, &name, &blob).await }).await
             }
@@ -236,7 +248,9 @@ impl Storage {
     /// The repositories after `after`, `limit` at most.
     pub async fn repositories(&self, after: Option<RepositoryName>, limit: usize) -> Result<Page, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.repositories(after.as_ref(), limit)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.repositories(after.as_ref(), limit)).await
+            }
             Storage::Bucket(at) => {
                 at.reading(|bucket| async move { catalog::repositories(bucket, after.as_ref(), limit).await })
                     .await
@@ -253,6 +267,7 @@ impl Storage {
     ) -> Result<Option<Page>, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.tags(&name, after.as_deref(), limit)).await,
+            Storage::Cache(cache) => cache.tags(name, after, limit).await,
             Storage::Bucket(at) => {
                 at.reading(|bucket| async move { catalog::tags(bucket, &name, after, limit).await }).await
             }
@@ -268,7 +283,7 @@ impl Storage {
     ) -> Option<Result<Option<Page>, Error>> {
         match self {
             Storage::Files(store) => Some(store.tags_now(name, after, limit)?.map_err(Error::Files)),
-            Storage::Bucket(_) => None,
+            Storage::Bucket(_) | Storage::Cache(_) => None,
         }
     }
 
@@ -280,6 +295,7 @@ impl Storage {
     ) -> Result<ReferrersPage, Error> {
         match self.clone() {
             Storage::Files(store) => blocking(move || store.referrers(&name, &query)).await,
+            Storage::Cache(cache) => cache.referrers(name, query).await,
             Storage::Bucket(at) => {
                 at.reading(|bucket| async move { referrers::page(bucket, &name, &query).await }).await
             }
@@ -294,14 +310,16 @@ impl Storage {
     ) -> Option<Result<ReferrersPage, Error>> {
         match self {
             Storage::Files(store) => Some(store.referrers_now(name, query)?.map_err(Error::Files)),
-            Storage::Bucket(_) => None,
+            Storage::Bucket(_) | Storage::Cache(_) => None,
         }
     }
 
     /// Begins an upload.
     pub async fn create_upload(&self, name: RepositoryName, algorithm: Algorithm) -> Result<UploadId, Error> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.create_upload(&name, algorithm)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.create_upload(&name, algorithm)).await
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { uploads::create(bucket, &name, algorithm).await }).await
             }
@@ -311,7 +329,9 @@ impl Storage {
     /// How many bytes an upload has.
     pub async fn upload_offset(&self, name: RepositoryName, id: UploadId) -> Result<u64, UploadError> {
         match self.clone() {
-            Storage::Files(store) => blocking(move || store.upload_offset(&name, &id)).await,
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                blocking(move || store.upload_offset(&name, &id)).await
+            }
             Storage::Bucket(at) => {
                 at.reading(|bucket| async move { uploads::offset(bucket, &name, &id).await }).await
             }
@@ -321,7 +341,9 @@ impl Storage {
     /// Ends an upload and forgets its bytes.
     pub async fn cancel_upload(&self, name: RepositoryName, id: UploadId) -> Result<(), UploadError> {
         match self.clone() {
-            Storage::Files(store) => Ok(store.cancel_upload(&name, &id).await?),
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                Ok(store.cancel_upload(&name, &id).await?)
+            }
             Storage::Bucket(at) => {
                 at.writing(|bucket| async move { uploads::cancel(bucket, &name, &id).await }).await
             }
@@ -337,7 +359,9 @@ impl Storage {
         body: StoredBody,
     ) -> Result<u64, UploadError> {
         match self.clone() {
-            Storage::Files(store) => Ok(store.append(&name, &id, at, body).await?),
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                Ok(store.append(&name, &id, at, body).await?)
+            }
             Storage::Bucket(place) => {
                 let body = Body::new(body);
                 place
@@ -357,7 +381,9 @@ impl Storage {
         wanted: Digest,
     ) -> Result<u64, UploadError> {
         match self.clone() {
-            Storage::Files(store) => Ok(store.finish(&name, &id, at, body, &wanted).await?),
+            Storage::Files(store) | Storage::Cache(PullThrough { store, .. }) => {
+                Ok(store.finish(&name, &id, at, body, &wanted).await?)
+            }
             Storage::Bucket(place) => {
                 let body = body.map(Body::new);
                 place
@@ -367,16 +393,5 @@ impl Storage {
                     .await
             }
         }
-    }
-}
-
-/// How the store of files is opened that a configuration is about.
-pub fn files(config: &Config) -> store::Options {
-    store::Options {
-        root: config.storage.filesystem.rootdirectory.clone(),
-        fsync: config.storage.filesystem.fsync,
-        cache: config.limits.cache,
-        upload_age: config.storage.uploadpurging.age,
-        read_only: config.storage.readonly,
     }
 }

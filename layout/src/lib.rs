@@ -37,8 +37,11 @@
 //! │   ├── needed                              (ours)     NEEDED
 //! │   ├── state                               (ours)     STATE
 //! │   └── said/<run>/<id>                     (ours)     said
+//! ├── _cache/                                 (ours)     CACHE
+//! │   └── remoteurl                           (ours)     REMOTE_URL
 //! └── _staging/                               (ours)     STAGING
 //!     └── purged                              (ours)     PURGED
+//! scheduler-state.json, of a cache of distribution's     SCHEDULER_STATE
 //! ```
 //!
 //! Functions name directories; constants name what lies in them. A key is a directory, `/`, and a name, and is
@@ -100,6 +103,12 @@ pub const NEEDED: &str = "needed";
 pub const STATE: &str = "state";
 /// In [`COLLECTION`], in a bucket: in it lies what others [said](said) that they need while garbage is collected.
 pub const SAID: &str = "docker/registry/v2/_collection/said";
+/// What says that all content here was fetched from another registry, and may go again. Ours; without it nothing goes.
+pub const CACHE: &str = "docker/registry/v2/_cache";
+/// In [`CACHE`]: where that registry is.
+pub const REMOTE_URL: &str = "remoteurl";
+/// By which distribution knows when what its cache has fetched is to go.
+pub const SCHEDULER_STATE: &str = "scheduler-state.json";
 /// Above everything.
 pub const ROOT: &str = "docker/registry/v2";
 /// The root of the repositories' own tree.

@@ -19,6 +19,7 @@ mod image;
 mod layout;
 mod login;
 mod login_tls;
+mod mirror;
 mod nginx;
 mod oras;
 mod pebble;

@@ -63,10 +63,8 @@ fn a_configuration_with_which_a_server_would_start_is_shown_as_yaml() {
 
 #[test]
 fn every_fault_is_told_and_the_status_is_1() {
-    let file = File::new(
-        "bad",
-        "version: 0.1\nhttp: {addr: nowhere, draintimeout: 60}\nproxy: {remoteurl: https://r}\n",
-    );
+    let file =
+        File::new("bad", "version: 0.1\nhttp: {addr: nowhere, draintimeout: 60}\nproxy: {remoteurl: r}\n");
     let checked = file.check_with(&[], |s| s.env("REGISTRY_LIMITS_REQUESTS", "many"));
     assert_eq!((checked.code, checked.stdout.as_str()), (Some(1), ""), "{}", checked.output);
     for part in [

@@ -116,7 +116,7 @@ fn what_this_version_cannot_do_safely_is_refused_at_once_and_named() {
     for (block, key) in [
         ("auth:\n  silly:\n    realm: a\n", "auth"),
         ("auth:\n  token:\n    realm: a\n", "auth"),
-        ("proxy:\n  remoteurl: https://registry.example\n", "proxy"),
+        ("proxy:\n  remoteurl: https://registry.example\n  exec: {command: c}\n", "proxy.exec"),
     ] {
         assert_refused(&format!("{FILE}{block}"), key);
     }
@@ -133,7 +133,7 @@ fn the_environment_cannot_ask_for_it_either() {
     for (name, value, key) in [
         ("REGISTRY_AUTH", "silly", "auth"),
         ("REGISTRY_AUTH_SILLY_PATH", "/b", "auth"),
-        ("REGISTRY_PROXY_REMOTEURL", "https://registry.example", "proxy"),
+        ("REGISTRY_PROXY_EXEC_COMMAND", "/usr/bin/helper", "proxy.exec"),
         ("REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL", "a@example.com", "letsencrypt"),
         ("REGISTRY_STORAGE", "s3", "storage"),
         ("REGISTRY_STORAGE_S3_BUCKET", "a", "s3"),

@@ -9,6 +9,7 @@
 mod access;
 mod answers;
 mod assert;
+pub mod between;
 mod client;
 pub mod component;
 mod dialogue;

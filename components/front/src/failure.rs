@@ -2,6 +2,7 @@
 
 use crate::Asked;
 use crate::answer::Answer;
+use crate::bindings::pierhead::host::config;
 use crate::bindings::pierhead::host::http::BodyError;
 use crate::bindings::pierhead::registry::auth::{Challenge, RealmHere, Reason, Refusal};
 use crate::bindings::pierhead::registry::types::{Failure, RegistryError};
@@ -83,7 +84,12 @@ impl From<Error> for Refused {
                 ErrorResponse::new(Code::Unsupported).message("the registry takes no writes").into()
             }
             Error::Unavailable => {
-                let message = "the registry's storage cannot be reached for the moment: try again";
+                let message = match config::get("proxy") {
+                    Some(_) => {
+                        "the registry that this one is a cache of does not give it for the moment: try again"
+                    }
+                    None => "the registry's storage cannot be reached for the moment: try again",
+                };
                 let error = ErrorResponse::new(Code::Unavailable).message(message);
                 Refused::from(error).header("retry-after", "5")
             }

@@ -93,7 +93,14 @@ async fn answer(asked: &Asked<'_>, request: Request) -> Result<Answer, Refused> 
         return Err(ErrorResponse::new(Code::Unsupported).message(message).into());
     }
     if writes(asked.route, method) && read_only() {
-        let message = "the registry takes no pushes and deletes nothing for the time being (storage.maintenance.readonly)";
+        let message = match config::get("proxy") {
+            Some(_) => {
+                "this registry is a cache of another one (proxy.remoteurl): push to that one, and delete there"
+            }
+            None => {
+                "the registry takes no pushes and deletes nothing for the time being (storage.maintenance.readonly)"
+            }
+        };
         return Err(ErrorResponse::new(Code::Unsupported).message(message).into());
     }
     // Neither tells more than the path itself did: probes and browsers come without a login.

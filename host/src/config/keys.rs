@@ -8,6 +8,7 @@ mod ldap;
 mod letsencrypt;
 mod log;
 mod lookup;
+mod proxy;
 mod storage;
 mod validation;
 
@@ -42,6 +43,7 @@ pub(super) static KEYS: &[Key] = &joined::<ROWS>(SECTIONS);
 const SECTIONS: &[&[Key]] = &[
     SERVER,
     storage::KEYS,
+    proxy::KEYS,
     letsencrypt::KEYS,
     log::KEYS,
     debug::KEYS,
@@ -270,12 +272,11 @@ const SERVER: &[Key] = &[
         "0",
         "how many threads serve; `0` is one for each processor core",
     ),
-    refused("proxy.remoteurl", &[], "a cache of another registry", "remove proxy"),
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("redis", &[], "a server for the cache: none is used"),
     ignored("notifications", &[], "events: none are sent"),
-    ignored("proxy", &[], "a cache of another registry: none is kept"),
+    ignored("proxy", &[], "what else is said of a cache of another registry: it is not asked for"),
     ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),
     unneeded("http.secret", "uploads carry nothing that would have to be signed"),

@@ -16,6 +16,7 @@ mod keys;
 mod ldap;
 mod letsencrypt;
 mod log;
+mod proxy;
 mod source;
 mod storage;
 mod suggest;
@@ -36,6 +37,7 @@ pub use judge::{Finding, Verdict};
 pub use keys::MAX_THREADS;
 pub use letsencrypt::LetsEncrypt;
 pub use log::{Formatter, Level, Log};
+pub use proxy::Proxy;
 pub use storage::{Driver, Filesystem, S3, Storage, UploadPurging};
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use validation::{Platform, Platforms, Validation};
@@ -66,6 +68,8 @@ pub struct Config {
     pub log: Log,
     /// `storage`: where content lies.
     pub storage: Storage,
+    /// `proxy`: of which registry this one is a cache.
+    pub proxy: Proxy,
     /// `catalog.maxentries`: the largest page of repositories.
     pub catalog_maxentries: u32,
     /// `tags.maxtags`: the largest page of tags.
@@ -198,6 +202,7 @@ impl Config {
         let checks = [
             auth::complete(&mut config, &chosen, &given),
             config.storage.complete(config.limits.uploadmemory, &chosen, &given),
+            config.proxy.check(&config.storage, &given),
             config.http.tls.check(&given),
             config.check_address(&given),
             config.validation.check(&given),
@@ -207,6 +212,7 @@ impl Config {
         ];
         findings.extend(checks.into_iter().filter_map(Result::err).map(Finding::from));
         config.warnings.extend(config.http.doubts());
+        config.warnings.extend(config.proxy.doubts());
         config.warnings.extend(config.http.debug.doubts());
         if file.is_some() && !given.iter().any(|given| given.name == DIRECTORY) {
             config.storage.filesystem.rootdirectory = WITH_A_FILE.into();
@@ -236,6 +242,11 @@ impl Config {
         address::resolve(&self.http.addr, "http.addr")
     }
 
+    /// Whether clients write nothing: what is kept in a cache is not for them to say.
+    pub fn takes_no_writes(&self) -> bool {
+        self.storage.readonly || self.proxy.remoteurl.is_some()
+    }
+
     /// The settings that components may ask for, as text under their names. What is not set is not there.
     pub fn settings(&self) -> HashMap<&'static str, String> {
         let ranges = match self.storage.driver {
@@ -251,8 +262,12 @@ impl Config {
             ("limits.ranges", ranges.to_string()),
             ("limits.chunkminlength", self.limits.chunkminlength.to_string()),
             ("http.relativeurls", self.http.relativeurls.to_string()),
-            ("storage.maintenance.readonly.enabled", self.storage.readonly.to_string()),
+            ("storage.maintenance.readonly.enabled", self.takes_no_writes().to_string()),
         ]);
+        // Where it is they need not know, only that there is one.
+        if self.proxy.remoteurl.is_some() {
+            settings.insert("proxy", "true".into());
+        }
         self.validation.describe(&mut settings);
         if let Some(kind) = self.auth.kind.name() {
             settings.insert("auth", kind.to_owned());
@@ -279,6 +294,7 @@ impl Config {
             http: Http::default(),
             log: Log::default(),
             storage: Storage::default(),
+            proxy: Proxy::default(),
             catalog_maxentries: 0,
             tags_maxtags: 0,
             referrers_maxentries: 0,

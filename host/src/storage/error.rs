@@ -4,6 +4,7 @@ use bucket::BadSetting;
 use names::Digest;
 use objects::manifests::Missing;
 use objects::uploads;
+use std::sync::Arc;
 use tokio::task::JoinError;
 
 /// Why there is no storage.
@@ -15,6 +16,23 @@ pub enum OpenError {
     /// Nothing can be done with a setting.
     #[error(transparent)]
     Bucket(#[from] BadSetting),
+    /// The other registry cannot be asked.
+    #[error("proxy.remoteurl: {0}")]
+    Upstream(#[from] upstream::Error),
+    /// The directory is a cache of another registry than the one that is named.
+    #[error(
+        "storage.filesystem.rootdirectory is a cache of {url}, and not of proxy.remoteurl: give the cache a directory of its own; if both \
+         are one registry, write its new URL into the file {file} there"
+    )]
+    CacheOf {
+        /// Where that one is.
+        url: String,
+        /// What says so, within the directory.
+        file: String,
+    },
+    /// It cannot be told of which registry the directory is a cache.
+    #[error(transparent)]
+    Mark(#[from] store::Error),
     /// There is no key to the bucket.
     #[error(
         "there is no key to the bucket: give storage.s3.accesskey and storage.s3.secretkey, or run where AWS gives one (an instance, \
@@ -32,12 +50,35 @@ pub enum Error {
     /// The bucket did.
     #[error(transparent)]
     Bucket(#[from] objects::Error),
+    /// The other registry did, of which this one is a cache.
+    #[error("the upstream registry (proxy.remoteurl): {0}")]
+    Upstream(#[from] upstream::Error),
+    /// It said so to someone who asked for the same.
+    #[error("{0}")]
+    Fetch(Arc<Error>),
+    /// It gave other bytes than it should have.
+    #[error("the upstream registry (proxy.remoteurl) gives bytes of the digest {0} for another one")]
+    OtherBytes(Digest),
+    /// It did not give all of them.
+    #[error("the upstream registry (proxy.remoteurl) broke off: {0}")]
+    Cut(String),
     /// Whoever was at it is gone.
     #[error("the work was not ended: {0}")]
     Gone(#[from] JoinError),
+    /// The same, of a fetch.
+    #[error("what was being fetched from the upstream registry (proxy.remoteurl) is gone")]
+    Lost,
 }
 
 impl Error {
+    /// Whether it is the upstream registry that does not give what it was asked for.
+    pub fn is_upstreams(&self) -> bool {
+        match self {
+            Error::Fetch(error) => error.is_upstreams(),
+            error => matches!(error, Error::Upstream(_) | Error::Cut(_) | Error::OtherBytes(_)),
+        }
+    }
+
     /// What it means to whoever asks.
     pub fn kind(&self) -> objects::Kind {
         match self {
@@ -45,7 +86,22 @@ impl Error {
             Error::Files(store::Error::ReadOnly(_)) => objects::Kind::ReadOnly,
             Error::Files(store::Error::Unavailable(_)) => objects::Kind::Unavailable,
             Error::Bucket(error) => error.kind,
-            Error::Files(_) | Error::Gone(_) => objects::Kind::Failed,
+            Error::Fetch(error) => error.kind(),
+            Error::Upstream(error) if error.kind == upstream::Kind::Odd => objects::Kind::Failed,
+            Error::Upstream(_) | Error::Cut(_) | Error::Lost => objects::Kind::Unavailable,
+            Error::Files(_) | Error::OtherBytes(_) | Error::Gone(_) => objects::Kind::Failed,
+        }
+    }
+}
+
+/// Of an upload that a cache makes of what it fetches.
+impl From<UploadError> for Error {
+    fn from(error: UploadError) -> Error {
+        match error {
+            UploadError::Storage(error) => error,
+            UploadError::DigestMismatch(actual) => Error::OtherBytes(actual),
+            UploadError::Interrupted { why, .. } => Error::Cut(why),
+            UploadError::Unknown | UploadError::WrongOffset(_) | UploadError::Busy => Error::Lost,
         }
     }
 }

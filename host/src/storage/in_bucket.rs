@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, JoinHandle, spawn_local};
+use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 
 /// The bucket that a configuration names, for as long as the process lives.
 ///
@@ -50,6 +50,17 @@ impl InBucket {
     /// The bucket.
     pub fn at(&self) -> &'static Bucket {
         self.bucket
+    }
+
+    /// Whether it can be read. Waits on the calling thread, which has no runtime.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Error::new(Kind::Unavailable, "look at", "the bucket", error))?;
+        LocalSet::new().block_on(&runtime, self.bucket.check())
     }
 
     /// Reads. It ends when nobody waits for it any more.

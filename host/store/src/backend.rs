@@ -168,6 +168,8 @@ pub(crate) struct Excluded {
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether it can be read, and still is where it was.
     fn check(&self) -> Result<(), Error>;
+    /// How many bytes may still be written, if that is known.
+    fn room(&self) -> Option<u64>;
     /// The object's stamp; `None` when there is none. `known` is what the caller saw last and makes the answer
     /// cheaper when it still holds.
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault>;

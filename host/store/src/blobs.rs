@@ -55,10 +55,25 @@ impl Store {
         if waited(inner.stat_bytes(&held, Wait::May))?.is_none() {
             return Ok(false);
         }
-        let hold = [hold(to, digest, &held).into()];
-        inner.store_units(&hold, &hold, digest)?;
-        inner.renew(&layout::layer(to, digest))?;
-        inner.remember_holder(to, digest);
+        inner.make_hold(to, digest, &held)?;
+        Ok(true)
+    }
+
+    /// How many bytes lie under a digest, whoever holds them.
+    pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        waited(self.inner.stat_bytes(digest, Wait::May))
+    }
+
+    /// Makes a repository hold a blob that lies here, whoever else holds it; `false` when it does not. The caller knows by other
+    /// means that it is the repository's. Repeating it changes nothing.
+    pub fn adopt(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let _shared = inner.writer(repository).read().unwrap_or_else(|e| e.into_inner());
+        let _uncollected = inner.backend.share(&|| vec![digest.into()])?;
+        if waited(inner.stat_bytes(digest, Wait::May))?.is_none() {
+            return Ok(false);
+        }
+        inner.make_hold(repository, digest, digest)?;
         Ok(true)
     }
 
@@ -81,6 +96,15 @@ impl Store {
 }
 
 impl Inner {
+    /// Makes a repository hold the bytes of `held` as `digest`, for those who keep collections out.
+    fn make_hold(&self, repository: &RepositoryName, digest: &Digest, held: &Digest) -> Result<(), Error> {
+        let hold = [hold(repository, digest, held).into()];
+        self.store_units(&hold, &hold, digest)?;
+        self.renew(&layout::layer(repository, digest))?;
+        self.remember_holder(repository, digest);
+        Ok(())
+    }
+
     /// For [`holder`](Store::holder).
     pub fn remember_holder(&self, repository: &RepositoryName, digest: &Digest) {
         self.holders.put(digest.as_str(), repository.clone(), repository.as_str().len());
@@ -156,7 +180,12 @@ impl Inner {
         digest: &Digest,
         wait: Wait,
     ) -> Result<Option<Content>, Fault> {
-        let Some(held) = self.hold(repository, digest, wait)? else { return Ok(None) };
+        let Some(Link { digest: held, renewed, .. }) = self.layer(repository, digest, wait)? else {
+            return Ok(None);
+        };
+        if self.pulls_renew && !self.lease(&layout::layer(repository, digest), renewed, wait)? {
+            return Ok(None);
+        }
         let key = layout::in_directory(&layout::blob(&held), layout::DATA);
         if let Some((stamp, Some(bytes))) = self.blobs.get(held.as_str())
             && self.is_as_it_was(&key, &stamp, wait)?

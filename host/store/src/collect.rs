@@ -4,7 +4,7 @@
 //! at a time, and for each few everybody else is kept from storing anything: for milliseconds, in which what they said
 //! meanwhile that they need is read, and the leases are looked at once more.
 
-mod repositories;
+pub(crate) mod repositories;
 mod sweep;
 mod untagged;
 

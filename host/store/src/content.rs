@@ -1,4 +1,5 @@
 use crate::backend::{Object, Wait};
+use crate::growing::{Growing, GrowingBody};
 use crate::waited;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -23,6 +24,7 @@ pub struct Content(Source);
 enum Source {
     Memory(Bytes),
     Object(Arc<dyn Object>),
+    Growing(Growing),
 }
 
 impl From<Bytes> for Content {
@@ -37,12 +39,19 @@ impl From<Arc<dyn Object>> for Content {
     }
 }
 
+impl From<Growing> for Content {
+    fn from(growing: Growing) -> Content {
+        Content(Source::Growing(growing))
+    }
+}
+
 impl Content {
     /// How many bytes the blob has.
     pub fn size(&self) -> u64 {
         match &self.0 {
             Source::Memory(bytes) => bytes.len() as u64,
             Source::Object(object) => object.stamp().size,
+            Source::Growing(growing) => growing.size(),
         }
     }
 
@@ -50,15 +59,24 @@ impl Content {
     /// runtime: what is not in the page cache is read on its blocking threads.
     pub fn body(&self, offset: u64, length: u64) -> ContentBody {
         let end = offset.saturating_add(length).min(self.size());
-        ContentBody { source: self.0.clone(), at: offset.min(end), end, waiting: None }
+        let (source, growing) = match &self.0 {
+            Source::Growing(growing) => (Source::Object(growing.object().clone()), Some(growing.body())),
+            source => (source.clone(), None),
+        };
+        let is_whole = growing.is_none();
+        ContentBody { source, growing, is_whole, at: offset.min(end), end, read_to: end, waiting: None }
     }
 }
 
 /// A part of a blob as the body of an answer. It never ends early: a blob that turns out shorter is an error.
 pub struct ContentBody {
     source: Source,
+    growing: Option<GrowingBody>,
+    is_whole: bool,
     at: u64,
     end: u64,
+    /// Up to where bytes may be there: less than the end while the blob grows.
+    read_to: u64,
     waiting: Option<JoinHandle<io::Result<Chunk>>>,
 }
 
@@ -74,18 +92,13 @@ impl Body for ContentBody {
         if me.at >= me.end {
             return Poll::Ready(None);
         }
+        // What is missing stays missing: an error is no end.
         let bytes = match &me.source {
-            Source::Memory(bytes) => bytes.slice(me.at as usize..me.end as usize),
-            Source::Object(object) => {
-                match ready!(poll_chunk(object, &mut me.waiting, me.at, me.end - me.at, context)) {
-                    Ok(chunk) => Bytes::from_owner(chunk),
-                    // What is missing stays missing: this is no end.
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                }
-            }
+            Source::Memory(bytes) => Ok(bytes.slice(me.at as usize..me.end as usize)),
+            _ => ready!(me.poll_chunk(context)).map(Bytes::from_owner),
         };
-        me.at += bytes.len() as u64;
-        Poll::Ready(Some(Ok(Frame::data(bytes))))
+        me.at += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        Poll::Ready(Some(bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -97,33 +110,55 @@ impl Body for ContentBody {
     }
 }
 
-/// The next bytes: from the page cache here and now, otherwise from a blocking thread.
-fn poll_chunk(
-    object: &Arc<dyn Object>,
-    waiting: &mut Option<JoinHandle<io::Result<Chunk>>>,
-    at: u64,
-    wanted: u64,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<Chunk>> {
-    if waiting.is_none() {
-        let mut chunk = Chunk::take(wanted);
-        match object.read_at(chunk.room(), at, Wait::Never) {
-            Ok(0) => return Poll::Ready(Err(ended(at))),
-            Ok(read) => {
-                chunk.filled = read;
-                return Poll::Ready(Ok(chunk));
+impl ContentBody {
+    /// The next bytes, of which there are some.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Chunk>> {
+        loop {
+            // Before each reading, so that whatever comes meanwhile is waited for no more.
+            if let Some(growing) = &mut self.growing
+                && self.waiting.is_none()
+            {
+                let grown;
+                (grown, self.is_whole) = ready!(growing.poll_grown(context))?;
+                // Of a part of it, too, the last byte waits until all of it is what it should be.
+                self.read_to = if self.is_whole { self.end } else { grown.min(self.end - 1) };
             }
-            // What is wrong will show again there.
-            Err(_) => {
-                let object = object.clone();
-                *waiting = Some(tokio::task::spawn_blocking(move || fill(&*object, chunk, at)));
+            if self.at < self.read_to {
+                let chunk = ready!(self.poll_read(context))?;
+                if chunk.filled > 0 {
+                    return Poll::Ready(Ok(chunk));
+                }
+            }
+            match &mut self.growing {
+                Some(growing) if !self.is_whole => growing.wait(),
+                _ => return Poll::Ready(Err(ended(self.at))),
             }
         }
     }
-    let Some(job) = waiting else { unreachable!("it was set above") };
-    let result = ready!(Pin::new(job).poll(context));
-    *waiting = None;
-    Poll::Ready(result.unwrap_or_else(|error| Err(io::Error::other(error))))
+
+    /// What is there of them: from the page cache here and now, otherwise from a blocking thread.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Chunk>> {
+        let Source::Object(object) = &self.source else { unreachable!("what is in memory is not read") };
+        if self.waiting.is_none() {
+            let at = self.at;
+            let mut chunk = Chunk::take(self.read_to - at);
+            match object.read_at(chunk.room(), at, Wait::Never) {
+                Ok(read) => {
+                    chunk.filled = read;
+                    return Poll::Ready(Ok(chunk));
+                }
+                // What is wrong will show again there.
+                Err(_) => {
+                    let object = object.clone();
+                    self.waiting = Some(tokio::task::spawn_blocking(move || fill(&*object, chunk, at)));
+                }
+            }
+        }
+        let Some(job) = &mut self.waiting else { unreachable!("it was set above") };
+        let result = ready!(Pin::new(job).poll(context));
+        self.waiting = None;
+        Poll::Ready(result.unwrap_or_else(|error| Err(io::Error::other(error))))
+    }
 }
 
 fn fill(object: &dyn Object, mut chunk: Chunk, at: u64) -> io::Result<Chunk> {
@@ -131,7 +166,7 @@ fn fill(object: &dyn Object, mut chunk: Chunk, at: u64) -> io::Result<Chunk> {
         let filled = chunk.filled;
         let read = object.read_at(&mut chunk.room()[filled..], at + filled as u64, Wait::May);
         match waited(read).map_err(io::Error::other)? {
-            0 => return Err(ended(at + filled as u64)),
+            0 => break,
             read => chunk.filled += read,
         }
     }

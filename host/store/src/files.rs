@@ -202,6 +202,10 @@ impl Backend for Files {
         Files::check(self)
     }
 
+    fn room(&self) -> Option<u64> {
+        Files::room(self)
+    }
+
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault> {
         if let Some(known) = known {
             // One call, which could be led astray by a symbolic link, and could wait if the kernel has forgotten

@@ -19,7 +19,9 @@ mod catalog;
 mod collect;
 mod content;
 mod error;
+mod expiry;
 mod files;
+mod growing;
 mod lease;
 mod links;
 mod lists;
@@ -32,7 +34,9 @@ mod uploads;
 
 pub use content::{Content, ContentBody};
 pub use error::{Cause, CollectError, Error, OpenError, PutManifestError, UploadError};
+pub use expiry::{CacheOf, Expired, Kept};
 pub use garbage::{Collected, Collection, Garbage};
+pub use growing::{Growing, Growth};
 pub use manifests::Manifest;
 pub use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 
@@ -63,6 +67,9 @@ pub struct Options {
     /// Whether nothing is written: whatever would is refused, as on a disk that is read-only.
     /// `storage.maintenance.readonly.enabled`.
     pub read_only: bool,
+    /// Whether every pull renews the lease of what is pulled, for [`expire`](Store::expire) to know what is used: in a
+    /// cache of another registry.
+    pub pulls_renew: bool,
 }
 
 impl Options {
@@ -74,6 +81,7 @@ impl Options {
             cache: 20 << 20,
             upload_age: Duration::from_secs(168 * 60 * 60),
             read_only: false,
+            pulls_renew: false,
         }
     }
 }
@@ -90,6 +98,7 @@ const WRITER_LOCKS: usize = 64;
 struct Inner {
     backend: Box<dyn Backend>,
     upload_age: Duration,
+    pulls_renew: bool,
     links: Cache<links::Known>,
     /// Manifests, and descriptors of them, by their keys.
     manifests: Cache<(Stamp, Bytes)>,
@@ -127,6 +136,7 @@ impl Store {
         let inner = Inner {
             backend: if options.read_only { Box::new(ReadOnly(files)) } else { Box::new(files) },
             upload_age: options.upload_age,
+            pulls_renew: options.pulls_renew,
             links: Cache::new(options.cache / 20 * 4, 32),
             manifests: Cache::new(options.cache / 20 * 8, 32),
             blobs: Cache::new(options.cache / 20 * 4, 32),
@@ -167,6 +177,11 @@ impl Store {
     /// It cannot, or is not.
     pub fn check(&self) -> Result<(), Error> {
         self.inner.backend.check()
+    }
+
+    /// How many bytes may still be written, if that is known.
+    pub fn room(&self) -> Option<u64> {
+        self.inner.backend.room()
     }
 }
 

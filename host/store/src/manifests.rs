@@ -171,7 +171,7 @@ impl Inner {
         };
         let mut link = self.link(&tag, wait)?;
         while let Some(named) = link {
-            let found = self.manifest_by_digest(repository, &named.digest, false, wait)?;
+            let found = self.manifest_by_digest(repository, &named.digest, self.pulls_renew, wait)?;
             if found.is_some() {
                 return Ok(found);
             }

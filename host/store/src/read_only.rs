@@ -21,6 +21,10 @@ impl<B: Backend> Backend for ReadOnly<B> {
         self.0.check()
     }
 
+    fn room(&self) -> Option<u64> {
+        Some(0)
+    }
+
     fn stat(&self, key: &str, known: Option<&Stamp>, wait: Wait) -> Result<Option<Stamp>, Fault> {
         self.0.stat(key, known, wait)
     }

@@ -94,8 +94,14 @@ impl Writer {
         self.draft.len()
     }
 
-    /// Publishes the session's bytes as a blob that the repository holds, and returns its size.
-    pub fn publish(mut self, repository: &RepositoryName, digest: &Digest) -> Result<u64, UploadError> {
+    /// Publishes the session's bytes as a blob that the repository holds, and returns its size; says before that whether they are
+    /// `verified`.
+    pub fn publish(
+        mut self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        verified: impl FnOnce(),
+    ) -> Result<u64, UploadError> {
         let actual = match digest.algorithm() == self.hash.algorithm() {
             true => self.hash.clone().digest(),
             false => {
@@ -107,6 +113,7 @@ impl Writer {
         if actual != *digest {
             return Err(UploadError::DigestMismatch { actual });
         }
+        verified();
         let session = self.lock.session.clone();
         // The bytes come last. If their move fails the session still has them, and a hold without bytes is none.
         let bytes = Unit {

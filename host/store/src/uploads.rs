@@ -121,6 +121,23 @@ impl Store {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
     {
+        self.finish_and_tell(repository, id, at, body, digest, || {}).await
+    }
+
+    /// [`finish`](Store::finish), which says that the bytes have the digest as soon as it knows, before they survive a crash.
+    pub async fn finish_and_tell<B>(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        body: Option<B>,
+        digest: &Digest,
+        verified: impl FnOnce() + Send + 'static,
+    ) -> Result<u64, UploadError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
         let algorithm = Some(digest.algorithm());
         let open = move |lock| Writer::open(lock, at, Unfinished::Undo, algorithm).map(Box::new);
         let writer = self.with_session(repository, id, open).await?;
@@ -135,7 +152,7 @@ impl Store {
                 received.writer.close();
                 Err(UploadError::Interrupted { offset, why })
             }
-            None => received.write()?.publish(&repository, &digest),
+            None => received.write()?.publish(&repository, &digest, verified),
         })
         .await
     }

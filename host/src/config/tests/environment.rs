@@ -79,7 +79,7 @@ fn a_variable_that_asks_for_what_is_not_built_refuses_to_start_and_names_itself(
         ("REGISTRY_AUTH", "silly", "auth"),
         ("REGISTRY_AUTH", "{silly: {realm: r}}", "auth.silly.realm"),
         ("REGISTRY_AUTH_SILLY_REALM", "r", "auth.silly.realm"),
-        ("REGISTRY_PROXY_REMOTEURL", "https://registry-1.docker.io", "proxy.remoteurl"),
+        ("REGISTRY_PROXY_EXEC_COMMAND", "/usr/bin/helper", "proxy.exec.command"),
     ] {
         let message = refusal("", &[(name, value)]);
         let start = format!("the variable {name}: {setting}: this version does not support this");

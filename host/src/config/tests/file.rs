@@ -241,7 +241,7 @@ fn a_setting_that_would_change_safety_or_meaning_refuses_to_start() {
         ("auth:\n  silly:\n    realm: r\n", 4, "auth.silly.realm"),
         ("AUTH: [htpasswd]\n", 2, "auth"),
         ("auth:\n  none:\n  silly: {}\n", 4, "auth.silly"),
-        ("proxy:\n  username: u\n  remoteurl: https://r\n", 4, "proxy.remoteurl"),
+        ("proxy:\n  remoteurl: https://r\n  exec: {command: c}\n", 4, "proxy.exec.command"),
         ("storage:\n  inmemory:\n", 3, "storage.inmemory"),
         ("storage: swift\n", 2, "storage"),
         ("storage:\n  filesystem: {rootdirectory: /x}\n  gcs: {bucket: b}\n", 4, "storage.gcs.bucket"),

@@ -48,7 +48,7 @@ fn is_there(inner: &Inner, directory: &str) -> Result<bool, Error> {
 }
 
 /// The names of the directories in a directory, in their order.
-pub(super) fn names(inner: &Inner, directory: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn names(inner: &Inner, directory: &str) -> Result<Vec<String>, Error> {
     Ok(inner.backend.list(directory, None, usize::MAX)?.map(|listing| listing.names).unwrap_or_default())
 }
 

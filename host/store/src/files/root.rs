@@ -68,6 +68,11 @@ impl Files {
         self.list(layout::ROOT, None, 1).map(drop)
     }
 
+    /// See [`Backend::room`](crate::backend::Backend::room).
+    pub(super) fn room(&self) -> Option<u64> {
+        rustix::fs::fstatvfs(&self.root).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     fn is_in_its_place(&self) -> bool {
         let of = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
         let there = rustix::fs::stat(&self.path).map(of);
