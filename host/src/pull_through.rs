@@ -156,7 +156,7 @@ impl PullThrough {
     pub async fn manifest(&self, name: RepositoryName, wanted: Reference) -> Result<Option<Manifest>, Error> {
         let counters = &self.shared.counters;
         let (found, was_here) = match wanted {
-            Reference::Digest(digest) => self.by_digest(&name, &digest).await?,
+            Reference::Digest(digest) => self.by_digest(&name, &digest, None).await?,
             Reference::Tag(tag) => self.by_tag(&name, &tag).await?,
         };
         let size = found.as_ref().map_or(0, |found| found.bytes.len() as u64);
@@ -193,7 +193,7 @@ impl PullThrough {
             Err(error) => {
                 let at = name.clone();
                 let here = self.here(move |store| store.tags(&at, after.as_deref(), limit)).await?;
-                self.instead(&name, "what tags are here", here, error)
+                instead(&name, "what tags are here", here, error)
             }
         }
     }
@@ -236,7 +236,7 @@ impl PullThrough {
                 let here = self.here(move |store| store.referrers(&at, &asked)).await?;
                 let here = Some(here).filter(|here| here.descriptors != "[]");
                 let none = || DescriptorPage::new(query.limit, query.room).finish();
-                return Ok(self.instead(&name, "what referrers are here", here, error)?.unwrap_or_else(none));
+                return Ok(instead(&name, "what referrers are here", here, error)?.unwrap_or_else(none));
             }
         };
         let mut page = DescriptorPage::new(query.limit, query.room);
@@ -252,21 +252,20 @@ impl PullThrough {
         }
         Ok(page.finish())
     }
+}
 
-    /// What is here, where the upstream registry did not give what it has.
-    fn instead<T>(
-        &self,
-        name: &RepositoryName,
-        what: &str,
-        here: Option<T>,
-        error: upstream::Error,
-    ) -> Result<Option<T>, Error> {
-        match here {
-            None => unless_denied(name, Err(error)),
-            here => {
-                tracing::warn!(repository = %name, %error, "the upstream registry does not answer: served is {what}");
-                Ok(here)
-            }
+/// What is here, where the upstream registry did not give what it has.
+fn instead<T>(
+    name: &RepositoryName,
+    what: &str,
+    here: Option<T>,
+    error: upstream::Error,
+) -> Result<Option<T>, Error> {
+    match here {
+        None => unless_denied(name, Err(error)),
+        here => {
+            tracing::warn!(repository = %name, %error, "the upstream registry does not answer: served is {what}");
+            Ok(here)
         }
     }
 }

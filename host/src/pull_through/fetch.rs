@@ -156,23 +156,15 @@ impl UnderWay {
         let (name, digest) = self.key.clone();
         // Whoever comes from here on begins anew.
         drop(self);
-        let (last, grown) = match fetched {
-            Ok(last) => (last, Growth::Whole),
-            Err(error) => {
-                if growth.is_some() {
-                    tracing::warn!(repository = %name, %digest, %error, "a blob was not fetched to its end");
+        let last = fetched.unwrap_or_else(|error| {
+            if let Some(growth) = growth {
+                tracing::warn!(repository = %name, %digest, %error, "a blob was not fetched to its end");
+                // Bytes that were what they should be stay so, though they could not be kept.
+                if *growth.borrow() != Growth::Whole {
+                    growth.send_replace(Growth::Failed);
                 }
-                (State::Failed(Arc::new(error)), Growth::Failed)
             }
-        };
-        // Bytes that were what they should be stay so, though they could not be kept.
-        growth.map(|growth| {
-            growth.send_if_modified(|now| {
-                *now != Growth::Whole && {
-                    *now = grown;
-                    true
-                }
-            })
+            State::Failed(Arc::new(error))
         });
         state.send_replace(last);
     }

@@ -16,11 +16,12 @@ use upstream::{Kind, Named};
 const LEFT_ALONE: Duration = Duration::from_secs(10);
 
 impl PullThrough {
-    /// A manifest, and whether it was here.
+    /// A manifest, and whether it was here. One that was not is named by the tag from then on, where one is given.
     pub(super) async fn by_digest(
         &self,
         name: &RepositoryName,
         digest: &Digest,
+        tag: Option<&Tag>,
     ) -> Result<(Option<Manifest>, bool), Error> {
         if let Some(found) = self.manifest_here(name, Reference::Digest(digest.clone())).await? {
             return Ok((Some(found), true));
@@ -41,7 +42,7 @@ impl PullThrough {
         let found = self.shared.upstream.manifest(name, &Reference::Digest(digest.clone())).await;
         match unless_denied(name, found).map_err(|error| self.heard(error))? {
             None => Ok((None, false)),
-            Some(found) => Ok((Some(self.keep(name, found, None).await?), false)),
+            Some(found) => Ok((Some(self.keep(name, found, tag).await?), false)),
         }
     }
 
@@ -107,8 +108,8 @@ impl PullThrough {
         if let Some(here) = here.filter(|here| here.digest == digest) {
             return Ok((Some(here), true));
         }
-        let (found, was_here) = self.by_digest(name, &digest).await?;
-        if let Some(found) = &found {
+        let (found, was_here) = self.by_digest(name, &digest, Some(tag)).await?;
+        if let (Some(found), true) = (&found, was_here) {
             self.put(name, found, Some(tag)).await?;
         }
         Ok((found, was_here))
