@@ -12,10 +12,12 @@ use crate::health::Health;
 use crate::io::{Io, Patience, Transport, Unread};
 use crate::log::{AccessLine, RequestId};
 use crate::metrics::Requests;
+use crate::notifications::Notifications;
 use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::request;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -85,6 +87,8 @@ pub struct Core {
     pub health: Arc<Health>,
     /// What counts requests, where they are counted.
     pub requests: Option<Rc<Requests>>,
+    /// Who is told what requests do to content, where someone is.
+    pub notifications: Option<Notifications>,
     /// What makes TLS of connections, where they are meant to be that.
     pub tls: Option<Acceptor>,
     /// Whether HTTP/2 is spoken without TLS with who begins with it.
@@ -202,6 +206,7 @@ impl Core {
         };
         let mut line = AccessLine::begin(id, client.peer, asker, &head, body.clone());
         line.counted = self.requests.clone();
+        line.told = self.notifications.clone().map(|told| (told, host(&head)));
         let admitted = self.admission.enter();
         let answer = match &admitted {
             None => Ok(refusals::too_many(id)),
@@ -240,6 +245,12 @@ impl Core {
             Reply { body: answer_body, line, taking: Taking::current(), _admitted: admitted },
         )
     }
+}
+
+/// The host that a request asks for.
+fn host(head: &request::Parts) -> String {
+    let named = head.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    named.or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default()
 }
 
 /// Leaves no word of a client's certificate but ours.

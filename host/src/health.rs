@@ -1,7 +1,7 @@
 //! Whether the server can do its work, as far as `health` has it looked after. While a check fails, every request is answered
 //! with 503, so that a load balancer sends clients elsewhere.
 
-use crate::config::Config;
+use crate::config::{Config, HttpCheck};
 use crate::storage::Storage;
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use upstream::causes;
 
 /// What a look finds, to come.
 type Look = oneshot::Receiver<Result<(), String>>;
@@ -55,6 +56,21 @@ fn connects(server: &str, timeout: Duration) -> Result<(), String> {
     Err(last)
 }
 
+/// Whether something is there over HTTP.
+fn answers(check: &HttpCheck) -> Result<(), String> {
+    let Some(uri) = check.uri.clone() else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let client = upstream::client().timeout(check.timeout).pool_max_idle_per_host(0).build();
+        let request = client.map_err(causes)?.head(uri).headers(check.headers.clone());
+        match request.send().await.map_err(causes)?.status() {
+            status if status == check.statuscode => Ok(()),
+            status => Err(format!("it answers {status}, and not {}", check.statuscode)),
+        }
+    })
+}
+
 fn checks(config: &Config, storage: &Storage) -> Vec<Check> {
     let mut checks = Vec::new();
     let looks = &config.health.storagedriver;
@@ -85,6 +101,16 @@ fn checks(config: &Config, storage: &Storage) -> Vec<Check> {
             patience: check.timeout + Duration::from_secs(1),
             threshold: check.threshold,
             look: Arc::new(move || connects(&check.addr, check.timeout)),
+        });
+    }
+    for check in config.health.http.iter().cloned() {
+        checks.push(Check {
+            name: check.name(),
+            interval: check.interval,
+            // As above.
+            patience: check.timeout + Duration::from_secs(1),
+            threshold: check.threshold,
+            look: Arc::new(move || answers(&check)),
         });
     }
     checks

@@ -21,6 +21,7 @@ pub mod io;
 pub mod listener;
 pub mod log;
 mod metrics;
+pub mod notifications;
 pub mod pool;
 mod pull_through;
 pub mod serve;

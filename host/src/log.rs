@@ -7,6 +7,7 @@ mod lines;
 use crate::body::RequestBody;
 use crate::config::{self, Formatter};
 use crate::metrics::{self, Requests};
+use crate::notifications::{Action, Notifications, Request, Target};
 use crate::socket::Peer;
 use crate::state::Note;
 use bytes::Bytes;
@@ -179,6 +180,8 @@ pub struct AccessLine {
     pub refusal: Option<Bytes>,
     /// What counts the request, where requests are counted.
     pub counted: Option<Rc<Requests>>,
+    /// Who is told what it did, where someone is, and which host it asked for.
+    pub told: Option<(Notifications, String)>,
 }
 
 /// What the registry's JSON says of a request that was refused: of several errors, the first.
@@ -223,6 +226,7 @@ impl AccessLine {
             complete: false,
             refusal: None,
             counted: None,
+            told: None,
         })
     }
 
@@ -246,6 +250,43 @@ impl AccessLine {
                 received: self.received(),
                 sent: self.sent,
             });
+        }
+    }
+
+    /// Tells of what it did to content.
+    fn tell(&mut self) {
+        let Some((notifications, host)) = self.told.take() else { return };
+        let Some((note, event)) = self.note.as_ref().and_then(|note| Some((note, note.event.as_ref()?)))
+        else {
+            return;
+        };
+        // What broke off was not pulled.
+        if event.action == Action::Pull && !self.complete {
+            return;
+        }
+        let agent = self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        let request = Request {
+            id: self.id.to_string(),
+            addr: self.client.map_or_else(|| self.remote.to_string(), |client| client.to_string()),
+            host,
+            method: self.method.to_string(),
+            useragent: cut(&agent.unwrap_or_default()).into_owned(),
+        };
+        let user = note.user.as_deref().map(|user| cut(user).into_owned());
+        let target = Target {
+            media_type: event.media_type.clone(),
+            digest: event.digest.clone(),
+            size: event.size,
+            repository: note.repository.clone().unwrap_or_default(),
+            from_repository: event.source.clone(),
+            url: event.url.clone(),
+            tag: None,
+            is_manifest: note.route == "manifest",
+        };
+        // An event has room for one tag.
+        let tags = event.tags.iter().cloned().map(Some);
+        for tag in if event.tags.is_empty() { vec![None] } else { tags.collect() } {
+            notifications.tell(event.action, Target { tag, ..target.clone() }, request.clone(), user.clone());
         }
     }
 
@@ -322,5 +363,6 @@ impl Drop for AccessLine {
     fn drop(&mut self) {
         self.count();
         self.write();
+        self.tell();
     }
 }

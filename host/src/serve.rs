@@ -9,6 +9,7 @@ use crate::engine::{self, Bounds};
 use crate::health::Health;
 use crate::listener::{ListenError, Listener};
 use crate::metrics::Metrics;
+use crate::notifications::{self, Deliveries};
 use crate::pool::{Blueprint, IDLE, Pool};
 use crate::signing::Signer;
 use crate::socket::{Detached, Peer, Socket};
@@ -124,8 +125,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
             purge_uploads(store, &config.storage.uploadpurging)?;
         }
     }
-    let watched = storage.clone();
-    let shared = shared(&config, storage)?;
+    let shared = shared(&config, storage.clone())?;
     let threads = match config.limits.threads {
         0 => std::thread::available_parallelism()?.get().min(MAX_THREADS),
         threads => threads,
@@ -141,11 +141,15 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     let admission = Arc::new(Admission::new(config.limits.requests));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let context = runtime.enter();
-    let health = Health::begin(&config, &watched);
+    let health = Health::begin(&config, &storage);
     let metrics = config.http.debug.prometheus.enabled.then(|| Metrics::new(admission.clone()));
     let requests = metrics.as_ref().map(Metrics::requests);
-    if let (Some(metrics), Storage::Cache(cache)) = (&metrics, &watched) {
+    if let (Some(metrics), Storage::Cache(cache)) = (&metrics, &storage) {
         metrics.show(cache.counters().all());
+    }
+    let (notifications, deliveries) = notifications::begin(&config, &storage)?.unzip();
+    if let (Some(metrics), Some(notifications)) = (&metrics, &notifications) {
+        metrics.show(notifications.counters());
     }
     Debug { health: health.clone(), metrics, patience: config.limits.headertimeout }
         .start(&config.http.debug)?;
@@ -154,7 +158,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     for number in 0..threads {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (blueprint, admission) = (blueprint.clone(), admission.clone());
-        let (health, requests) = (health.clone(), requests.clone());
+        let (health, requests, told) = (health.clone(), requests.clone(), notifications.clone());
         let (limits, stopped) = (config.limits.clone(), stopped.clone());
         let tls = tls.clone().map(|serving| tls::Acceptor {
             serving,
@@ -172,6 +176,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
                 admission,
                 health,
                 requests: requests.map(Rc::new),
+                notifications: told,
                 tls,
                 h2c,
                 proxies,
@@ -182,7 +187,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
         })?;
         cores.push(sender);
     }
-    runtime.block_on(accept(&config, cores, authority.flatten(), stop))
+    runtime.block_on(accept(&config, cores, authority.flatten(), stop, deliveries))
 }
 
 /// How many connections there may be where the configuration allows this many: each is an open file, of which the system
@@ -328,6 +333,7 @@ async fn accept(
     cores: Vec<mpsc::UnboundedSender<Accepted>>,
     authority: Option<tls::Authority>,
     stop: watch::Sender<bool>,
+    deliveries: Option<Deliveries>,
 ) -> Result<(), ServeError> {
     let limit = config.limits.connections;
     let connections = Arc::new(Semaphore::new(limit));
@@ -374,8 +380,14 @@ async fn accept(
         "stopping: finishing what is in flight (http.draintimeout)"
     );
     let all = u32::try_from(limit).unwrap_or(u32::MAX);
+    let finished = async {
+        let _ = connections.acquire_many(all).await;
+        if let Some(deliveries) = deliveries {
+            deliveries.finish().await;
+        }
+    };
     tokio::select! {
-        _ = connections.acquire_many(all) => tracing::info!("stopped"),
+        () = finished => tracing::info!("stopped"),
         () = tokio::time::sleep(patience) => {
             tracing::warn!(
                 "stopped with requests in flight: their uploads can be resumed, in a bucket from before these requests"

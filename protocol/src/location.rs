@@ -139,8 +139,8 @@ pub fn tags(name: &RepositoryName) -> String {
 }
 
 /// The path of a manifest, by digest.
-pub fn manifest(name: &RepositoryName, digest: &Digest) -> String {
-    ["/v2/", name.as_str(), "/manifests/", digest.as_str()].concat()
+pub fn manifest(name: &RepositoryName, digest: &str) -> String {
+    ["/v2/", name.as_str(), "/manifests/", digest].concat()
 }
 
 /// The path of a manifest's referrers, those of one artifact type where it is given.
@@ -287,7 +287,7 @@ mod tests {
             (tags(&name), Route::Tags(name.clone())),
             (blob(&name, &digest), Route::Blob(name.clone(), digest.clone())),
             (upload(&name, &id), Route::Upload(name.clone(), id)),
-            (manifest(&name, &digest), Route::Manifest(name, names::Reference::Digest(digest))),
+            (manifest(&name, digest.as_str()), Route::Manifest(name, names::Reference::Digest(digest))),
         ] {
             assert_eq!(Route::parse(&path), Ok(route), "{path}");
         }

@@ -14,6 +14,7 @@ mod deploy;
 mod docker;
 mod drop_in;
 mod engine;
+mod events;
 mod helm;
 mod image;
 mod layout;

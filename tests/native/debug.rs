@@ -4,7 +4,10 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
-use tests::{Client, Image, Request, Response, Server, Setup, assert_error, eventually, run};
+use tests::{
+    ALICE, Client, Image, OCI_INDEX, Request, Response, Server, Setup, assert_error, basic, eventually, run,
+    with_login,
+};
 
 /// Opens a second address, on a port that the system chooses.
 fn watched(setup: &mut Setup) -> &mut Setup {
@@ -27,7 +30,7 @@ fn ask(server: &Server, request: &Request) -> Response {
     Client::connect(address(server)).request(request)
 }
 
-fn counted(server: &Server) -> String {
+pub fn counted(server: &Server) -> String {
     ask(server, &Request::get("/metrics")).expect(200).text()
 }
 
@@ -196,4 +199,28 @@ fn a_server_that_is_away_closes_this_one() {
     assert!(state[address.to_string()].as_str().is_some_and(|why| why.contains("refused")), "{state}");
     let _other = TcpListener::bind(address).expect("the same port");
     assert_becomes(&server, is_open);
+}
+
+#[test]
+fn what_is_not_there_over_http_closes_the_server() {
+    let other = Server::with(|s| s.users().delete_enabled());
+    let push = |request| other.request(&with_login(request, ALICE));
+    let checks = format!(
+        "[{{uri: '{}/v2/a/tags/list?n=1', statuscode: 404, headers: {{Authorization: ['{}']}}, interval: 20ms, timeout: 1s}}]",
+        other.url(),
+        basic("alice", "wonderland")
+    );
+    let server = Server::with(|s| watched(s).env("REGISTRY_HEALTH_HTTP", &checks));
+    assert!(is_open(&server));
+    let put = Request::put("/v2/a/manifests/latest", &b"{\"schemaVersion\":2,\"manifests\":[]}"[..]);
+    let digest =
+        push(put.header("Content-Type", OCI_INDEX)).expect(201).required("Docker-Content-Digest").to_owned();
+    assert_becomes(&server, is_closed);
+    let state = ask(&server, &Request::get("/debug/health")).json();
+    let why = &state[format!("{}/v2/a/tags/list", other.url())];
+    assert_eq!(why, "it answers 200 OK, and not 404 Not Found", "{state}");
+    push(Request::delete(&format!("/v2/a/manifests/{digest}"))).expect(202);
+    assert_becomes(&server, is_open);
+    drop(other);
+    assert_becomes(&server, is_closed);
 }

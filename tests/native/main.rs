@@ -30,6 +30,7 @@ mod http2;
 mod http2_stalls;
 mod isolation;
 mod log_formats;
+mod notifications;
 mod old_trees;
 mod prefix;
 mod pull_through;

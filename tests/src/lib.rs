@@ -15,6 +15,7 @@ pub mod component;
 mod dialogue;
 mod directory;
 pub mod docker;
+pub mod endpoint;
 pub mod garbage;
 pub mod host;
 mod image;

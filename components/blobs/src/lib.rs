@@ -71,14 +71,14 @@ impl Guest for Blobs {
         uploads::create(repository, algorithm).await.map(Begun::Session).map_err(Failure::Storage)
     }
 
-    async fn upload(repository: String, chunk: Chunk, digest: String) -> Result<(), UploadFailure> {
+    async fn upload(repository: String, chunk: Chunk, digest: String) -> Result<u64, UploadFailure> {
         let upload = uploads::create(repository.clone(), None)
             .await
             .map_err(|error| not_taken(UploadError::Storage(error)))?;
         let finished =
             uploads::finish(repository.clone(), upload.clone(), chunk.first, Some(chunk.body), digest).await;
         match finished {
-            Ok(_) => Ok(()),
+            Ok(size) => Ok(size),
             Err(error) => {
                 // The client was never told of this session and cannot go on with it.
                 let _ = uploads::cancel(repository, upload).await;
@@ -100,9 +100,9 @@ impl Guest for Blobs {
         upload: String,
         chunk: Option<Chunk>,
         digest: String,
-    ) -> Result<(), UploadFailure> {
+    ) -> Result<u64, UploadFailure> {
         let (first, body) = chunk.map_or((None, None), |chunk| (chunk.first, Some(chunk.body)));
-        uploads::finish(repository, upload, first, body, digest).await.map(drop).map_err(stopped)
+        uploads::finish(repository, upload, first, body, digest).await.map_err(stopped)
     }
 
     async fn cancel(repository: String, upload: String) -> Result<(), UploadFailure> {

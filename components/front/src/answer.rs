@@ -1,8 +1,9 @@
 //! An answer on its way to the client.
 
-use crate::bindings::pierhead::host::http::{self, Note};
+use crate::bindings::pierhead::host::http::{self, Event, Note};
 use crate::bindings::pierhead::storage::types::Content;
 use crate::bindings::wasi::http::types::Response;
+use crate::events;
 use crate::failure::Refused;
 use protocol::multipart::Multipart;
 use protocol::route::Route;
@@ -19,6 +20,7 @@ pub struct Answer {
     headers: Vec<(String, String)>,
     body: Body,
     user: Option<String>,
+    event: Option<Box<Event>>,
 }
 
 impl Answer {
@@ -29,7 +31,8 @@ impl Answer {
 
     /// 200 and nothing else: what a probe of `/` gets.
     pub fn bare() -> Answer {
-        Answer { status: 200, headers: Vec::with_capacity(8), body: Body::Bytes(Vec::new()), user: None }
+        let (headers, body) = (Vec::with_capacity(8), Body::Bytes(Vec::new()));
+        Answer { status: 200, headers, body, user: None, event: None }
     }
 
     fn status(mut self, status: u16) -> Answer {
@@ -77,7 +80,13 @@ impl Answer {
         self
     }
 
-    /// Hands the answer to the host, with what the log wants to know of the request.
+    /// Says what became of content, where someone is told.
+    pub fn telling(mut self, event: impl FnOnce() -> Event) -> Answer {
+        self.event = events::wanted().then(|| Box::new(event()));
+        self
+    }
+
+    /// Hands the answer to the host, with what that wants to know of the request.
     pub async fn send(mut self, route: Option<&Route>) -> Response {
         loop {
             let (answer, body) = self.split(route);
@@ -122,6 +131,7 @@ impl Answer {
             repository: route.and_then(Route::repository).map(|name| name.as_str().into()),
             reference: route.and_then(Route::reference_text).map(Into::into),
             user: self.user,
+            event: self.event.map(|event| *event),
         };
         (http::Answer { status: self.status, headers: self.headers, note }, self.body)
     }

@@ -2,12 +2,15 @@
 
 use crate::Asked;
 use crate::answer::Answer;
+use crate::bindings::pierhead::host::http::{Action, Event};
 use crate::bindings::pierhead::registry::blobs;
+use crate::events;
 use crate::failure::Refused;
 use crate::lists::setting;
 use names::{Digest, RepositoryName};
 use protocol::conditional::{if_range, none_match};
 use protocol::error::{Code, ErrorResponse};
+use protocol::location;
 use protocol::multipart::Multipart;
 use protocol::range::{Requested, content_range, parse_range, unsatisfied_range};
 
@@ -20,10 +23,15 @@ pub async fn answer(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -
         "HEAD" => head(asked, name, digest).await,
         "DELETE" => {
             blobs::delete(name.to_string(), digest.to_string()).await?;
-            Ok(Answer::new(202))
+            Ok(Answer::new(202).telling(|| events::deleted(Some(digest), None)))
         }
         _ => get(asked, name, digest).await,
     }
+}
+
+/// What is told of a blob that is there.
+pub fn event(asked: &Asked<'_>, action: Action, name: &RepositoryName, digest: &Digest, size: u64) -> Event {
+    events::of(asked, action, &location::blob(name, digest), digest.as_str(), OCTETS, size)
 }
 
 /// What every answer about a blob says of it. A blob never changes: whoever has it may keep it.
@@ -51,7 +59,9 @@ async fn head(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resu
     if known(asked, digest) {
         return Ok(about(304, digest));
     }
-    Ok(typed(200, digest, OCTETS).header("content-length", size.to_string()))
+    Ok(typed(200, digest, OCTETS)
+        .header("content-length", size.to_string())
+        .telling(|| event(asked, Action::Pull, name, digest, size)))
 }
 
 async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Result<Answer, Refused> {
@@ -62,18 +72,20 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
     if known(asked, digest) {
         return Ok(about(304, digest));
     }
+    let size = content.size();
+    let pulled = || event(asked, Action::Pull, name, digest, size);
     if let Some(url) = content.elsewhere() {
         // Its parts are had there too: a client asks for the same range again (RFC 9110, 15.4).
-        return Ok(Answer::new(307).header("docker-content-digest", digest.as_str()).header("location", url));
+        let answer = Answer::new(307).header("docker-content-digest", digest.as_str());
+        return Ok(answer.header("location", url).telling(pulled));
     }
-    let size = content.size();
     let head = asked.head;
     let fresh = head.if_range.as_deref().is_none_or(|header| if_range(header, digest.as_str()));
     let requested = match head.range.as_deref().filter(|_| fresh) {
         Some(range) => parse_range(range, size),
         None => Requested::Whole,
     };
-    let whole = |status| typed(status, digest, OCTETS);
+    let whole = |status| typed(status, digest, OCTETS).telling(pulled);
     match requested {
         Requested::Whole => Ok(whole(200).content(content, 0, size)),
         Requested::Part(part) => Ok(whole(206)
@@ -82,7 +94,9 @@ async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Resul
         Requested::Parts(parts) => {
             let within = parts.len() <= setting("limits.ranges", 1024);
             Ok(match within.then(|| Multipart::new(digest, OCTETS, size, parts)).flatten() {
-                Some(several) => typed(206, digest, &several.content_type).parts(content, several),
+                Some(several) => {
+                    typed(206, digest, &several.content_type).telling(pulled).parts(content, several)
+                }
                 None => whole(200).content(content, 0, size),
             })
         }

@@ -8,6 +8,7 @@ mod bindings {
 }
 mod answer;
 mod blobs;
+mod events;
 mod failure;
 mod lists;
 mod manifests;

@@ -2,13 +2,14 @@
 
 use crate::Asked;
 use crate::answer::Answer;
-use crate::bindings::pierhead::host::http;
+use crate::bindings::pierhead::host::http::{self, Action, Event};
 use crate::bindings::pierhead::registry::manifests::{self, Pushed};
 use crate::bindings::wasi::http::types::Request;
+use crate::events;
 use crate::failure::Refused;
 use crate::lists::setting;
 use crate::place::url;
-use names::{Digest, Reference, RepositoryName, Tag, TagError};
+use names::{Reference, RepositoryName, Tag, TagError};
 use protocol::conditional::none_match;
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
@@ -26,7 +27,10 @@ pub async fn answer(
         "PUT" => put(asked, name, reference, request).await,
         "DELETE" => {
             manifests::delete(name.to_string(), reference.to_string()).await?;
-            Ok(Answer::new(202))
+            Ok(Answer::new(202).telling(|| match reference {
+                Reference::Tag(tag) => events::deleted(None, Some(tag)),
+                Reference::Digest(digest) => events::deleted(Some(digest), None),
+            }))
         }
         _ => get(asked, name, reference).await,
     }
@@ -34,24 +38,28 @@ pub async fn answer(
 
 /// What is stored is served, whatever the Accept header says (docs/decisions/0004).
 async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Reference) -> Result<Answer, Refused> {
-    let reference = match reference {
-        Reference::Tag(tag) => tag.as_str(),
-        Reference::Digest(digest) => digest.as_str(),
+    let (wanted, tag) = match reference {
+        Reference::Tag(tag) => (tag.as_str(), Some(tag)),
+        Reference::Digest(digest) => (digest.as_str(), None),
     };
-    let found = match manifests::get_now(name.as_str(), reference) {
+    let found = match manifests::get_now(name.as_str(), wanted) {
         Some(found) => found,
-        None => manifests::get(name.to_string(), reference.to_owned()).await,
+        None => manifests::get(name.to_string(), wanted.to_owned()).await,
     }?;
     let unchanged =
         asked.head.if_none_match.as_deref().is_some_and(|header| !none_match(header, &found.digest));
     let answer = Answer::new(if unchanged { 304 } else { 200 })
         .header("etag", format!("\"{}\"", found.digest))
-        .header("docker-content-digest", found.digest);
+        .header("docker-content-digest", found.digest.as_str());
     if unchanged {
         return Ok(answer);
     }
     let size = found.content.size();
-    let answer = answer.header("content-type", found.media_type);
+    let event = || {
+        let tags = tag.map(Tag::to_string).into_iter().collect();
+        Event { tags, ..about(asked, Action::Pull, name, &found.digest, &found.media_type, size) }
+    };
+    let answer = answer.telling(event).header("content-type", found.media_type);
     Ok(match asked.head.method.as_str() {
         "HEAD" => answer.header("content-length", size.to_string()),
         _ => answer.content(found.content, 0, size),
@@ -64,7 +72,7 @@ async fn put(
     reference: &Reference,
     request: Request,
 ) -> Result<Answer, Refused> {
-    let tags = tags(asked)?;
+    let mut tags = tags(asked)?;
     let bytes = http::read_body(request, MANIFEST_LIMIT as u32).await?;
     let pushed = Pushed {
         reference: reference.to_string(),
@@ -73,17 +81,35 @@ async fn put(
         bytes,
     };
     let stored = manifests::put(name.to_string(), pushed).await?;
-    let digest: Digest = stored.digest.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
     let mut answer = Answer::new(201)
-        .header("location", url(asked, &location::manifest(name, &digest)))
-        .header("docker-content-digest", digest.as_str());
+        .header("location", url(asked, &location::manifest(name, &stored.digest)))
+        .header("docker-content-digest", stored.digest.as_str());
     if let Some(subject) = stored.subject {
         answer = answer.header("oci-subject", subject);
     }
     if !tags.is_empty() {
         answer = answer.header("oci-tag", tags.join(", "));
     }
+    let answer = answer.telling(|| {
+        if let Reference::Tag(tag) = reference
+            && !tags.iter().any(|other| other == tag.as_str())
+        {
+            tags.insert(0, tag.to_string());
+        }
+        Event { tags, ..about(asked, Action::Push, name, &stored.digest, &stored.media_type, stored.size) }
+    });
     Ok(stored.warnings.iter().fold(answer, |answer, text| answer.warning(text)))
+}
+
+fn about(
+    asked: &Asked<'_>,
+    action: Action,
+    name: &RepositoryName,
+    digest: &str,
+    media_type: &str,
+    size: u64,
+) -> Event {
+    events::of(asked, action, &location::manifest(name, digest), digest, media_type, size)
 }
 
 /// The tags that the query adds to what the path names: `?tag=1.2&tag=1` (specification, "Pushing Manifests").

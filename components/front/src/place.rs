@@ -48,6 +48,11 @@ pub fn url(asked: &Asked<'_>, path: &str) -> String {
     told(asked, location::base) + path
 }
 
+/// The URL of a path here, for whoever is elsewhere.
+pub fn absolute(asked: &Asked<'_>, path: &str) -> String {
+    told(asked, |origin| location::base(&Origin { relative: false, ..*origin })) + path
+}
+
 /// A path here, as this client has to write it.
 pub fn path(asked: &Asked<'_>, path: &str) -> String {
     told(asked, |origin| location::root(origin).to_owned()) + path
@@ -57,8 +62,6 @@ pub fn path(asked: &Asked<'_>, path: &str) -> String {
 pub fn realm(asked: &Asked<'_>, beside: Option<&str>) -> String {
     match beside {
         Some(path) => told(asked, location::site) + path,
-        None => {
-            told(asked, |origin| location::base(&Origin { relative: false, ..*origin })) + location::TOKEN
-        }
+        None => absolute(asked, location::TOKEN),
     }
 }

@@ -1,12 +1,14 @@
 //! Uploads (specification, "Pushing blobs").
 
 use crate::answer::Answer;
-use crate::bindings::pierhead::host::{config, http};
+use crate::bindings::pierhead::host::config;
+use crate::bindings::pierhead::host::http::{self, Action, Event};
 use crate::bindings::pierhead::registry::blobs::{self, Begun, Chunk, Source, UploadFailure};
 use crate::bindings::wasi::http::types::Request;
+use crate::blobs::event;
 use crate::failure::Refused;
 use crate::place::url;
-use crate::{Asked, may_pull};
+use crate::{Asked, events, may_pull};
 use names::{Algorithm, Digest, DigestError, RepositoryName, UploadId};
 use protocol::error::{Code, ErrorResponse};
 use protocol::location;
@@ -35,25 +37,26 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
     let perhaps = perhaps.filter(|_| asked.head.content_length.is_none());
     if let Some(digest) = whole.as_ref().filter(|_| perhaps.is_none()) {
         let chunk = chunk(asked, request).await?;
-        blobs::upload(name.to_string(), chunk, digest.to_string())
+        let size = blobs::upload(name.to_string(), chunk, digest.to_string())
             .await
             .map_err(|failure| Refused::from(failure.failure))?;
-        return Ok(created(asked, name, digest));
+        return Ok(pushed(asked, name, digest, size));
     }
     let source = match &mount {
         Some(digest) => source(asked, digest).await,
         None => None,
     };
+    let from = source.as_ref().map(|source| source.repository.clone());
     let algorithm = algorithm(asked)?.or(perhaps.map(Digest::algorithm));
     let algorithm = algorithm.map(|algorithm| algorithm.as_str().to_owned());
     match (blobs::begin(name.to_string(), source, algorithm).await?, mount) {
-        (Begun::Mounted, Some(digest)) => Ok(created(asked, name, &digest)),
+        (Begun::Mounted, Some(digest)) => Ok(mounted(asked, name, &digest, from).await),
         (Begun::Mounted, None) => Err(ErrorResponse::new(Code::Unknown).into()),
         (Begun::Session(id), _) => {
             if let Some(digest) = perhaps
-                && came_whole(asked, name, &id, request, digest).await?
+                && let Some(size) = came_whole(asked, name, &id, request, digest).await?
             {
-                return Ok(created(asked, name, digest));
+                return Ok(pushed(asked, name, digest, size));
             }
             let id = id.parse().map_err(|_| ErrorResponse::new(Code::Unknown))?;
             let answer = session(Answer::new(202), asked, name, &id, 0);
@@ -65,25 +68,28 @@ pub async fn begin(asked: &Asked<'_>, name: &RepositoryName, request: Request) -
     }
 }
 
-/// Makes the body the blob, in an upload of which nobody was told; `false` where there is none, and the upload is the client's.
+/// Makes the body the blob, in an upload of which nobody was told, and says how large it is; `None` where there is no body, and
+/// the upload is the client's.
 async fn came_whole(
     asked: &Asked<'_>,
     name: &RepositoryName,
     upload: &str,
     request: Request,
     digest: &Digest,
-) -> Result<bool, Refused> {
+) -> Result<Option<u64>, Refused> {
     let (repository, id) = (|| name.to_string(), || upload.to_owned());
     let finished = match blobs::append(repository(), id(), chunk(asked, request).await?).await {
-        Ok(0) => return Ok(false),
+        Ok(0) => return Ok(None),
         Ok(_) => blobs::finish(repository(), id(), None, digest.to_string()).await,
         Err(failure) => Err(failure),
     };
-    if let Err(failure) = finished {
-        let _ = blobs::cancel(repository(), id()).await;
-        return Err(failure.failure.into());
+    match finished {
+        Ok(size) => Ok(Some(size)),
+        Err(failure) => {
+            let _ = blobs::cancel(repository(), id()).await;
+            Err(failure.failure.into())
+        }
     }
-    Ok(true)
 }
 
 /// Where a blob is mounted from: the repository that the request names, or else one that is known to hold it. Whoever
@@ -126,8 +132,8 @@ pub async fn answer(
                 Some(0) => None,
                 _ => Some(chunk(asked, request).await?),
             };
-            blobs::finish(repository, id, chunk, digest.to_string()).await.map_err(refused)?;
-            Ok(created(asked, name, &digest))
+            let size = blobs::finish(repository, id, chunk, digest.to_string()).await.map_err(refused)?;
+            Ok(pushed(asked, name, &digest, size))
         }
         "DELETE" => {
             blobs::cancel(repository, id).await.map_err(refused)?;
@@ -158,6 +164,27 @@ fn created(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest) -> Answer 
     Answer::new(201)
         .header("location", url(asked, &location::blob(name, digest)))
         .header("docker-content-digest", digest.as_str())
+}
+
+fn pushed(asked: &Asked<'_>, name: &RepositoryName, digest: &Digest, size: u64) -> Answer {
+    created(asked, name, digest).telling(|| event(asked, Action::Push, name, digest, size))
+}
+
+async fn mounted(
+    asked: &Asked<'_>,
+    name: &RepositoryName,
+    digest: &Digest,
+    source: Option<String>,
+) -> Answer {
+    let size = match events::wanted() {
+        true => blobs::stat(name.to_string(), digest.to_string()).await.ok(),
+        false => None,
+    };
+    created(asked, name, digest).telling(|| Event {
+        source,
+        size,
+        ..event(asked, Action::Mount, name, digest, 0)
+    })
 }
 
 /// Where the client goes on. All that the registry needs to know of the session is in the path.

@@ -84,11 +84,12 @@ impl Guest for Manifests {
         tags.extend(tag);
         let warnings = rules::warnings(&parsed, &tags);
         let needs = rules::Children::configured();
+        let size = bytes.len() as u64;
         let children = parsed.manifests.iter().filter(|child| needs.require(child));
         let new = NewManifest {
             digest: digest.to_string(),
             bytes,
-            media_type: (!parsed.says_type).then_some(parsed.media_type),
+            media_type: (!parsed.says_type).then(|| parsed.media_type.clone()),
             blobs: match rules::blobs_required() {
                 true => parsed.blobs.iter().map(|blob| blob.digest.to_string()).collect(),
                 false => Vec::new(),
@@ -99,6 +100,8 @@ impl Guest for Manifests {
         match manifest_writer::put(repository, new).await {
             Ok(()) => Ok(Stored {
                 digest: digest.to_string(),
+                media_type: parsed.media_type,
+                size,
                 subject: parsed.subject.map(|subject| subject.digest.to_string()),
                 warnings,
             }),

@@ -2,7 +2,7 @@
 
 use super::judge::Given;
 use super::keys::{KEYS, Key, Standing};
-use super::value::{Kind, Text};
+use super::value::Text;
 use super::{Config, DIRECTORY, Driver, Examined};
 use std::fmt::Write;
 
@@ -108,7 +108,7 @@ impl Examined {
         let mut root = Node::default();
         for key in KEYS {
             let Standing::Honoured(kind) = key.standing else { continue };
-            let hidden = matches!(kind, Kind::Secret(_)).then(|| Text::plain(HIDDEN));
+            let hidden = kind.is_secret().then(|| Text::plain(HIDDEN));
             let mut missing = true;
             for given in self.given.iter().filter(|given| given.name == key.name) {
                 missing = false;

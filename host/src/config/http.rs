@@ -150,19 +150,55 @@ static OWN: [HeaderName; 22] = [
     HeaderName::from_static("docker-upload-uuid"),
 ];
 
+/// Headers that tell where a request ends, or where it goes to.
+static FRAMING: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::HOST,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// A header with a value.
+fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let shown = name.escape_debug();
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| format!("{shown} is not the name of a header; write letters, digits and -"))?;
+    let value = HeaderValue::from_str(value.trim()).ok().filter(|_| value.is_ascii()).ok_or_else(|| {
+        format!("a value of {shown} has characters that no header may have; write one line of ASCII")
+    })?;
+    Ok((name, value))
+}
+
+/// Adds a value of a header, which may be a secret, to those of a request that this server makes.
+pub(super) fn put_request_header(
+    headers: &mut header::HeaderMap,
+    name: &str,
+    value: &str,
+) -> Result<(), String> {
+    let (name, mut value) = field(name, value)?;
+    if FRAMING.contains(&name) {
+        return Err(format!("{name} is not the same in every request; remove it"));
+    }
+    if headers.len() == MAX_HEADERS {
+        return Err(format!("there are more than {MAX_HEADERS} values"));
+    }
+    value.set_sensitive(true);
+    headers.append(name, value);
+    Ok(())
+}
+
 impl Headers {
     /// Adds a value of a header.
     pub(super) fn put(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let shown = name.escape_debug();
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("{shown} is not the name of a header; write letters, digits and -"))?;
+        let (name, value) = field(name, value)?;
         if OWN.contains(&name) {
-            return Err(format!("{shown} is not the same in every answer; remove it"));
+            return Err(format!("{name} is not the same in every answer; remove it"));
         }
-        let value =
-            HeaderValue::from_str(value.trim()).ok().filter(|_| value.is_ascii()).ok_or_else(|| {
-                format!("a value of {shown} has characters that no header may have; write one line of ASCII")
-            })?;
         if self.0.len() == MAX_HEADERS {
             return Err(format!("there are more than {MAX_HEADERS} values"));
         }

@@ -210,10 +210,11 @@ fn value_of(
         Value::Text(mut text) => {
             // Of what belongs to a driver distribution takes switches and numbers in quotes.
             text.quoted &= !name.starts_with("storage.s3.");
+            text.entry = path.iter().find_map(|part| part.parse().ok());
             match kind {
-                Kind::Header(_) => text.under = keys::header(&path).map(Into::into),
+                Kind::Header { .. } => text.under = keys::header(&path, name).map(Into::into),
                 Kind::Field(_) => text.under = path.last().cloned(),
-                _ => text.entry = path.iter().find_map(|part| part.parse().ok()),
+                _ => {}
             }
             Ok(Some(Given { name, kind, path, text, origin, finding }))
         }
@@ -222,7 +223,7 @@ fn value_of(
             Err(ConfigError::setting(origin, name, "empty; write a directory, or leave the setting out"))
         }
         Value::Null => Ok(None),
-        Value::Empty if matches!(kind, Kind::Header(_)) => Ok(None),
+        Value::Empty if matches!(kind, Kind::Header { .. }) => Ok(None),
         Value::Empty | Value::List => {
             Err(ConfigError::setting(origin, name, format!("takes one value; write {}", kind.unit())))
         }

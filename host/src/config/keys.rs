@@ -8,6 +8,7 @@ mod ldap;
 mod letsencrypt;
 mod log;
 mod lookup;
+mod notifications;
 mod proxy;
 mod storage;
 mod validation;
@@ -47,6 +48,7 @@ const SECTIONS: &[&[Key]] = &[
     letsencrypt::KEYS,
     log::KEYS,
     debug::KEYS,
+    notifications::KEYS,
     validation::KEYS,
     auth::KEYS,
     ldap::KEYS,
@@ -90,7 +92,7 @@ const SERVER: &[Key] = &[
     ),
     key(
         "http.headers.*",
-        Kind::Header(|c| &mut c.http.headers),
+        Kind::Header { put: |c, _, name, value| c.http.headers.put(name, value), secret: false },
         "",
         "headers of every answer, each under its name with a list of values; what an answer says itself stays",
     ),
@@ -275,7 +277,6 @@ const SERVER: &[Key] = &[
     refused("middleware", &[], "code in the road of requests or content", "remove middleware"),
     refused("policy.repository.classes", &[], "which kinds of content may be pushed", "remove policy"),
     ignored("redis", &[], "a server for the cache: none is used"),
-    ignored("notifications", &[], "events: none are sent"),
     ignored("proxy", &[], "what else is said of a cache of another registry: it is not asked for"),
     ignored("compatibility", &["false"], "manifests of schema 1: they are not taken"),
     ignored("reporting", &[], "reports to other services: none are sent"),

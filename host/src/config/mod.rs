@@ -16,6 +16,7 @@ mod keys;
 mod ldap;
 mod letsencrypt;
 mod log;
+mod notifications;
 mod proxy;
 mod source;
 mod storage;
@@ -32,11 +33,12 @@ pub use self::http::{Headers, Http, Net, Proxies};
 pub use auth::{Auth, AuthKind, Issuer};
 pub use debug::{Debug, HEALTH, Prometheus};
 pub use error::ConfigError;
-pub use health::Health;
+pub use health::{Health, HttpCheck};
 pub use judge::{Finding, Verdict};
 pub use keys::MAX_THREADS;
 pub use letsencrypt::LetsEncrypt;
 pub use log::{Formatter, Level, Log};
+pub use notifications::Notifications;
 pub use proxy::Proxy;
 pub use storage::{Driver, Filesystem, S3, Storage, UploadPurging};
 pub use tls::{ClientAuth, Tls, TlsVersion};
@@ -84,6 +86,8 @@ pub struct Config {
     pub access: access::Rules,
     /// `health`: what is looked after.
     pub health: Health,
+    /// `notifications`: who is told what becomes of content.
+    pub notifications: Notifications,
     /// `limits`: what is admitted, and what one request may use.
     pub limits: Limits,
     /// What the operator should know of the configuration, to be logged once logging is up. Without values,
@@ -207,6 +211,7 @@ impl Config {
             config.check_address(&given),
             config.validation.check(&given),
             config.health.complete(config.storage.driver, &given),
+            config.notifications.complete(&given),
             config.http.debug.check(Some(&*config.http.addr).filter(|_| config.http.net == Net::Tcp), &given),
             config.limits.check(&given),
         ];
@@ -268,6 +273,10 @@ impl Config {
         if self.proxy.remoteurl.is_some() {
             settings.insert("proxy", "true".into());
         }
+        // Nor who is told of it.
+        if self.notifications.told().next().is_some() {
+            settings.insert("notifications", "true".into());
+        }
         self.validation.describe(&mut settings);
         if let Some(kind) = self.auth.kind.name() {
             settings.insert("auth", kind.to_owned());
@@ -302,6 +311,7 @@ impl Config {
             auth: Auth::default(),
             access: access::Rules::default(),
             health: Health::default(),
+            notifications: Notifications::default(),
             limits: Limits::default(),
             warnings: Vec::new(),
         }

@@ -140,7 +140,8 @@ fn every_setting_of_the_table_reaches_the_configuration_by_file_and_by_variable(
                 | Kind::Field(_)
                 | Kind::File(_)
                 | Kind::Files(_)
-                | Kind::Header(_)
+                | Kind::Header { .. }
+                | Kind::Hidden { .. }
                 | Kind::Words { .. }
         ) || matches!(kind, Kind::Word { words, .. } if ![Level::WORDS, Platforms::WORDS].contains(words))
             || ["auth.htpasswd.", "auth.ldap.", "auth.token.", "auth.issuer.", "storage.s3."]

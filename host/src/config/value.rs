@@ -1,8 +1,9 @@
 //! The types of settings: how each is read, and where in [`Config`] it goes.
 
 use super::effective::HIDDEN;
-use super::{Config, Headers, Log, Net, address};
+use super::{Config, Log, Net, address};
 use credentials::Secret;
+use reqwest::Url;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,8 +49,8 @@ pub(super) enum Kind {
     Words { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// An entry of a list of files.
     Files(Slot<Vec<PathBuf>>),
-    /// A value of a header, which is called what the value stands under.
-    Header(Slot<Headers>),
+    /// A value of a header, which is called what the value stands under; of what stands in a list, of which entry.
+    Header { put: fn(&mut Config, usize, &str, &str) -> Result<(), String>, secret: bool },
     /// A field of every line of the log, which is called what the value stands under.
     Field(Slot<Log>),
     /// One of a few words; what it does, or what is wrong with it.
@@ -68,6 +69,8 @@ pub(super) enum Kind {
     Size { slot: Slot<usize>, least: usize, most: usize },
     /// How long.
     Time { slot: Slot<Duration>, least: Duration },
+    /// The same of what may be a secret.
+    Hidden { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
     /// Read in a way of its own, which says what would be right; of what stands in a list, in which entry.
     Own { put: fn(&mut Config, usize, &str) -> Result<(), String>, words: &'static str },
 }
@@ -100,14 +103,16 @@ impl Kind {
                 }
                 *slot(config) = text.into();
             }
-            Kind::Secret(_) if text == HIDDEN => {
+            kind if kind.is_secret() && text == HIDDEN => {
                 return Err(
                     "what `config check` shows in the place of a secret; write the secret itself".into()
                 );
             }
             Kind::Secret(slot) => *slot(config) = Some(text.into()),
-            Kind::Words { put, .. } | Kind::Own { put, .. } => put(config, at, text)?,
-            Kind::Header(slot) => {
+            Kind::Words { put, .. } | Kind::Hidden { put, .. } | Kind::Own { put, .. } => {
+                put(config, at, text)?
+            }
+            Kind::Header { put, .. } => {
                 let name = value.under.as_deref().unwrap_or_default();
                 // A list that is not YAML is taken for text, and would become a header that nobody meant.
                 if text.starts_with('[') && !value.quoted {
@@ -116,7 +121,7 @@ impl Kind {
                         "{name} has no list of values; write text with * or : in quotes, as in [\"*\"]"
                     ));
                 }
-                slot(config).put(name, text)?;
+                put(config, at, name, text)?;
             }
             Kind::Field(slot) => slot(config).put_field(value.under.as_deref().unwrap_or_default(), text)?,
             Kind::Directory(slot) => *slot(config) = path(text)?,
@@ -147,6 +152,11 @@ impl Kind {
         Ok(())
     }
 
+    /// Whether nothing shows what is given.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self, Kind::Secret(_) | Kind::Hidden { .. } | Kind::Header { secret: true, .. })
+    }
+
     /// What to write for a setting of this type, for messages and documentation.
     pub(super) fn unit(&self) -> String {
         match self {
@@ -154,9 +164,12 @@ impl Kind {
             Kind::Maybe(_) | Kind::Switch(_) => "true or false".into(),
             Kind::Text(_) | Kind::Field(_) => "a text".into(),
             Kind::Secret(_) => "a text, which nothing shows".into(),
-            Kind::Word { words, .. } | Kind::Words { words, .. } | Kind::Own { words, .. } => (*words).into(),
+            Kind::Word { words, .. }
+            | Kind::Words { words, .. }
+            | Kind::Hidden { words, .. }
+            | Kind::Own { words, .. } => (*words).into(),
             Kind::File(_) | Kind::Files(_) => "a file".into(),
-            Kind::Header(_) => "a list of texts".into(),
+            Kind::Header { .. } => "a list of texts".into(),
             Kind::Url(_) => "a URL".into(),
             Kind::Directory(_) => "a directory".into(),
             Kind::Page { negative: true, .. } => "a number (0 or less: the default)".into(),
@@ -220,6 +233,12 @@ fn url(text: &str) -> Result<String, String> {
         return Err(wanted.into());
     }
     Ok(text.trim_end_matches('/').into())
+}
+
+/// The URL of a server of somebody else's. What is given may be a secret, and is not told.
+pub(super) fn foreign_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| "not a URL; write http:// or https://, the host and the path".into())
 }
 
 fn is_on(value: &Text) -> Result<bool, &'static str> {

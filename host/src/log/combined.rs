@@ -77,7 +77,7 @@ mod tests {
 
     fn line(user: Option<&str>, uri: &str, agent: &'static [u8]) -> String {
         let user = user.map(Into::into);
-        let note = Note { route: String::new(), repository: None, reference: None, user };
+        let note = Note { route: String::new(), repository: None, reference: None, user, event: None };
         let of = AccessLine {
             id: RequestId(1),
             remote: Peer::Internet("[::ffff:10.1.2.3]:4711".parse().unwrap()),
@@ -95,6 +95,7 @@ mod tests {
             complete: true,
             refusal: None,
             counted: None,
+            told: None,
         };
         String::from_utf8(super::line(&of)).unwrap()
     }

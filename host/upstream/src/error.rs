@@ -83,7 +83,7 @@ fn words(said: &[u8]) -> Option<String> {
 }
 
 /// All that is said of why a request failed, but for where it went: that may be where a secret is.
-pub(crate) fn causes(error: reqwest::Error) -> String {
+pub fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut said = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -8,11 +8,10 @@ mod error;
 mod lists;
 mod login;
 
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, causes};
 pub use lists::{Referrer, referrers_in};
 
 use bytes::{Buf, Bytes};
-use error::causes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Frame;
@@ -22,7 +21,7 @@ use login::Login;
 use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use protocol::manifest::{DOCKER_LIST, DOCKER_MANIFEST, MANIFEST_LIMIT, OCI_INDEX, OCI_MANIFEST};
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Body, Client, Response};
+use reqwest::{Body, Client, ClientBuilder, Response};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -100,15 +99,10 @@ impl Upstream {
     pub fn new(options: Options) -> Result<Upstream, Error> {
         let url = Url::parse(&options.url)
             .map_err(|error| Error::new(Kind::Odd, format!("{} is not a URL: {error}", options.url)))?;
-        // The one that everything here has. Another one would have come first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
-            .user_agent(concat!("pierhead/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
+        let http = client()
             .read_timeout(SILENCE)
             .pool_max_idle_per_host(IDLE)
             .redirect(Policy::custom(follow))
-            .referer(false)
             .build()
             .map_err(|error| Error::new(Kind::Odd, format!("requests cannot be sent: {}", causes(error))))?;
         let types = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, "*/*;q=0.1"].join(", ");
@@ -292,6 +286,16 @@ impl Upstream {
         };
         sent.map_err(|error| Error::new(Kind::Unreachable, format!("{url}: {}", causes(error))))
     }
+}
+
+/// What this server asks others with, to be told how.
+pub fn client() -> ClientBuilder {
+    // The one that everything here has. Another one would have come first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("pierhead/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .referer(false)
 }
 
 /// Whether it is asked where the registry says that something is: not without TLS where it is asked with it itself, for a password

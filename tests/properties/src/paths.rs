@@ -32,7 +32,7 @@ fn leads_back(route: &Route) {
         Route::Catalog => location::CATALOG.to_owned(),
         Route::Token => location::TOKEN.to_owned(),
         Route::Tags(name) => location::tags(name),
-        Route::Manifest(name, Reference::Digest(digest)) => location::manifest(name, digest),
+        Route::Manifest(name, Reference::Digest(digest)) => location::manifest(name, digest.as_str()),
         Route::Manifest(name, Reference::Tag(tag)) => format!("/v2/{name}/manifests/{tag}"),
         Route::Referrers(name, digest) => location::referrers(name, digest, None),
         Route::Blob(name, digest) => location::blob(name, digest),

@@ -1,9 +1,10 @@
 //! Settings for those who watch the server.
 
-use super::key::{Key, ignored, key, time};
+use super::key::{Key, key, time};
 use crate::config::debug::Prometheus;
 use crate::config::health;
-use crate::config::value::{Kind, entry, path};
+use crate::config::http::put_request_header;
+use crate::config::value::{Kind, entry, foreign_url, path};
 
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -118,5 +119,75 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "how often in a row that must fail to count; once where nothing is said",
     ),
-    ignored("health.http", &[], "checks of other servers over HTTP: none are made"),
+    key(
+        "health.http.*.uri",
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.health.http, at).uri = Some(foreign_url(text)?);
+                Ok(())
+            },
+            words: "a URL",
+        },
+        "",
+        "what must be there over HTTP (HEAD); while it is not, every request is answered with 503",
+    ),
+    key(
+        "health.http.*.headers.*",
+        Kind::Header {
+            put: |c, at, name, value| {
+                put_request_header(&mut entry(&mut c.health.http, at).headers, name, value)
+            },
+            secret: true,
+        },
+        "",
+        "values of a header that the request for it has, such as `Authorization`",
+    ),
+    key(
+        "health.http.*.statuscode",
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.health.http, at).statuscode = health::status(text)?;
+                Ok(())
+            },
+            words: health::STATUS,
+        },
+        "",
+        "the status that it must have; 200 where nothing is said",
+    ),
+    key(
+        "health.http.*.timeout",
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.health.http, at).timeout = health::duration(text)?;
+                Ok(())
+            },
+            words: health::DURATION,
+        },
+        "",
+        "how long an answer may take; 10 seconds where nothing is said",
+    ),
+    key(
+        "health.http.*.interval",
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.health.http, at).interval = health::duration(text)?;
+                Ok(())
+            },
+            words: health::DURATION,
+        },
+        "",
+        "how often to look; every 10 seconds where nothing is said",
+    ),
+    key(
+        "health.http.*.threshold",
+        Kind::Own {
+            put: |c, at, text| {
+                entry(&mut c.health.http, at).threshold = health::threshold(text)?;
+                Ok(())
+            },
+            words: health::THRESHOLD,
+        },
+        "",
+        "how often in a row that must fail to count; once where nothing is said",
+    ),
 ];

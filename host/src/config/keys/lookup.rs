@@ -7,7 +7,7 @@ use crate::config::value::Kind;
 pub(in crate::config) fn find(path: &[String]) -> Option<&'static Key> {
     let speaks = |key: &&Key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) => spells(path, key.name) || entry_of(path, key.name),
-        Standing::Honoured(Kind::Header(_)) => header(path).is_some(),
+        Standing::Honoured(Kind::Header { .. }) => header(path, key.name).is_some(),
         Standing::Honoured(Kind::Field(_)) => field(path, key.name),
         Standing::Honoured(_) => spells(path, key.name),
         Standing::Choice { .. } => false,
@@ -38,13 +38,14 @@ fn same(name: &str, part: &str) -> bool {
     }
 }
 
-/// The header that a path gives values: `http`, `headers`, its name, and the number of a value where it has several.
-pub(in crate::config) fn header(path: &[String]) -> Option<&str> {
-    match path {
-        [http, headers, name] if http == "http" && headers == "headers" => Some(name),
-        [list @ .., last] if same("*", last) => header(list).filter(|_| list.len() == 3),
-        _ => None,
-    }
+/// The header that a path gives values, of the map of headers that is called `name`: the map's path, the header's name, and the
+/// number of a value where it has several.
+pub(in crate::config) fn header<'a>(path: &'a [String], name: &str) -> Option<&'a str> {
+    let (map, depth) = (name.strip_suffix(".*")?, name.split('.').count());
+    let (header, value) = path.split_at_checked(depth)?;
+    let is_value = value.is_empty() || value.len() == 1 && same("*", &value[0]);
+    let (header, above) = header.split_last()?;
+    (is_value && spells(above, map)).then_some(header)
 }
 
 /// Whether a path is this name, whose last level anyone may choose.
@@ -66,7 +67,9 @@ fn entry_of(path: &[String], name: &str) -> bool {
 pub(in crate::config) fn is_list(path: &[String]) -> bool {
     KEYS.iter().any(|key| match key.standing {
         Standing::Honoured(Kind::Words { .. }) if spells(path, key.name) => true,
-        Standing::Honoured(Kind::Header(_)) => path.len() == 3 && header(path).is_some(),
+        Standing::Honoured(Kind::Header { .. }) => {
+            header(path, key.name).is_some() && path.len() == key.name.split('.').count()
+        }
         Standing::Honoured(Kind::Field(_)) => false,
         _ => key.name.split_once(".*").is_some_and(|(list, _)| spells(path, list)),
     })

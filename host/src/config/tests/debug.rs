@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::health::{FileCheck, TcpCheck};
+use crate::notifications::Action;
+use std::time::Duration;
 
 const ALL: &str = "\
 http:
@@ -95,18 +97,68 @@ fn what_cannot_be_watched_is_refused() {
         ),
         ("health: {tcp: [{addr: ':80'}]}", &["health.tcp", "write host:port"]),
         ("health: {tcp: [{addr: 'a:1', threshold: 2000}]}", &["health.tcp", "from 0 to 1000"]),
+        ("health: {http: [{statuscode: 200}]}", &["health.http.0", "write the uri"]),
+        ("health: {http: [{uri: 'a:80'}]}", &["health.http.*.uri", "write http:// or https://"]),
+        (
+            "health: {http: [{uri: 'http://a/', statuscode: 42}]}",
+            &["health.http.*.statuscode", "from 100 to 599"],
+        ),
+        (
+            "health: {http: [{uri: 'http://a/', headers: {Host: [b]}}]}",
+            &["health.http.*.headers", "host", "remove it"],
+        ),
+        (
+            "notifications: {endpoints: [{name: a}]}",
+            &["notifications.endpoints.0", "write its url", "disabled"],
+        ),
+        (
+            "notifications: {endpoints: [{url: 'ftp://a/'}]}",
+            &["notifications.endpoints.*.url", "write http://"],
+        ),
+        (
+            "notifications: {endpoints: [{url: 'http://a/', ignore: {actions: [pulls]}}]}",
+            &["notifications.endpoints.*.ignore.actions", "write pull, push, mount or delete"],
+        ),
+        (
+            "notifications: {endpoints: [{url: 'http://a/', headers: {a: ['bé']}}]}",
+            &["notifications.endpoints.*.headers", "write one line of ASCII"],
+        ),
     ] {
         assert_says(&refusal(settings, &[]), parts);
     }
 }
 
 #[test]
-fn what_has_no_effect_is_warned_of() {
-    for (settings, part) in [
-        ("http: {debug: {prometheus: {enabled: true}}}", "give http.debug.addr too"),
-        ("health: {http: [{uri: 'http://a/'}]}", "health.http has no effect"),
-    ] {
-        let config = load(settings, &[]).unwrap();
-        assert_says(&warnings(&config).join("\n"), &[part]);
-    }
+fn metrics_without_an_address_are_warned_of() {
+    let config = load("http: {debug: {prometheus: {enabled: true}}}", &[]).unwrap();
+    assert_says(&warnings(&config).join("\n"), &["give http.debug.addr too"]);
+}
+
+#[test]
+fn endpoints_of_events_are_read_as_distributions_are() {
+    let text = "notifications:\n  events: {includereferences: true}\n  endpoints:\n  - {name: off, disabled: true, url: }\n\
+                \x20 - name: a\n    url: https://user:pw@a.example/hook?t=1\n    headers: {X-A: [one, two], authorization: [Bearer b]}\n\
+                \x20   timeout: 0\n    threshold: 3\n    backoff: 250ms\n    ignoredmediatypes: [x/y]\n\
+                \x20   ignore: {mediatypes: [z/z], actions: [pull, Mount]}\n  - url: http://b.example:81/\n";
+    let config = load(text, &[("REGISTRY_NOTIFICATIONS_ENDPOINTS_2_TIMEOUT", "2s")]).unwrap();
+    assert_eq!(warnings(&config), Vec::<String>::new());
+    let notifications = &config.notifications;
+    assert!(notifications.includereferences);
+    let told: Vec<_> = notifications.told().collect();
+    let [a, b] = told[..] else { panic!("{told:?}") };
+    assert_eq!((a.name.as_str(), b.name.as_str()), ("a", "b.example"));
+    assert_eq!(a.url.as_ref().unwrap().as_str(), "https://user:pw@a.example/hook?t=1");
+    assert_eq!(a.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(a.headers["authorization"], "Bearer b");
+    assert_eq!((a.timeout, a.threshold, a.backoff), (Duration::from_secs(1), 3, Duration::from_millis(250)));
+    assert_eq!(a.ignored_types, ["x/y", "z/z"]);
+    assert_eq!(a.ignored_actions, [Action::Pull, Action::Mount]);
+    assert_eq!((b.timeout, b.threshold, b.queue), (Duration::from_secs(2), 10, 10_000));
+    assert_eq!(config.settings()["notifications"], "true");
+    assert!(
+        !load("notifications: {endpoints: [{url: 'http://a/', disabled: true}]}", &[])
+            .unwrap()
+            .settings()
+            .contains_key("notifications")
+    );
 }
