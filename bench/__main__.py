@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True  # nothing is left in the tree but bench-out
 import blocks
 import buckets
 import caches
+import events
 import hosts
 import procfs
 import report
@@ -23,7 +24,7 @@ import secure
 import servers
 import variants
 
-ALL = blocks.ALL + secure.ALL + hosts.ALL + buckets.ALL + caches.ALL
+ALL = blocks.ALL + secure.ALL + hosts.ALL + buckets.ALL + caches.ALL + events.ALL
 
 
 def arguments():
@@ -93,7 +94,7 @@ def main():
     unknown = set(only) - {block.name for block in ALL}
     if unknown:
         sys.exit(f"bench: there is no block called {', '.join(sorted(unknown))}")
-    present, missing = servers.available(variants.KINDS + hosts.KINDS + buckets.KINDS + caches.KINDS, settings.work, wanted)
+    present, missing = servers.available(variants.KINDS + hosts.KINDS + buckets.KINDS + caches.KINDS + events.KINDS, settings.work, wanted)
     for line in missing:
         log(line)
     os.makedirs(settings.work, exist_ok=True)

@@ -82,6 +82,12 @@ FIGURES = (
         ("new 256 MiB for 8 at once, CPU-s", "cache-download", "8 clients cold CPU-s", True),
         ("new 256 MiB for 8 at once, peak MiB", "cache-download", "8 clients cold peak MiB", True),
         ("256 MiB once more, s", "cache-download", "warm s", True))),
+    *(Figure(f"with events, {what}", "events", key, None, ("distribution, events",), lower=lower, ours="pierhead, events")
+      for what, key, lower in (
+        ("GET manifest by tag, req/s", "req/s", False),
+        ("GET manifest by tag, CPU us", "CPU us", True),
+        ("events taken, 1/s", "told/s", False),
+        ("peak MiB", "peak MiB", True))),
     Figure("start, exec to the first 200, ms", "start", "ms", 1, ("distribution",), lower=True),
     Figure("start with a full configuration, ms", "start", "ms", 1.3, (OURS,), lower=True,
            ours="pierhead, full configuration"),

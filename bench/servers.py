@@ -213,6 +213,7 @@ class Nginx(Server):
     name = "nginx"
     registry, probe = False, "/v2"
     listening = ""  # what `listen` and the server say besides the address
+    more = ""  # what else the server says
 
     @staticmethod
     def find():
@@ -227,7 +228,7 @@ events {{ worker_connections 1024; }}
 http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type application/octet-stream;
   client_body_temp_path {self.work}/t; proxy_temp_path {self.work}/t; fastcgi_temp_path {self.work}/t;
   uwsgi_temp_path {self.work}/t; scgi_temp_path {self.work}/t;
-  server {{ listen 127.0.0.1:{self.port}{self.listening}; root {self.data}; }} }}
+  server {{ listen 127.0.0.1:{self.port}{self.listening}; root {self.data}; {self.more} }} }}
 """)
         with open(os.path.join(self.data, "v2"), "wb") as file:
             file.write(b"{}")

@@ -17,7 +17,7 @@ use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use http::request;
+use http::{Method, request};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -33,6 +33,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::spawn_local;
 
 /// The certificate of the client (RFC 9440). It is for this host to say: what the wire says of it is removed.
 pub const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
@@ -145,7 +146,15 @@ pub async fn serve(
     let (shared, client) = (core.clone(), Rc::new(client));
     let service = service_fn(move |request| {
         let (core, client, unread) = (shared.clone(), client.clone(), unread.clone());
-        async move { Ok::<_, Infallible>(core.answer(request, &client, &unread).await) }
+        let told = core.notifications.is_some() && !matches!(*request.method(), Method::GET | Method::HEAD);
+        let answer = async move { core.answer(request, &client, &unread).await };
+        async move {
+            // Of what is done someone is told, even if the client is gone before: then the rest of this is dropped.
+            Ok::<_, Infallible>(match told {
+                true => spawn_local(answer).await.expect("it does not panic, and nobody aborts it"),
+                false => answer.await,
+            })
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     let ended = async {

@@ -175,6 +175,34 @@ fn a_pull_that_breaks_off_is_none() {
 }
 
 #[test]
+fn what_was_pushed_is_told_though_its_client_does_not_wait_for_the_answer() {
+    let endpoint = Endpoint::start();
+    let server = server_with(&endpoint, ", ignore: {actions: [pull]}");
+    let blobs: Vec<_> = (0..60)
+        .map(|seed| {
+            let bytes = noise(seed, 100_000);
+            let digest = sha256(&bytes);
+            let push = Request::post(&format!("/v2/a/blobs/uploads/?digest={digest}")).body(&*bytes);
+            let mut client = server.client();
+            client.send_head(&push);
+            client.send(push.content());
+            // Some are gone before the bytes have come, some before they are stored, some after.
+            std::thread::sleep(Duration::from_micros(seed * 100));
+            digest
+        })
+        .collect();
+    let is_here = |digest: &&names::Digest| server.head(&format!("/v2/a/blobs/{digest}")).status == 200;
+    // What is under way then is done.
+    std::thread::sleep(Duration::from_secs(1));
+    let here: Vec<_> = blobs.iter().filter(is_here).map(ToString::to_string).collect();
+    assert!(!here.is_empty());
+    let mut told: Vec<_> =
+        told(&endpoint.events(here.len())).into_iter().map(|[.., digest]| digest).collect();
+    told.sort_by_key(|digest| here.iter().position(|here| here == digest));
+    assert_eq!(told, here);
+}
+
+#[test]
 fn an_endpoint_is_not_told_what_it_ignores_nor_anything_where_it_is_disabled() {
     let (one, off) = (Endpoint::start(), Endpoint::start());
     let server = Server::with(|s| {
