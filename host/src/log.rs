@@ -268,18 +268,19 @@ impl AccessLine {
         let request = Request {
             id: self.id.to_string(),
             addr: self.client.map_or_else(|| self.remote.to_string(), |client| client.to_string()),
-            host,
+            host: cut(&host).into_owned(),
             method: self.method.to_string(),
             useragent: cut(&agent.unwrap_or_default()).into_owned(),
         };
         let user = note.user.as_deref().map(|user| cut(user).into_owned());
         let target = Target {
-            media_type: event.media_type.clone(),
+            media_type: event.media_type.as_deref().map(|of| cut(of).into_owned()),
             digest: event.digest.clone(),
             size: event.size,
             repository: note.repository.clone().unwrap_or_default(),
             from_repository: event.source.clone(),
-            url: event.url.clone(),
+            // In part it would lead elsewhere.
+            url: event.url.clone().filter(|url| url.len() <= SHOWN),
             tag: None,
             is_manifest: note.route == "manifest",
         };
