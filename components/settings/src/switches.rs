@@ -93,13 +93,14 @@ mod tests {
         let table = include_str!("../../../docs/configuration.md");
         let switches = table.lines().filter(|line| line.contains("` | true or false |"));
         let names: Vec<&str> = switches.filter_map(|line| line.split('`').nth(1)).collect();
-        // Those of files, logs, connections and who watches are our own host's alone, and a bucket reads its own.
+        // Those of files, logs, connections, who watches and who is told are our own host's alone, and a bucket reads its own.
         let others = [
             "http.http2.",
             "http.h2c.",
             "http.debug.",
             "health.",
             "log.",
+            "notifications.",
             "auth.issuer.",
             "auth.ldap.",
             "storage.s3.",
