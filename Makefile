@@ -48,6 +48,9 @@ WKG := 0.15.1
 WASMTIME_VERSION := 48.0.8
 export WASMTIME ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/wasmtime
 
+# Azure's Blob service as far as tests go.
+AZURITE_VERSION := 3.35.0
+
 # What each other host runs: the tests of the protocol, and three clients (docs/hosts.md); EVERYTHING is for test-all and test-spin.
 # The model finds, in minutes, what a store without locks cannot promise (docs/decisions/0013).
 PROTOCOL   := wire specification clients=crane::,skopeo::,docker::
@@ -55,7 +58,7 @@ EVERYTHING := wire specification model clients=crane::,skopeo::,docker::,podman:
 
 .PHONY: help run build artefacts image test test-all test-hosts test-spin unit integration slow-clients check fmt deny \
 	bench conformance fuzz clean \
-	toolchain client-tools host-tools slow-client-tools fuzz-tools FORCE
+	toolchain client-tools host-tools azure-tools slow-client-tools fuzz-tools FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,8 +71,9 @@ build: $(PIERHEAD) ## build the guests and the host: target/release/pierhead
 
 test: check unit integration test-hosts ## formatting, lints, licences, and the tests
 
-test-hosts: artefacts host-tools client-tools ## the tests of the protocol with a bucket, and on wasmtime serve
+test-hosts: artefacts host-tools client-tools azure-tools ## the tests of the protocol with a bucket, with Azure's, and on wasmtime serve
 	$(call on_host,native-s3) $(PROTOCOL) model hosts=bucket::,uploads::,redirect::,faulty_bucket::,garbage::
+	$(call on_host,native-azure) $(PROTOCOL) model hosts=container::
 	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::,lists::
 	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::,garbage::
 
@@ -205,6 +209,14 @@ client-tools:
 	cd tests/clients/plugins && export CGO_ENABLED=0 && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-buildx github.com/docker/buildx/cmd/buildx && \
 		go build -trimpath -o $(PIERHEAD_TOOLS)/docker-compose github.com/docker/compose/v2/cmd
+
+# Some seconds, once: what is there already is left alone.
+azure-tools:
+	@command -v npm >/dev/null || { echo 'npm is missing; Azurite is installed with it: see https://nodejs.org' >&2; exit 1; }
+	@[ "$$($(PIERHEAD_TOOLS)/azurite-blob --version 2>/dev/null)" = '$(AZURITE_VERSION)' ] || { \
+		mkdir -p $(PIERHEAD_TOOLS)/azurite && \
+		npm install --prefix $(PIERHEAD_TOOLS)/azurite --no-audit --no-fund --no-save azurite@$(AZURITE_VERSION) && \
+		ln -sf azurite/node_modules/.bin/azurite-blob $(PIERHEAD_TOOLS)/azurite-blob; }
 
 # Ten minutes on two cores, once: what is there already is left alone. Without link-time optimization it takes less.
 host-tools: | toolchain

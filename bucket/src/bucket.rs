@@ -1,24 +1,22 @@
 //! A bucket, and the few things that are done with what lies in it. Keys are the `layout` crate's.
 
+use crate::Settings;
 use crate::memory::Memory;
-use crate::tries::now;
+use crate::service::{COPY_STATUS, Signer, State};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use names::Algorithm;
 use objects::{Error, Kind, Listing, Options, Small};
 use platform::{Stream, drain};
-use s3::{Begin, Condition, Gathering, Keys, LEAST_PART, Payload, Request, Settings};
+use s3::{Begin, Condition, Gathering, LEAST_PART, Request};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tree::hash::{Hash, digest_of};
+use tree::hash::Hash;
 
-/// How many names S3 tells at once at most.
+/// How many names are asked for at once at most.
 const MAX_PAGE: usize = 1000;
-/// How many bytes a page of a list has at most: names of 1 KiB, with what is told of each.
-const MAX_LIST: usize = 4 << 20;
+/// How many bytes a page of a list has at most: names of 1 KiB, with what is told of each. Azure tells much, of 5000.
+const MAX_LIST: usize = 16 << 20;
 /// How many bytes are taken at a time where an object is hashed.
 const CHUNK: usize = 256 << 10;
-/// For how long a URL can be used to begin a download; distribution has the same.
-const GOOD_FOR: Duration = Duration::from_secs(20 * 60);
 /// So many parts of an upload may be as small as they can be: there are 10 000.
 const SMALL_PARTS: u32 = 2_500;
 /// How many objects are removed at once.
@@ -33,6 +31,8 @@ pub enum Fault {
     Changed,
     /// Parts are there no more, or are others.
     Lost,
+    /// What is there is of a kind that cannot be replaced, but by removing it first.
+    OtherKind(Error),
     /// The bucket does not know how to do that.
     NotImplemented(Error),
     /// Anything else.
@@ -43,7 +43,7 @@ impl Fault {
     /// What it is where the others cannot be: nothing was asked of an upload, and no condition made.
     pub fn unexpected(self, verb: &str, key: &str) -> Error {
         match self {
-            Fault::Error(error) | Fault::NotImplemented(error) => error,
+            Fault::Error(error) | Fault::NotImplemented(error) | Fault::OtherKind(error) => error,
             Fault::Absent => Error::new(Kind::Failed, verb, key, "the bucket has no such thing any more"),
             Fault::Changed => {
                 Error::new(Kind::Unavailable, verb, key, "someone else changes it at this moment")
@@ -64,11 +64,6 @@ pub fn found<T>(answer: Result<T, Fault>, verb: &str, key: &str) -> Result<Optio
     }
 }
 
-fn not_a_list(prefix: &str) -> Error {
-    let why = "the answer is no list as S3 makes them; look at storage.s3.regionendpoint";
-    Error::new(Kind::Failed, "list", prefix, why)
-}
-
 /// An object in a list.
 pub struct Listed {
     /// Its key, without the prefix that was asked for.
@@ -84,32 +79,40 @@ pub struct Bucket {
     pub(crate) settings: Settings,
     pub(crate) options: Options,
     pub(crate) memory: Memory,
-    /// Those of the settings, or what somebody else gives from time to time.
-    keys: RwLock<Option<Arc<Keys>>>,
+    /// That of the settings, or what somebody else gives from time to time.
+    signer: RwLock<Option<Arc<dyn Signer>>>,
 }
 
 impl Bucket {
-    /// The one that the settings name. Without keys of theirs it can be asked for nothing until it [is given](Bucket::use_keys)
-    /// some.
+    /// The one that the settings name. Where they do not say who we are it can be asked for nothing until it [is
+    /// told](Bucket::use_keys).
     pub fn new(mut settings: Settings, options: Options) -> Bucket {
         let memory = Memory::new(settings.upload_memory);
-        let keys = RwLock::new(settings.keys.take().map(Arc::new));
-        Bucket { settings, options, memory, keys }
+        let signer = RwLock::new(settings.signer.take());
+        Bucket { settings, options, memory, signer }
     }
 
     /// For people: where it is, and what comes before our keys in it.
     pub fn place(&self) -> String {
-        self.settings.place.shown()
+        self.settings.service.shown()
     }
 
-    /// From now on requests are signed with these keys.
-    pub fn use_keys(&self, keys: Keys) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
+    /// From now on requests are signed by this one.
+    pub fn use_keys(&self, signer: Arc<dyn Signer>) {
+        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = Some(signer);
     }
 
-    /// The keys that requests are signed with now.
-    pub(crate) fn keys(&self) -> Option<Arc<Keys>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Who signs requests now.
+    pub(crate) fn signer(&self) -> Option<Arc<dyn Signer>> {
+        self.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn not_a_list(&self, prefix: &str) -> Error {
+        let why = format!(
+            "the answer is no list as it should be; look at {}",
+            self.settings.service.names().endpoint
+        );
+        Error::new(Kind::Failed, "list", prefix, why)
     }
 
     /// How many bytes the next part of an upload is to have, of which so many parts were sent.
@@ -130,12 +133,12 @@ impl Bucket {
     /// The whole of an object; none where there is none. One of more than `limit` bytes is an error.
     pub async fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        found(self.ask_all(&Request::get(&self.settings.place, key), &[], limit).await, "read", key)
+        found(self.ask_all(&self.settings.service.get(key), &[], limit).await, "read", key)
     }
 
     /// The first bytes of an object, `length` at most, and its entity tag.
     pub async fn read_head_tagged(&self, key: &str, length: u64) -> Result<Option<(Vec<u8>, String)>, Error> {
-        let request = Request::get_range(&self.settings.place, key, 0, length);
+        let request = self.settings.service.get(key).ranged(0, length);
         let limit = usize::try_from(length).unwrap_or(usize::MAX);
         let read = found(self.ask_small(&request, limit).await, "read", key)?;
         Ok(read.map(|Small { bytes, etag, .. }| (bytes, etag)))
@@ -143,7 +146,7 @@ impl Bucket {
 
     /// The whole of an object, and what is known of it.
     pub async fn read_small(&self, key: &str, limit: usize) -> Result<Option<Small>, Error> {
-        let request = Request::get(&self.settings.place, key);
+        let request = self.settings.service.get(key);
         found(self.ask_small(&request, limit).await, "read", key)
     }
 
@@ -155,8 +158,9 @@ impl Bucket {
 
     /// How many bytes an object has, and its entity tag; none where there is none.
     pub async fn head(&self, key: &str) -> Result<Option<(u64, String)>, Error> {
-        let request = Request::head(&self.settings.place, key);
+        let request = self.settings.service.head(key);
         let Some(answer) = found(self.ask(&request, &[]).await, "look at", key)? else { return Ok(None) };
+        let State::Whole = self.settings.service.state(answer.header(COPY_STATUS)) else { return Ok(None) };
         let etag = answer.header("etag").unwrap_or_default();
         let length = answer.length();
         length
@@ -174,8 +178,9 @@ impl Bucket {
         Ok(self.head(key).await?.map(|(_, etag)| etag))
     }
 
-    /// Writes an object, whole or not at all; S3 checks the bytes it gets. Its entity tag comes back. `hash` is their
-    /// SHA-256 in hexadecimal, where it is known.
+    /// Writes an object, whole or not at all; the service checks the bytes it gets. Its entity tag comes back. `hash` is their
+    /// SHA-256 in hexadecimal, where it is known. What has these bytes already and cannot be replaced stays, and counts as written;
+    /// what has others is removed first: for a moment there is nothing.
     pub async fn write(
         &self,
         key: &str,
@@ -183,24 +188,46 @@ impl Bucket {
         condition: &Condition,
         hash: Option<&str>,
     ) -> Result<String, Fault> {
-        let hash = match hash {
-            Some(hash) => hash.to_owned(),
-            None => digest_of(Algorithm::Sha256, bytes).hex().to_owned(),
+        let put = async |condition: &Condition| {
+            let request = self.settings.service.put(key, condition, bytes, hash);
+            Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
         };
-        let request = Request::put(&self.settings.place, key, condition, Payload::Sha256(hash));
-        Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
+        let written = put(condition).await;
+        let Err(Fault::OtherKind(_)) = written else { return written };
+        let there = self.head(key).await.map_err(Fault::Error)?;
+        let is_asked_for = |now: &str| !matches!(condition, Condition::Is(etag) if etag != now);
+        let Some((size, now)) = there.filter(|(_, now)| is_asked_for(now)) else {
+            return Err(Fault::Changed);
+        };
+        if size == bytes.len() as u64 {
+            let read = self.read_tagged(key, bytes.len()).await.map_err(Fault::Error)?;
+            if read.is_some_and(|(read, etag)| read == bytes && etag == now) {
+                return self.touch(key, bytes, &now).await;
+            }
+        }
+        self.delete_the_one(key, &now).await?;
+        put(&Condition::Absent).await
+    }
+
+    /// Makes an object of these bytes one that was written just now, if it is the one with this entity tag. Its new one comes back.
+    pub async fn touch(&self, key: &str, bytes: &[u8], etag: &str) -> Result<String, Fault> {
+        let condition = Condition::Is(etag.to_owned());
+        let service = &self.settings.service;
+        let touched = service.touch(key, etag).map(|request| (request, &[][..]));
+        let (request, body) = touched.unwrap_or_else(|| (service.put(key, &condition, bytes, None), bytes));
+        Ok(self.ask(&request, body).await?.header("etag").unwrap_or_default())
     }
 
     /// Removes an object, if there is one.
     pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        let request = Request::delete(&self.settings.place, key);
+        let request = self.settings.service.delete(key);
         found(self.ask(&request, &[]).await, "delete", key).map(drop)
     }
 
     /// Removes an object if it is the one with this entity tag. A bucket that knows no such condition removes it whatever
     /// it is.
     pub async fn delete_the_one(&self, key: &str, etag: &str) -> Result<(), Fault> {
-        let request = Request::delete(&self.settings.place, key);
+        let request = self.settings.service.delete(key);
         match self.ask(&request.clone().matching(etag), &[]).await {
             Err(Fault::NotImplemented(_)) => self.ask(&request, &[]).await.map(drop),
             deleted => deleted.map(drop),
@@ -210,18 +237,14 @@ impl Bucket {
     /// `length` bytes of an object from `offset` on, one at least, to be handed on. Once they flow nothing is tried again: whoever
     /// takes them counts.
     pub async fn stream(&self, key: &str, offset: u64, length: u64) -> Result<Stream, Error> {
-        let request = Request::get_range(&self.settings.place, key, offset, length);
+        let request = self.settings.service.get(key).ranged(offset, length);
         self.streamed(&request, length).await.map_err(|fault| fault.unexpected("read", key))
     }
 
     /// A URL with which whoever knows it can read an object from the bucket for a while, where clients are to be sent
     /// there (`storage.redirect.disable: false`).
     pub fn url(&self, key: &str) -> Option<String> {
-        let Settings { place, redirect, .. } = &self.settings;
-        self.keys().filter(|_| *redirect).map(|keys| {
-            let url = keys.url(place, &Request::get(place, key), now(), GOOD_FOR);
-            url.unwrap_or_else(|error| panic!("no URL for {key}: {error}"))
-        })
+        self.signer().filter(|_| self.settings.redirect)?.url(key)
     }
 
     /// The same of an object with this entity tag; one byte at least.
@@ -231,7 +254,7 @@ impl Bucket {
         offset: u64,
         length: u64,
     ) -> Result<Stream, Fault> {
-        let request = Request::get_range(&self.settings.place, key, offset, length).matching(etag);
+        let request = self.settings.service.get(key).ranged(offset, length).matching(etag);
         self.streamed(&request, length).await
     }
 
@@ -268,7 +291,7 @@ impl Bucket {
         let prefix = [directory, "/"].concat();
         let mut gathering = Gathering::new(after, limit);
         let mut from = after.map_or(Begin::Start, |after| Begin::After(after.to_owned()));
-        let at_once = limit.saturating_add(1).min(MAX_PAGE);
+        let at_once = limit.saturating_add(1);
         loop {
             let mut listed = self.page(&prefix, true, &from, at_once).await?;
             listed.names.retain(|name| name.ends_with('/'));
@@ -299,10 +322,10 @@ impl Bucket {
     /// The objects whose keys begin with a prefix, some at a time, in the order of their keys, without the prefix; and where the
     /// next ones begin, where there are more.
     pub async fn objects(&self, prefix: &str, from: &Begin) -> Result<(Vec<Listed>, Option<Begin>), Error> {
-        let request = Request::list(&self.settings.place, prefix, false, from, MAX_PAGE);
+        let request = self.settings.service.list(prefix, false, from, MAX_PAGE);
         let answer = self.ask_dated(&request, MAX_LIST).await;
         let (body, date) = answer.map_err(|fault| fault.unexpected("list", prefix))?;
-        let page = s3::entries(&body, &self.settings.place, prefix).ok_or_else(|| not_a_list(prefix))?;
+        let page = self.settings.service.entries(&body, prefix).ok_or_else(|| self.not_a_list(prefix))?;
         let found = |entry: s3::Entry| Listed {
             age: s3::age(date.as_deref(), Some(&entry.modified), platform::now()),
             name: entry.name,
@@ -318,10 +341,10 @@ impl Bucket {
         from: &Begin,
         limit: usize,
     ) -> Result<s3::Listed, Error> {
-        let request = Request::list(&self.settings.place, prefix, by_level, from, limit);
+        let request = self.settings.service.list(prefix, by_level, from, limit);
         let answer = self.ask_all(&request, &[], MAX_LIST).await;
         let body = answer.map_err(|fault| fault.unexpected("list", prefix))?;
-        s3::listed(&body, &self.settings.place, prefix).ok_or_else(|| not_a_list(prefix))
+        self.settings.service.listed(&body, prefix).ok_or_else(|| self.not_a_list(prefix))
     }
 
     /// Removes everything below a directory but what has this name in it.

@@ -148,7 +148,9 @@ impl Kept {
             {
                 // It was us, and the answer was lost.
                 (Some((now, etag)), _) if now == bytes => etag,
-                (_, Fault::Error(error) | Fault::NotImplemented(error)) => return Err(error.into()),
+                (_, Fault::Error(error) | Fault::NotImplemented(error) | Fault::OtherKind(error)) => {
+                    return Err(error.into());
+                }
                 (Some((now, _)), _) => return Err(moved(&key, &now)),
                 (None, _) => return Err(SessionError::Unknown),
             },

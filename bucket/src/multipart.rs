@@ -1,10 +1,17 @@
 use crate::bucket::{Bucket, Fault, found};
+use crate::service::{COPY_STATUS, State};
 use crate::tries::MAX_SMALL;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use objects::{Error, Kind};
-use s3::{MAX_PART, Part, Request, Source, upload_id};
+use platform::{elapsed, random, wait};
+use s3::{MAX_PART, Part, Source, WORKED, upload_id};
+use std::time::Duration;
 
-/// An object that is made of parts. It appears when it is completed; until then S3 keeps the parts under an id.
+/// How long to wait until it is looked at again whether something was copied: at first, and at most.
+const COPIED_AFTER: Duration = Duration::from_millis(20);
+const COPIED_AT_MOST_AFTER: Duration = Duration::from_secs(2);
+
+/// An object that is made of parts. It appears when it is completed; until then the bucket keeps the parts under an id.
 #[derive(Clone)]
 pub struct Multipart {
     bucket: &'static Bucket,
@@ -15,12 +22,15 @@ pub struct Multipart {
 impl Multipart {
     /// Begins one.
     pub async fn create(bucket: &'static Bucket, key: &str) -> Result<Multipart, Fault> {
-        let request = Request::create_upload(&bucket.settings.place, key);
+        let Some(request) = bucket.settings.service.create_upload(key) else {
+            return Ok(Multipart::known(bucket, key, format!("{:016x}", random())));
+        };
         let body = bucket.ask_all(&request, &[], MAX_SMALL).await?;
         match upload_id(&body) {
             Some(id) => Ok(Multipart::known(bucket, key, id)),
             None => {
-                let why = "the answer is not what S3 says of it; look at storage.s3.regionendpoint";
+                let endpoint = bucket.settings.service.names().endpoint;
+                let why = format!("the answer is not what is said of it there; look at {endpoint}");
                 Err(Fault::Error(Error::new(Kind::Failed, "begin to upload", key, why)))
             }
         }
@@ -31,30 +41,32 @@ impl Multipart {
         Multipart { bucket, key: key.to_owned(), id }
     }
 
-    /// What S3 calls it.
+    /// What the bucket calls it.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether S3 still knows it. To be asked before a part is sent to one that was begun earlier: a server may answer
+    /// Whether the bucket still knows it. To be asked before a part is sent to one that was begun earlier: a server may answer
     /// that it knows no such upload, and close the connection while the part is still being sent, and then the answer is
     /// lost.
     pub async fn is_known(&self) -> Result<bool, Error> {
-        let request = Request::look_at_upload(&self.bucket.settings.place, &self.key, &self.id);
+        let request = self.bucket.settings.service.look_at_upload(&self.key, &self.id);
+        let Some(request) = request else { return Ok(true) };
         Ok(found(self.bucket.ask(&request, &[]).await, "look at the upload of", &self.key)?.is_some())
     }
 
-    /// Writes a part; its entity tag comes back. [`Fault::Absent`] when S3 no longer knows the upload.
+    /// Writes a part; its entity tag comes back. [`Fault::Absent`] when the bucket no longer knows the upload.
     pub async fn put(&self, number: u32, bytes: &[u8]) -> Result<String, Fault> {
-        let request = Request::upload_part(&self.bucket.settings.place, &self.key, &self.id, number);
+        let request = self.bucket.settings.service.upload_part(&self.key, &self.id, number);
         Ok(self.bucket.ask(&request, bytes).await?.header("etag").unwrap_or_default())
     }
 
     /// Makes a part of some of another object's bytes.
     async fn copy(&self, number: u32, from: Source<'_>, offset: u64, length: u64) -> Result<Part, Fault> {
-        let place = &self.bucket.settings.place;
-        let request = Request::copy_part(place, &self.key, (&self.id, number), from, offset, length);
-        let etag = self.bucket.ask_done(&request, &[]).await?.unwrap_or_default();
+        let part = (&*self.id, number);
+        let request = self.bucket.settings.service.copy_part(&self.key, part, from, offset, length);
+        let request = request.map_err(Fault::Error)?;
+        let etag = self.bucket.ask_done(&request, &[]).await?.0.unwrap_or_default();
         Ok(Part { number, length, etag })
     }
 
@@ -73,14 +85,14 @@ impl Multipart {
     /// Makes the object; its entity tag comes back, where S3 tells it. [`Fault::Absent`] when S3 no longer knows the
     /// upload. Some servers know no upload that was completed, and take any object there for what became of it.
     pub async fn complete(&self, parts: &[Part]) -> Result<Option<String>, Fault> {
-        let request = Request::complete_upload(&self.bucket.settings.place, &self.key, &self.id);
-        let body = Request::complete_body(parts);
-        self.bucket.ask_done(&request, body.as_bytes()).await
+        let (request, body) = self.bucket.settings.service.complete_upload(&self.key, &self.id, parts);
+        Ok(self.bucket.ask_done(&request, body.as_bytes()).await?.0)
     }
 
-    /// Forgets it, if S3 still knows it.
+    /// Forgets it, if the bucket still knows it.
     pub async fn abort(&self) -> Result<(), Error> {
-        let request = Request::abort_upload(&self.bucket.settings.place, &self.key, &self.id);
+        let request = self.bucket.settings.service.abort_upload(&self.key, &self.id);
+        let Some(request) = request else { return Ok(()) };
         found(self.bucket.ask(&request, &[]).await, "abort the upload of", &self.key).map(drop)
     }
 }
@@ -90,7 +102,16 @@ impl Bucket {
     pub async fn copy(&'static self, from: &str, etag: &str, to: &str, size: u64) -> Result<(), Fault> {
         let from = Source { key: from, etag };
         if size <= self.settings.copy_threshold {
-            return self.ask_done(&Request::copy(&self.settings.place, from, to), &[]).await.map(drop);
+            let request = self.settings.service.copy(from, to);
+            let copied = match self.ask_done(&request, &[]).await {
+                // Nobody has made that of a blob, but who has left it half written.
+                Err(Fault::OtherKind(_)) => {
+                    self.delete(to).await.map_err(Fault::Error)?;
+                    self.ask_done(&request, &[]).await
+                }
+                copied => copied,
+            };
+            return self.is_copied(to, copied?.1).await;
         }
         let each = self.settings.copy_part_size.max(size.div_ceil(u64::from(MAX_PART)));
         let lengths: Vec<u64> = (0..size.div_ceil(each)).map(|part| each.min(size - part * each)).collect();
@@ -109,6 +130,25 @@ impl Bucket {
                 Err(fault)
             }
             Ok(_) => Ok(()),
+        }
+    }
+
+    /// Waits until an object is there whole that the bucket was told to copy.
+    async fn is_copied(&self, to: &str, mut state: State) -> Result<(), Fault> {
+        let failed = |why: &str| Fault::Error(Error::new(Kind::Unavailable, "copy to", to, why));
+        let (from, mut pause) = (elapsed(), COPIED_AFTER);
+        loop {
+            match state {
+                State::Whole => return Ok(()),
+                State::Failed => return Err(failed("the bucket gave it up")),
+                State::Pending if elapsed() - from > WORKED.as_nanos() as u64 => {
+                    return Err(failed("the bucket is still at it"));
+                }
+                State::Pending => wait(pause.as_nanos() as u64).await,
+            }
+            pause = (2 * pause).min(COPIED_AT_MOST_AFTER);
+            let answer = self.ask(&self.settings.service.head(to), &[]).await?;
+            state = self.settings.service.state(answer.header(COPY_STATUS));
         }
     }
 }

@@ -84,7 +84,7 @@ impl Parts {
 
     /// Makes the object another one, where the bucket knows of none yet.
     pub fn aim(&mut self, key: &str) {
-        if self.upload.is_none() {
+        if self.upload.is_none() && self.bucket.settings.service.keeps_uploads_apart() {
             self.key = key.to_owned();
         }
     }
@@ -181,7 +181,8 @@ impl Parts {
         }
         let Some(number) = self.numbers.next() else {
             let most = NUMBERED.end - 1;
-            let why = format!("it would have more than {most} parts: make storage.s3.chunksize larger");
+            let chunksize = self.bucket.settings.service.names().chunksize;
+            let why = format!("it would have more than {most} parts: make {chunksize} larger");
             return Err(Error::new(Kind::Failed, "upload", &self.key, why).into());
         };
         self.used = number;
@@ -272,7 +273,7 @@ impl Parts {
         let mut hash = Hash::new(digest.algorithm());
         match self.bucket.hash(&self.key, &etag, size, &mut hash).await {
             Ok(()) => Ok((hash.digest() == digest).then_some(etag)),
-            Err(Fault::Error(error) | Fault::NotImplemented(error)) => Err(error),
+            Err(Fault::Error(error) | Fault::NotImplemented(error) | Fault::OtherKind(error)) => Err(error),
             Err(_) => Ok(None),
         }
     }
@@ -369,7 +370,7 @@ impl Parts {
 
     /// Why it cannot be gone on with after this: because of others, where there are any.
     pub async fn stopped(&self, fault: Fault) -> SessionError {
-        if let Fault::Error(error) | Fault::NotImplemented(error) = fault {
+        if let Fault::Error(error) | Fault::NotImplemented(error) | Fault::OtherKind(error) = fault {
             return error.into();
         }
         if let Err(error) = self.kept.look().await {

@@ -51,8 +51,7 @@ impl Objects for Bucket {
     }
 
     async fn write_anew(&self, key: &str, read: &Small) -> Result<bool, Error> {
-        let condition = Condition::Is(read.etag.clone());
-        match Bucket::write(self, key, &read.bytes, &condition, None).await {
+        match self.touch(key, &read.bytes, &read.etag).await {
             Ok(_) => Ok(true),
             Err(Fault::Absent | Fault::Changed) => Ok(false),
             Err(fault) => Err(fault.unexpected("write anew", key)),

@@ -2,11 +2,11 @@
 
 use crate::bucket::{Bucket, Fault};
 use crate::exchange::{Answer, MAX_ERROR, Unread, Unsent, exchange};
+use crate::service::{COPY_STATUS, ERROR_CODE, State};
 use objects::{Error, Small};
 use platform::{elapsed, random, wait};
-use s3::{Budget, Copied, Kind, Method, Request, ServiceError, advice, judge, service_error};
+use s3::{Budget, Copied, Kind, Method, Request, ServiceError};
 use std::cell::Cell;
-use std::time::UNIX_EPOCH;
 
 /// How many bytes the answer about a copy, or about an upload that was begun, has at most.
 pub const MAX_SMALL: usize = 64 << 10;
@@ -44,53 +44,47 @@ impl Failure {
         }
     }
 
-    fn of(method: Method, status: u16, error: &ServiceError) -> Failure {
+    fn of(bucket: &Bucket, method: Method, status: u16, error: &ServiceError) -> Failure {
+        let service = &bucket.settings.service;
         let ServiceError { code, message } = error;
         let message: String = message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect();
         let said: Vec<&str> =
             [code, message.trim_end_matches('.')].into_iter().filter(|part| !part.is_empty()).collect();
-        let text = match advice(status, code) {
+        let text = match service.advice(status, code) {
             "" => format!("{status} {}", said.join(": ")),
             advice => format!("{status} {}; {advice}", said.join(": ")),
         };
         // Of the others it may be somebody in between who says so, and the bucket is still at it.
         let is_undone = matches!(status, 400..=407 | 409..=499 | 503);
-        Failure { is_undone, ..Failure::new(judge(method, status, code), text) }
+        Failure { is_undone, ..Failure::new(service.judge(method, status, code), text) }
     }
 
     /// What the host could not do.
     fn unsent(bucket: &Bucket, unsent: Unsent) -> Failure {
-        let host = bucket.settings.place.authority();
+        let service = &bucket.settings.service;
+        let (host, names) = (service.authority(), service.names());
+        let endpoint = names.endpoint;
         let (kind, why, advice) = match unsent {
             Unsent::Forbidden(why) => (
                 Kind::Refused,
                 why,
-                "this component may not make requests to it; let its host permit that (Spin: allowed_outbound_hosts), or look at storage.s3.regionendpoint",
+                format!("this component may not make requests to it; let its host permit that (Spin: allowed_outbound_hosts), or look at {endpoint}"),
             ),
             Unsent::Tls(why) if why.contains("UnknownIssuer") => (
                 Kind::Refused,
                 why,
-                "its certificate is signed by none that this system believes: give the authority to the system, or its certificate in a file that SSL_CERT_FILE names",
+                "its certificate is signed by none that this system believes: give the authority to the system, or its certificate in a file that SSL_CERT_FILE names".to_owned(),
             ),
-            Unsent::Tls(why) => (
-                Kind::Refused,
-                why,
-                "look at storage.s3.secure and at the scheme in storage.s3.regionendpoint",
-            ),
-            Unsent::Unsendable(why) => (Kind::Refused, why, "look at storage.s3.regionendpoint"),
+            Unsent::Tls(why) => (Kind::Refused, why, format!("look at {}", names.tls)),
+            Unsent::Unsendable(why) => (Kind::Refused, why, format!("look at {endpoint}")),
             Unsent::Failed(why) => (
                 Kind::Again,
                 why,
-                "look at storage.s3.regionendpoint, at its scheme, and at what answers there",
+                format!("look at {endpoint}, at its scheme, and at what answers there"),
             ),
         };
         Failure::new(kind, format!("{host}: {why}; {advice}"))
     }
-}
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    platform::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl Bucket {
@@ -131,15 +125,20 @@ impl Bucket {
         self.trying(request, once).await
     }
 
-    /// The same, for something that may fail after it was answered with success: its entity tag, where there is one.
-    pub async fn ask_done(&self, request: &Request, body: &[u8]) -> Result<Option<String>, Fault> {
+    /// The same, for something that may fail after it was answered with success: the entity tag of what was made, where there is one,
+    /// and whether it is there.
+    pub async fn ask_done(&self, request: &Request, body: &[u8]) -> Result<(Option<String>, State), Fault> {
         let once = async || {
             let answer = self.once(request, body).await?;
-            let status = answer.status();
-            match s3::copied(&answer.read(MAX_SMALL).await.map_err(Failure::unread)?) {
-                Copied::Done(etag) => Ok(etag),
-                Copied::Failed(error) => Err(Failure::of(request.method, status, &error)),
-                Copied::Unreadable => Err(Failure::new(Kind::Again, "the answer is not what S3 says of it")),
+            let (status, etag) = (answer.status(), answer.header("etag"));
+            let state = self.settings.service.state(answer.header(COPY_STATUS));
+            let body = answer.read(MAX_SMALL).await.map_err(Failure::unread)?;
+            match self.settings.service.copied(etag, &body) {
+                Copied::Done(etag) => Ok((etag, state)),
+                Copied::Failed(error) => Err(Failure::of(self, request.method, status, &error)),
+                Copied::Unreadable => {
+                    Err(Failure::new(Kind::Again, "the answer is not what is said of it there"))
+                }
             }
         };
         self.trying(request, once).await
@@ -169,22 +168,22 @@ impl Bucket {
     }
 
     async fn once(&self, request: &Request, body: &[u8]) -> Result<Answer, Failure> {
-        let Some(keys) = self.keys() else {
-            let text =
-                "there is no key to sign requests with; give storage.s3.accesskey and storage.s3.secretkey";
+        let service = &*self.settings.service;
+        let Some(signer) = self.signer() else {
+            let text = format!("there is no key to sign requests with; give {}", service.names().keys);
             return Err(Failure::new(Kind::Refused, text));
         };
-        let signed = keys.sign(&self.settings.place, request, now());
-        let signed = signed.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-        let answer = exchange(&self.settings.place, signed, body, request.patience).await;
+        let signed = signer.sign(request, body.len());
+        let signed = signed.map_err(|error| Failure::new(Kind::Failed, error))?;
+        let answer = exchange(service, signed, body, request.patience).await;
         let answer = answer.map_err(|unsent| Failure::unsent(self, unsent))?;
         if (200..300).contains(&answer.status()) {
             return Ok(answer);
         }
-        let status = answer.status();
+        let (status, code) = (answer.status(), answer.header(ERROR_CODE));
         // What cannot be read says no more than the status.
         let body = answer.read(MAX_ERROR).await.unwrap_or_default();
-        Err(Failure::of(request.method, status, &service_error(&body)))
+        Err(Failure::of(self, request.method, status, &service.error(code, &body)))
     }
 
     async fn trying<T>(
@@ -211,11 +210,12 @@ impl Bucket {
                 },
                 Kind::Refused => objects::Kind::Refused,
                 Kind::Full => objects::Kind::Full,
-                Kind::Failed | Kind::NotImplemented => objects::Kind::Failed,
+                Kind::Failed | Kind::NotImplemented | Kind::OtherKind => objects::Kind::Failed,
             };
             let error = Error::new(kind, request.method.as_str(), &request.subject, failure.text);
             return Err(match failure.kind {
                 Kind::NotImplemented => Fault::NotImplemented(error),
+                Kind::OtherKind => Fault::OtherKind(error),
                 _ => Fault::Error(error),
             });
         }

@@ -84,7 +84,7 @@ impl Collect {
         };
         let found = match config.storage.driver {
             Driver::Filesystem => in_files(config, &how, &mut each)?,
-            Driver::S3 => in_bucket(config, &how, &mut each)?,
+            Driver::S3 | Driver::Azure => in_bucket(config, &how, &mut each)?,
         };
         if !quiet {
             let _ = write!(out, "{}", summary(&found, &how)).and_then(|()| out.flush());

@@ -108,7 +108,7 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
             }
             Driver::Filesystem => 0,
             // Connections to the bucket: requests that look something up have two at once.
-            Driver::S3 => 2 * config.limits.requests,
+            Driver::S3 | Driver::Azure => 2 * config.limits.requests,
         };
     config.limits.connections = connections(config.limits.connections, others);
     let (tls, authority) = tls::start(&config.http)?.unzip();

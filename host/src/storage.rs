@@ -29,7 +29,7 @@ use tree::{Page, PutManifest, ReferrersPage, ReferrersQuery};
 pub enum Storage {
     /// In a directory.
     Files(Store),
-    /// In an S3 bucket.
+    /// In a bucket: S3's, or a container of Azure's.
     Bucket(InBucket),
     /// With another registry, and in a directory what was fetched from there. Clients write nothing.
     Cache(PullThrough),
@@ -49,7 +49,9 @@ impl Storage {
                     None => Storage::Files(store),
                 })
             }
-            Driver::S3 => Ok(Storage::Bucket(InBucket::new(bucket(config)?, config.limits.requests))),
+            Driver::S3 | Driver::Azure => {
+                Ok(Storage::Bucket(InBucket::new(bucket(config)?, config.limits.requests)))
+            }
         }
     }
 

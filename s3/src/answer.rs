@@ -56,7 +56,7 @@ pub enum Copied {
 
 /// Calls `each` with the path (`Error/Code`) and the text of every element that has no elements in it; `None` where it
 /// is not XML.
-fn leaves(xml: &[u8], mut each: impl FnMut(&str, String)) -> Option<()> {
+pub fn leaves(xml: &[u8], mut each: impl FnMut(&str, String)) -> Option<()> {
     let mut reader = Reader::from_str(std::str::from_utf8(xml).ok()?);
     let (mut path, mut text, mut leaf, mut elements) = (String::new(), String::new(), false, 0);
     loop {
@@ -68,6 +68,10 @@ fn leaves(xml: &[u8], mut each: impl FnMut(&str, String)) -> Option<()> {
                 path.push_str(start.local_name().into_inner());
                 text.clear();
                 (leaf, elements) = (true, elements + 1);
+            }
+            Event::Empty(element) if !path.is_empty() => {
+                each(&[&*path, "/", element.local_name().into_inner()].concat(), String::new());
+                leaf = false;
             }
             Event::Text(part) => text.push_str(&part.xml_content(XmlVersion::Implicit1_0)),
             Event::CData(part) => text.push_str(&part),
@@ -177,7 +181,7 @@ pub fn listed(body: &[u8], place: &crate::Place, prefix: &str) -> Option<Listed>
 }
 
 /// A name without the prefix that was asked for. What has the prefix's own name is a folder that some programs mark.
-fn below(name: &str, prefix: &str) -> Option<String> {
+pub fn below(name: &str, prefix: &str) -> Option<String> {
     name.strip_prefix(prefix).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 

@@ -11,6 +11,8 @@ pub enum Kind {
     Changed,
     /// Parts that were there are there no more, or are others.
     Lost,
+    /// What is there is of a kind that cannot be replaced, but by removing it first.
+    OtherKind,
     /// It may succeed in a moment.
     Again,
     /// There is no room.

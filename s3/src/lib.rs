@@ -14,14 +14,15 @@ mod settings;
 mod sign;
 
 pub use answer::{
-    Copied, Entries, Entry, Listed, ServiceError, copied, entries, listed, service_error, upload_id,
+    Copied, Entries, Entry, Listed, ServiceError, below, copied, entries, leaves, listed, service_error,
+    upload_id,
 };
 pub use budget::Budget;
 pub use date::age;
 pub use fault::{Kind, advice, judge};
 pub use order::{Gathering, Page};
-pub use place::Place;
+pub use place::{Place, in_path, in_query};
 pub use record::{HEAD, Record};
-pub use request::{Begin, Condition, MAX_PART, Method, Part, Payload, Request, Source};
+pub use request::{Begin, Condition, MAX_PART, Method, Part, Payload, Request, SENT, Source, WORKED};
 pub use settings::{BadSetting, LEAST_PART, Settings};
 pub use sign::{Keys, Signed};

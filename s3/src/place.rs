@@ -107,7 +107,7 @@ impl Place {
     /// The path of a request about an object.
     pub(crate) fn path(&self, key: &str) -> String {
         let key = self.key(key);
-        [&*self.base, "/", &utf8_percent_encode(&key, IN_PATH).to_string()].concat()
+        [&*self.base, "/", &in_path(&key)].concat()
     }
 
     /// The path of a request about the bucket.
@@ -121,12 +121,17 @@ impl Place {
     /// How an object is named as the source of a copy.
     pub(crate) fn source(&self, key: &str) -> String {
         let key = self.key(key);
-        ["/", &*self.bucket, "/", &utf8_percent_encode(&key, IN_PATH).to_string()].concat()
+        ["/", &*self.bucket, "/", &in_path(&key)].concat()
     }
 }
 
+/// A path, encoded.
+pub fn in_path(path: &str) -> String {
+    utf8_percent_encode(path, IN_PATH).to_string()
+}
+
 /// A value in a query, encoded.
-pub(crate) fn in_query(value: &str) -> String {
+pub fn in_query(value: &str) -> String {
     utf8_percent_encode(value, RESERVED).to_string()
 }
 

@@ -77,11 +77,12 @@ pub struct Request {
     pub method: Method,
     /// What it is done to, for the log: a key, or the prefix of a list.
     pub subject: String,
-    pub(crate) path: String,
+    /// Encoded.
+    pub path: String,
     /// Encoded, and in order.
-    pub(crate) query: String,
+    pub query: String,
     /// Those that are signed, beside the usual ones.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// What the signature says of the body.
     pub payload: Payload,
     /// How long the answer may take to begin, once the request was begun to be sent.
@@ -91,18 +92,23 @@ pub struct Request {
 /// For what is a matter of looking something up.
 const SOON: Duration = Duration::from_secs(15);
 /// For what has to be sent first.
-const SENT: Duration = Duration::from_secs(120);
+pub const SENT: Duration = Duration::from_secs(120);
 /// For what the other side has to work at. S3 begins its answer early, others when they are done.
-const WORKED: Duration = Duration::from_secs(300);
+pub const WORKED: Duration = Duration::from_secs(300);
 
 impl Request {
     fn new(place: &Place, method: Method, key: &str) -> Request {
-        let (path, query, headers) = (place.path(key), String::new(), Vec::new());
-        let (payload, patience) = (Payload::Empty, SOON);
-        Request { method, subject: key.to_owned(), path, query, headers, payload, patience }
+        Request::at(place.path(key), method, key)
     }
 
-    fn query(mut self, pairs: &[(&str, &str)]) -> Request {
+    /// One about what lies at this path, encoded, with nothing else to it.
+    pub fn at(path: String, method: Method, subject: &str) -> Request {
+        let (query, headers, payload, patience) = (String::new(), Vec::new(), Payload::Empty, SOON);
+        Request { method, subject: subject.to_owned(), path, query, headers, payload, patience }
+    }
+
+    /// The same with a query, of names in their order and values that are not encoded yet.
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Request {
         let pairs: Vec<String> =
             pairs.iter().map(|(name, value)| [*name, "=", &in_query(value)].concat()).collect();
         self.query = pairs.join("&");
@@ -110,14 +116,15 @@ impl Request {
     }
 
     /// Path and query.
-    pub(crate) fn target(&self) -> String {
+    pub fn target(&self) -> String {
         match self.query.is_empty() {
             true => self.path.clone(),
             false => [&*self.path, "?", &self.query].concat(),
         }
     }
 
-    fn header(mut self, name: &'static str, value: String) -> Request {
+    /// The same with another header.
+    pub fn header(mut self, name: &'static str, value: String) -> Request {
         self.headers.push((name, value));
         self
     }
@@ -128,12 +135,14 @@ impl Request {
         self
     }
 
-    fn payload(mut self, payload: Payload) -> Request {
+    /// The same, of which the signature says this about the body.
+    pub fn payload(mut self, payload: Payload) -> Request {
         self.payload = payload;
         self
     }
 
-    fn patience(mut self, patience: Duration) -> Request {
+    /// The same, whose answer may take so long.
+    pub fn patience(mut self, patience: Duration) -> Request {
         self.patience = patience;
         self
     }
@@ -145,8 +154,12 @@ impl Request {
 
     /// `length` bytes of an object from `offset` on; at least one.
     pub fn get_range(place: &Place, key: &str, offset: u64, length: u64) -> Request {
-        let range = range(offset, length);
-        Request::new(place, Method::Get, key).header("range", range)
+        Request::get(place, key).ranged(offset, length)
+    }
+
+    /// The same of these bytes alone.
+    pub fn ranged(self, offset: u64, length: u64) -> Request {
+        self.header("range", range(offset, length))
     }
 
     /// The same of the object with this entity tag, and of no other.
@@ -163,10 +176,15 @@ impl Request {
     pub fn put(place: &Place, key: &str, condition: &Condition, payload: Payload) -> Request {
         // Also one that is small: what was given up may be written later all the same, and over what others have written since.
         let request = Request::new(place, Method::Put, key).made(place).payload(payload).patience(SENT);
+        request.only_if(condition)
+    }
+
+    /// The same, where this is true of the object.
+    pub fn only_if(self, condition: &Condition) -> Request {
         match condition {
-            Condition::Whatever => request,
-            Condition::Absent => request.header("if-none-match", "*".to_owned()),
-            Condition::Is(etag) => request.header("if-match", etag.clone()),
+            Condition::Whatever => self,
+            Condition::Absent => self.header("if-none-match", "*".to_owned()),
+            Condition::Is(etag) => self.matching(etag),
         }
     }
 

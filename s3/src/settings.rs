@@ -15,7 +15,8 @@ pub struct BadSetting {
 }
 
 impl BadSetting {
-    pub(crate) fn new(name: &'static str, what: &'static str) -> BadSetting {
+    /// Of this name, with this wrong.
+    pub fn new(name: &'static str, what: &'static str) -> BadSetting {
         BadSetting { name, what }
     }
 

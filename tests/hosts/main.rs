@@ -5,6 +5,7 @@
 mod between;
 mod bucket;
 mod claims;
+mod container;
 mod database;
 mod faulty_bucket;
 mod garbage;

@@ -44,6 +44,11 @@ impl Gate {
         assert!(eventually(SOON, || self.0.0.load(Ordering::SeqCst)), "no such request comes");
     }
 
+    /// Whether it was let go on.
+    pub fn is_open(&self) -> bool {
+        self.0.1.load(Ordering::SeqCst)
+    }
+
     /// Lets it go on.
     pub fn open(&self) {
         self.0.1.store(true, Ordering::SeqCst);

@@ -40,7 +40,7 @@ pub use assert::{assert_error, assert_errors, eventually};
 pub use client::Client;
 pub use dialogue::converse;
 pub use directory::Directory;
-pub use host::{Bucket, Host};
+pub use host::{Azurite, Bucket, Container, Host};
 pub use image::{DOCKER_INDEX, DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, descriptor, index, noise};
 pub use login::{ALICE, BOB, BOB_LINE, basic, guard, guarded, with_login};
 pub use message::{Request, Response};

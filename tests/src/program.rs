@@ -37,6 +37,7 @@ fn how_to_install(name: &str) -> String {
         | "pebble-challtestsrv"
         | "regctl"
         | "versitygw" => "run `make client-tools` (it needs Go)".into(),
+        "azurite-blob" => "run `make azure-tools` (it needs npm)".into(),
         "cosign" | "wkg" => "run `make slow-client-tools` (it needs Go)".into(),
         "docker" | "dockerd" => "run `apt-get install docker.io`".into(),
         "htpasswd" => "run `apt-get install apache2-utils`".into(),

@@ -1,6 +1,6 @@
-use crate::host::bare_command;
+use crate::host::{Beside, bare_command};
 use crate::place::{Place, files_below, free_port};
-use crate::{AccessLine, Bucket, Client, Host, Request, Response, Setup, eventually, processes};
+use crate::{AccessLine, Client, Host, Request, Response, Setup, eventually, processes};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, prlimit};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ pub struct Server {
     setup: Setup,
     place: Place,
     port: u16,
-    bucket: Option<Bucket>,
+    beside: Option<Beside>,
     child: Option<Child>,
 }
 
@@ -40,9 +40,11 @@ impl Server {
         configure(&mut setup);
         let port = setup.port.unwrap_or_else(free_port);
         let place = Place::new();
-        let own = setup.host.keeps_a_bucket() && setup.bucket.is_none();
-        let bucket = own.then(|| Bucket::serve(&place.folder.join("bucket")));
-        let mut server = Server { setup, place, port, bucket, child: None };
+        let beside = match setup.kept {
+            Some(_) => None,
+            None => Beside::of(setup.host, &place),
+        };
+        let mut server = Server { setup, place, port, beside, child: None };
         server.launch();
         server
     }
@@ -54,7 +56,7 @@ impl Server {
     #[track_caller]
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
-        let mut command = self.host().command(&self.setup, &self.place, self.port, self.bucket.as_ref());
+        let mut command = self.host().command(&self.setup, &self.place, self.port, self.beside.as_ref());
         if !self.host().is_ours() {
             // Spin starts a process of its own, which is to end with it.
             command.process_group(0);
@@ -125,8 +127,12 @@ impl Server {
     #[track_caller]
     pub fn root(&self) -> PathBuf {
         assert!(self.host().keeps_a_tree(), "{} keeps its data in no files", self.host().name());
-        let given = self.setup.root.clone().or_else(|| self.setup.bucket.clone().map(|(_, folder)| folder));
-        let own = || self.bucket.as_ref().map_or_else(|| self.place.root(), Bucket::folder);
+        let behind = || self.setup.kept.clone().and_then(|kept| kept.folder);
+        let given = self.setup.root.clone().or_else(behind);
+        let own = || match &self.beside {
+            Some(Beside::Bucket(bucket)) => bucket.folder(),
+            _ => self.place.root(),
+        };
         given.unwrap_or_else(own)
     }
 
@@ -160,9 +166,9 @@ impl Server {
     pub fn beside(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(&Setup::default());
         command.args(arguments);
-        match self.host().keeps_a_bucket() {
-            true => command.envs(self.setup.bucket_settings(self.bucket.as_ref())),
-            false => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.root()),
+        match self.host() {
+            Host::Native => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.root()),
+            _ => command.envs(self.setup.kept_settings(self.beside.as_ref())),
         };
         command
     }

@@ -1,4 +1,4 @@
-use crate::host::{Bucket, Host, bare_command};
+use crate::host::{Beside, Bucket, Container, Host, bare_command};
 use crate::login::USERS;
 use crate::place::{Place, free_port};
 use crate::{Certificates, Trust};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Setup {
     pub(crate) host: Host,
     pub(crate) artefact: Option<String>,
-    pub(crate) bucket: Option<(String, PathBuf)>,
+    pub(crate) kept: Option<Kept>,
     pub(crate) without_grant: Option<String>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) arguments: Vec<OsString>,
@@ -28,12 +28,21 @@ pub struct Setup {
     pub(crate) silent: bool,
 }
 
+/// A bucket or container that outlives the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// What the server is told of it.
+    settings: Vec<(String, String)>,
+    /// The folder behind it, where there is one.
+    pub(crate) folder: Option<PathBuf>,
+}
+
 impl Default for Setup {
     fn default() -> Setup {
         Setup {
             host: Host::chosen(),
             artefact: None,
-            bucket: None,
+            kept: None,
             without_grant: None,
             environment: Vec::new(),
             arguments: Vec::new(),
@@ -64,7 +73,13 @@ impl Setup {
 
     /// Keeps the data in this bucket, which outlives the server; otherwise it has one of its own.
     pub fn bucket(&mut self, bucket: &Bucket) -> &mut Setup {
-        self.bucket = Some((bucket.endpoint(), bucket.folder()));
+        self.kept = Some(Kept { settings: bucket.settings(), folder: Some(bucket.folder()) });
+        self
+    }
+
+    /// Keeps the data in this container, which outlives the server; otherwise it has one of its own.
+    pub fn container(&mut self, container: &Container) -> &mut Setup {
+        self.kept = Some(Kept { settings: container.settings(), folder: None });
         self
     }
 
@@ -78,7 +93,7 @@ impl Setup {
     pub fn users(&mut self) -> &mut Setup {
         self.env("REGISTRY_AUTH", "htpasswd");
         match self.host {
-            Host::Native | Host::NativeS3 => {
+            Host::Native | Host::NativeS3 | Host::NativeAzure => {
                 self.file("htpasswd", USERS).env("REGISTRY_AUTH_HTPASSWD_PATH", "{scratch}/htpasswd")
             }
             _ => self.env("REGISTRY_AUTH_HTPASSWD_USERS", USERS),
@@ -218,28 +233,18 @@ impl Setup {
         assert!(self.listen == Setup::default().listen, "{name} is started on a port of 127.0.0.1");
     }
 
-    /// Where its bucket is, and what opens it.
-    pub(crate) fn bucket_settings(&self, bucket: Option<&Bucket>) -> Vec<(String, String)> {
-        let endpoint = match &self.bucket {
-            Some((endpoint, _)) => endpoint.clone(),
-            None => bucket.expect("a server has a bucket").endpoint(),
-        };
-        let settings = [
-            ("REGIONENDPOINT", endpoint.as_str()),
-            ("REGION", Bucket::REGION),
-            ("BUCKET", Bucket::NAME),
-            ("ACCESSKEY", Bucket::ACCESS_KEY),
-            ("SECRETKEY", Bucket::SECRET_KEY),
-        ];
-        settings.map(|(name, value)| (format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned())).into()
+    /// Where its bucket or container is, and what opens it.
+    pub(crate) fn kept_settings(&self, beside: Option<&Beside>) -> Vec<(String, String)> {
+        match (&self.kept, beside) {
+            (Some(kept), _) => kept.settings.clone(),
+            (None, Some(beside)) => beside.settings(),
+            (None, None) => Vec::new(),
+        }
     }
 
     /// What a host other than ours gives the components: the variables of distribution, later ones winning.
-    pub(crate) fn settings(&self, place: &Place, bucket: Option<&Bucket>) -> Vec<(String, String)> {
-        let mut settings = match self.host.keeps_a_bucket() {
-            true => self.bucket_settings(bucket),
-            false => Vec::new(),
-        };
+    pub(crate) fn settings(&self, place: &Place, beside: Option<&Beside>) -> Vec<(String, String)> {
+        let mut settings = self.kept_settings(beside);
         for (name, value) in &self.environment {
             let text = |text: &OsString| text.to_str().expect("a setting is UTF-8").to_owned();
             settings.retain(|(other, _)| *other != text(name));

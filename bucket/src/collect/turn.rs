@@ -7,7 +7,7 @@ use garbage::{ABANDONED_AFTER, MAX_STATE, Needed, State, told};
 use names::Digest;
 use objects::{Error, collection};
 use platform::random;
-use s3::{Condition, Request};
+use s3::Condition;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -196,7 +196,7 @@ impl<'a> Turn<'a> {
         let Some(said) = &self.said else { return Ok(()) };
         let removed = keys.iter().map(|key| async move {
             let may = || said.at.age() < RELIED_ON;
-            match self.bucket.ask_surely(&Request::delete(&self.bucket.settings.place, key), may).await {
+            match self.bucket.ask_surely(&self.bucket.settings.service.delete(key), may).await {
                 Ok(()) | Err(Undone::Fault(Fault::Absent)) => Ok(()),
                 Err(Undone::Fault(fault)) => Err(fault.unexpected("delete", key).into()),
                 Err(Undone::Unknown(fault)) => Err(CollectError::Unanswered(fault.unexpected("delete", key))),

@@ -1,6 +1,7 @@
 //! Over connections of this thread's own, which are kept for the next request.
 
 use super::{CHUNK, CONNECT, MAX_ERROR, Unread, Unsent};
+use crate::service::Service;
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header};
 use http_body_util::channel::Channel;
@@ -13,14 +14,13 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use platform::Stream;
 use rustls::{ClientConfig, RootCertStore};
-use s3::{Place, Signed};
+use s3::Signed;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep, timeout};
-use tower_service::Service;
 
 /// How long a body may say nothing, of whoever wants to hear it.
 const BETWEEN_BYTES: Duration = Duration::from_secs(60);
@@ -46,8 +46,8 @@ thread_local! {
 #[derive(Clone)]
 pub struct Timed(HttpsConnector<HttpConnector>);
 
-impl Service<Uri> for Timed {
-    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+impl tower_service::Service<Uri> for Timed {
+    type Response = <HttpsConnector<HttpConnector> as tower_service::Service<Uri>>::Response;
     type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
@@ -149,7 +149,7 @@ impl Answer {
 
 /// Sends a request with a body and waits for the head of the answer.
 pub async fn exchange(
-    place: &Place,
+    service: &dyn Service,
     signed: Signed,
     body: &[u8],
     patience: Duration,
@@ -157,8 +157,8 @@ pub async fn exchange(
     let unsendable = |error: http::Error| Unsent::Unsendable(error.to_string());
     let with_body = matches!(signed.method, s3::Method::Put | s3::Method::Post);
     let uri = Uri::builder()
-        .scheme(if place.secure() { "https" } else { "http" })
-        .authority(place.authority())
+        .scheme(if service.secure() { "https" } else { "http" })
+        .authority(service.authority())
         .path_and_query(&*signed.target)
         .build()
         .map_err(unsendable)?;
@@ -167,7 +167,7 @@ pub async fn exchange(
         request = request.header(name, value);
     }
     // As it was signed: hyper leaves out the port that the scheme implies.
-    request = request.header(header::HOST, place.authority());
+    request = request.header(header::HOST, service.authority());
     if with_body {
         request = request.header(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     }

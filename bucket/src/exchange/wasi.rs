@@ -6,13 +6,14 @@ mod bindings {
 }
 
 use super::{CHUNK, CONNECT, Unread, Unsent};
+use crate::service::Service;
 use bindings::wasi::http::client;
 use bindings::wasi::http::types::{
     ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme, Trailers,
 };
 use bindings::{wit_future, wit_stream};
 use platform::Stream;
-use s3::{Place, Signed};
+use s3::Signed;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
@@ -74,12 +75,12 @@ impl Answer {
 
 /// Sends a request with a body and waits for the head of the answer.
 pub async fn exchange(
-    place: &Place,
+    service: &dyn Service,
     signed: Signed,
     body: &[u8],
     patience: Duration,
 ) -> Result<Answer, Unsent> {
-    send(place, signed, body, patience).await.map_err(|code| {
+    send(service, signed, body, patience).await.map_err(|code| {
         let why = format!("{code:?}");
         match code {
             ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Unsent::Forbidden(why),
@@ -92,7 +93,12 @@ pub async fn exchange(
     })
 }
 
-async fn send(place: &Place, signed: Signed, body: &[u8], patience: Duration) -> Result<Answer, ErrorCode> {
+async fn send(
+    service: &dyn Service,
+    signed: Signed,
+    body: &[u8],
+    patience: Duration,
+) -> Result<Answer, ErrorCode> {
     let unsendable = || ErrorCode::HttpRequestUriInvalid;
     let mut headers = signed.headers;
     let with_body = matches!(signed.method, s3::Method::Put | s3::Method::Post);
@@ -109,10 +115,10 @@ async fn send(place: &Place, signed: Signed, body: &[u8], patience: Duration) ->
     };
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (request, _sent) = Request::new(headers, reader, trailers, Some(options(patience)));
-    let scheme = if place.secure() { Scheme::Https } else { Scheme::Http };
+    let scheme = if service.secure() { Scheme::Https } else { Scheme::Http };
     request.set_method(&method(signed.method)).map_err(|()| unsendable())?;
     request.set_scheme(Some(&scheme)).map_err(|()| unsendable())?;
-    request.set_authority(Some(place.authority())).map_err(|()| unsendable())?;
+    request.set_authority(Some(service.authority())).map_err(|()| unsendable())?;
     request.set_path_with_query(Some(&signed.target)).map_err(|()| unsendable())?;
 
     let mut sending = pin!(client::send(request));

@@ -20,8 +20,8 @@ impl Configured for Named {
             Some(bucket) => Ok(*bucket),
             None => {
                 let failed = |why: String| Error::new(Kind::Unavailable, "find", "the bucket", why);
-                let settings = Settings::read(config::get).map_err(|bad| failed(bad.to_string()))?;
-                if settings.keys.is_none() {
+                let settings = Settings::s3(config::get).map_err(|bad| failed(bad.to_string()))?;
+                if !settings.has_keys() {
                     return Err(failed("storage.s3.accesskey is not set".into()));
                 }
                 let bucket: &'static Bucket = Box::leak(Box::new(Bucket::new(settings, options())));

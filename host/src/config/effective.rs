@@ -91,9 +91,9 @@ fn applies(key: &Key, config: &Config, given: &[Given]) -> bool {
     }
     match key.name {
         name if name.starts_with("storage.filesystem.") => config.storage.driver == Driver::Filesystem,
-        name if name.starts_with("storage.s3.") || name.starts_with("storage.redirect.") => {
-            config.storage.driver == Driver::S3
-        }
+        name if name.starts_with("storage.s3.") => config.storage.driver == Driver::S3,
+        name if name.starts_with("storage.azure.") => config.storage.driver == Driver::Azure,
+        name if name.starts_with("storage.redirect.") => config.storage.driver != Driver::Filesystem,
         "log.level" => !any("loglevel"),
         "http.tls.clientauth" => any("http.tls.clientcas"),
         name if name.starts_with("http.tls.") => any("http.tls."),

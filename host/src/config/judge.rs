@@ -209,7 +209,7 @@ fn value_of(
     match value {
         Value::Text(mut text) => {
             // Of what belongs to a driver distribution takes switches and numbers in quotes.
-            text.quoted &= !name.starts_with("storage.s3.");
+            text.quoted &= !["storage.s3.", "storage.azure."].iter().any(|driver| name.starts_with(driver));
             text.entry = path.iter().find_map(|part| part.parse().ok());
             match kind {
                 Kind::Header { .. } => text.under = keys::header(&path, name).map(Into::into),

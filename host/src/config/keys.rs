@@ -2,6 +2,7 @@
 //! from it.
 
 mod auth;
+mod azure;
 mod debug;
 mod key;
 mod ldap;
@@ -44,6 +45,7 @@ pub(super) static KEYS: &[Key] = &joined::<ROWS>(SECTIONS);
 const SECTIONS: &[&[Key]] = &[
     SERVER,
     storage::KEYS,
+    azure::KEYS,
     proxy::KEYS,
     letsencrypt::KEYS,
     log::KEYS,

@@ -6,6 +6,7 @@
 
 mod address;
 mod auth;
+mod azure;
 mod debug;
 mod effective;
 mod error;
@@ -256,7 +257,7 @@ impl Config {
     pub fn settings(&self) -> HashMap<&'static str, String> {
         let ranges = match self.storage.driver {
             Driver::Filesystem => self.limits.ranges,
-            Driver::S3 => self.limits.ranges.min(RANGES_IN_A_BUCKET),
+            Driver::S3 | Driver::Azure => self.limits.ranges.min(RANGES_IN_A_BUCKET),
         };
         let mut settings = HashMap::from([
             ("storage.delete.enabled", self.storage.delete.to_string()),

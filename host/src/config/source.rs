@@ -147,10 +147,13 @@ impl Sources {
                 }
                 // Distribution throws the file's block away here; but who names the storage that is in use
                 // anyway does not want its directory forgotten.
-                let of_s3 = |setting: &Setting| setting.path.starts_with(&["storage".into(), "s3".into()]);
+                let elsewhere = |setting: &Setting| match setting.path.as_slice() {
+                    [storage, driver, ..] => storage == "storage" && ["s3", "azure"].contains(&&**driver),
+                    _ => false,
+                };
                 if path == ["storage"]
                     && one.value == Value::Text(Text::plain("filesystem"))
-                    && !self.settings.iter().any(of_s3)
+                    && !self.settings.iter().any(elsewhere)
                 {
                     continue;
                 }

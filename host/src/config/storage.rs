@@ -1,6 +1,7 @@
 //! `storage`: where content lies, and what is kept of it.
 
 use super::ConfigError;
+use super::azure::Azure;
 use super::judge::{Chosen, Given};
 use bucket::{BadSetting, Settings};
 use credentials::Secret;
@@ -16,6 +17,10 @@ pub struct Storage {
     pub filesystem: Filesystem,
     /// `storage.s3`: a bucket.
     pub s3: S3,
+    /// `storage.azure`: a container.
+    pub azure: Azure,
+    /// `storage.redirect.disable`: whether clients are not sent to the bucket or container.
+    pub redirect_disable: bool,
     /// `storage.delete.enabled`: whether manifests, tags and blobs may be deleted.
     pub delete: bool,
     /// `storage.maintenance.uploadpurging`: uploads that nobody finishes.
@@ -47,6 +52,8 @@ pub enum Driver {
     Filesystem,
     /// An S3 bucket.
     S3,
+    /// A container of Azure's Blob service.
+    Azure,
 }
 
 impl Driver {
@@ -55,6 +62,7 @@ impl Driver {
         match self {
             Driver::Filesystem => "storagedriver_filesystem",
             Driver::S3 => "storagedriver_s3",
+            Driver::Azure => "storagedriver_azure",
         }
     }
 }
@@ -89,18 +97,12 @@ pub struct S3 {
     pub multipartcopythresholdsize: usize,
     pub multipartcopychunksize: usize,
     pub multipartcopymaxconcurrency: usize,
-    /// `storage.redirect.disable`: whether clients are not sent to the bucket.
-    pub redirect_disable: bool,
 }
 
 impl S3 {
-    /// What is made of them, and of `limits.uploadmemory`.
-    ///
-    /// # Errors
-    /// The first that is missing or bad.
-    pub fn settings(&self, uploadmemory: usize) -> Result<Settings, BadSetting> {
+    fn settings(&self, uploadmemory: usize, redirect_disable: bool) -> Result<Settings, BadSetting> {
         let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
-        Settings::read(|name| match name {
+        Settings::s3(|name| match name {
             "storage.s3.bucket" => Some(self.bucket.clone()),
             "storage.s3.region" => Some(self.region.clone()),
             "storage.s3.regionendpoint" => Some(self.regionendpoint.clone()),
@@ -119,13 +121,24 @@ impl S3 {
             "storage.s3.multipartcopychunksize" => Some(self.multipartcopychunksize.to_string()),
             "storage.s3.multipartcopymaxconcurrency" => Some(self.multipartcopymaxconcurrency.to_string()),
             "limits.uploadmemory" => Some(uploadmemory.to_string()),
-            "storage.redirect.disable" => Some(self.redirect_disable.to_string()),
+            "storage.redirect.disable" => Some(redirect_disable.to_string()),
             _ => None,
         })
     }
 }
 
 impl Storage {
+    /// What is made of the settings of the bucket or container, and of `limits.uploadmemory`.
+    ///
+    /// # Errors
+    /// The first that is missing or bad.
+    pub fn bucket(&self, uploadmemory: usize) -> Result<Settings, BadSetting> {
+        match self.driver {
+            Driver::Azure => self.azure.settings(uploadmemory, !self.redirect_disable),
+            _ => self.s3.settings(uploadmemory, self.redirect_disable),
+        }
+    }
+
     /// Takes the one of its drivers that is chosen, and refuses two.
     pub(super) fn complete(
         &mut self,
@@ -134,19 +147,26 @@ impl Storage {
         given: &[Given],
     ) -> Result<(), ConfigError> {
         let chosen: Vec<&Chosen> = chosen.iter().filter(|chosen| chosen.name == "storage").collect();
-        let Some(s3) = chosen.iter().find(|chosen| chosen.kind == "s3") else { return Ok(()) };
-        if let Some(other) = chosen.iter().find(|chosen| chosen.kind != s3.kind) {
+        let elsewhere = |kind: &str| match kind {
+            "s3" => Some(Driver::S3),
+            "azure" => Some(Driver::Azure),
+            _ => None,
+        };
+        let found = chosen.iter().find_map(|chosen| Some((chosen, elsewhere(chosen.kind)?)));
+        let Some((bucket, driver)) = found else { return Ok(()) };
+        let kind = bucket.kind;
+        if let Some(other) = chosen.iter().find(|chosen| chosen.kind != kind) {
             let problem = format!(
                 "a second place for content, beside storage.{} ({}); keep one of them, or give the variable \
-                 REGISTRY_STORAGE=s3, which takes back what a file says of storage",
+                 REGISTRY_STORAGE={kind}, which takes back what a file says of storage",
                 other.kind, other.origin
             );
-            return Err(ConfigError::setting(&s3.origin, "storage.s3", problem));
+            return Err(ConfigError::setting(&bucket.origin, format!("storage.{kind}"), problem));
         }
-        self.driver = Driver::S3;
-        self.s3.settings(uploadmemory).map(drop).map_err(|bad| {
-            let origin =
-                given.iter().find(|given| given.name == bad.name()).map_or(&s3.origin, |given| &given.origin);
+        self.driver = driver;
+        self.bucket(uploadmemory).map(drop).map_err(|bad| {
+            let given = given.iter().find(|given| given.name == bad.name());
+            let origin = given.map_or(&bucket.origin, |given| &given.origin);
             ConfigError::setting(origin, bad.name(), bad.problem())
         })
     }

@@ -34,11 +34,16 @@ pub enum OpenError {
     #[error(transparent)]
     Mark(#[from] store::Error),
     /// There is no key to the bucket.
-    #[error(
-        "there is no key to the bucket: give storage.s3.accesskey and storage.s3.secretkey, or run where AWS gives one (an instance, \
-         a task or a service account with a role, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY): {0}"
-    )]
-    Role(String),
+    #[error("there is no key to the bucket: {advice}: {why}")]
+    Role {
+        /// What would be one.
+        advice: &'static str,
+        /// Why there is none. It has no secret.
+        why: String,
+    },
+    /// There can be no thread that asks for new keys to it.
+    #[error("no thread can be begun that asks for keys to the bucket: {0}")]
+    Thread(std::io::Error),
 }
 
 /// Why storage could not do what it was asked. The text is for the log.

@@ -16,11 +16,12 @@ use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 /// # Errors
 /// There is no key to it. Nothing else is asked yet.
 pub fn bucket(config: &Config) -> Result<&'static Bucket, OpenError> {
-    let mut settings = config.storage.s3.settings(config.limits.uploadmemory)?;
-    let given = match settings.keys {
-        Some(_) => None,
-        None => Some(Given::first(&mut settings)?),
-    };
+    let mut settings = config.storage.bucket(config.limits.uploadmemory)?;
+    let mut given = None;
+    if !settings.has_keys() {
+        let (first, role) = Given::first(&settings)?;
+        (settings, given) = (settings.with(first), Some(role));
+    }
     let purging = &config.storage.uploadpurging;
     let purges = purging.enabled && !purging.dryrun && !config.storage.readonly;
     let options = objects::Options {

@@ -1,7 +1,8 @@
-//! Keys to a bucket that no setting names: AWS gives them for an hour or so to who runs in the right place.
+//! Keys to a bucket that no setting names: AWS or Azure gives them for an hour or so to who runs in the right place.
 
 use super::OpenError;
-use bucket::{Bucket, Role, Settings};
+use bucket::{Bucket, Role, Settings, Signer};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -19,12 +20,13 @@ impl Given {
     ///
     /// # Errors
     /// Nobody gives any.
-    pub fn first(settings: &mut Settings) -> Result<Given, OpenError> {
-        let role = Role::of_environment(settings).map_err(OpenError::Role)?;
-        let failed = |error: std::io::Error| OpenError::Role(error.to_string());
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        settings.keys = Some(runtime.block_on(role.keys()).map_err(OpenError::Role)?);
-        Ok(Given { role, runtime })
+    pub fn first(settings: &Settings) -> Result<(Arc<dyn Signer>, Given), OpenError> {
+        let none = |why| OpenError::Role { advice: settings.advice(), why };
+        let role = Role::of(settings).map_err(none)?;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| none(error.to_string()))?;
+        let first = runtime.block_on(role.keys()).map_err(none)?;
+        Ok((first, Given { role, runtime }))
     }
 
     /// Gets others before they end, on a thread of its own, for as long as the process lives.
@@ -54,6 +56,6 @@ impl Given {
             }
         };
         let begun = std::thread::Builder::new().name("keys".into()).spawn(work);
-        begun.map(drop).map_err(|error| OpenError::Role(error.to_string()))
+        begun.map(drop).map_err(OpenError::Thread)
     }
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
-use tests::Host;
-use tests::host::EXCEPTIONS;
+use tests::host::{EXCEPTIONS, SHARED};
+use tests::{Azurite, Host};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,17 +18,20 @@ fn main() -> ExitCode {
         eprintln!("on-host: HOST BINARY[=FILTER,…]…; as a host {}", Host::names());
         return ExitCode::from(2);
     };
-    let verdicts: Vec<_> = binaries[1..].iter().map(|binary| run(host, binary)).collect();
+    // One for all of them, for it takes seconds to start.
+    let azurite = (host == Host::NativeAzure).then(Azurite::start);
+    let shared = azurite.as_ref().map(|azurite| azurite.addr().to_string());
+    let verdicts: Vec<_> = binaries[1..].iter().map(|binary| run(host, shared.as_deref(), binary)).collect();
     let good = verdicts.iter().all(|verdict| *verdict);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs a binary, and returns whether each test did what the table says.
-fn run(host: Host, binary: &str) -> bool {
+fn run(host: Host, azurite: Option<&str>, binary: &str) -> bool {
     let (binary, filters) = binary.split_once('=').unwrap_or((binary, ""));
     let filters: Vec<&str> = filters.split(',').filter(|filter| !filter.is_empty()).collect();
     let begun = Instant::now();
-    let outcomes = outcomes(host, binary, &filters);
+    let outcomes = outcomes(host, azurite, binary, &filters);
     let mut wrong = Vec::new();
     let mut excepted = 0;
     for (test, passed) in &outcomes {
@@ -71,12 +74,13 @@ fn run(host: Host, binary: &str) -> bool {
 }
 
 /// Which tests ran, and whether they passed. What they print goes on to whoever looks.
-fn outcomes(host: Host, binary: &str, filters: &[&str]) -> BTreeMap<String, bool> {
+fn outcomes(host: Host, azurite: Option<&str>, binary: &str, filters: &[&str]) -> BTreeMap<String, bool> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["test", "--locked", "--release", "-p", "tests", "--test", binary, "--"]).args(filters);
     let mut child = command
         .env("PIERHEAD_HOST", host.name())
+        .envs(azurite.map(|addr| (SHARED, addr)))
         .stdout(Stdio::piped())
         .spawn()
         .expect("cargo can be executed");

@@ -56,6 +56,19 @@ impl Bucket {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// What a server is told of it.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let endpoint = self.endpoint();
+        let settings = [
+            ("REGIONENDPOINT", &*endpoint),
+            ("REGION", Bucket::REGION),
+            ("BUCKET", Bucket::NAME),
+            ("ACCESSKEY", Bucket::ACCESS_KEY),
+            ("SECRETKEY", Bucket::SECRET_KEY),
+        ];
+        settings.map(|(name, value)| (format!("REGISTRY_STORAGE_S3_{name}"), value.to_owned())).into()
+    }
+
     /// The folder that holds its objects.
     pub fn folder(&self) -> PathBuf {
         self.folder.join(Bucket::NAME)

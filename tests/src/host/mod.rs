@@ -1,12 +1,14 @@
 //! The hosts that can run the registry. The tests of the protocol are the same on each of them; `$PIERHEAD_HOST` names the
 //! one that they start.
 mod bucket;
+mod container;
 mod exceptions;
 mod native;
 mod spin;
 mod wasmtime;
 
 pub use bucket::Bucket;
+pub use container::{Azurite, Container, SHARED};
 pub use exceptions::{EXCEPTIONS, Exception};
 pub(crate) use native::bare_command;
 
@@ -23,6 +25,8 @@ pub enum Host {
     Native,
     /// Our own, with a bucket.
     NativeS3,
+    /// Our own, with a container of Azure's.
+    NativeAzure,
     /// `wasmtime serve`, with files.
     WasmtimeFs,
     /// `wasmtime serve`, with a bucket.
@@ -35,8 +39,15 @@ pub enum Host {
 
 impl Host {
     /// Each of them.
-    pub const ALL: [Host; 6] =
-        [Host::Native, Host::NativeS3, Host::WasmtimeFs, Host::WasmtimeS3, Host::SpinSqlite, Host::SpinS3];
+    pub const ALL: [Host; 7] = [
+        Host::Native,
+        Host::NativeS3,
+        Host::NativeAzure,
+        Host::WasmtimeFs,
+        Host::WasmtimeS3,
+        Host::SpinSqlite,
+        Host::SpinS3,
+    ];
 
     /// The one that `$PIERHEAD_HOST` names, or ours.
     ///
@@ -66,6 +77,7 @@ impl Host {
         match self {
             Host::Native => "native",
             Host::NativeS3 => "native-s3",
+            Host::NativeAzure => "native-azure",
             Host::WasmtimeFs => "wasmtime-fs",
             Host::WasmtimeS3 => "wasmtime-s3",
             Host::SpinSqlite => "spin-sqlite",
@@ -75,7 +87,7 @@ impl Host {
 
     /// Whether it is our own.
     pub fn is_ours(self) -> bool {
-        matches!(self, Host::Native | Host::NativeS3)
+        matches!(self, Host::Native | Host::NativeS3 | Host::NativeAzure)
     }
 
     /// Whether its data are in a bucket.
@@ -85,23 +97,53 @@ impl Host {
 
     /// Whether its data are a tree of files that a test can look at, be it behind a bucket.
     pub fn keeps_a_tree(self) -> bool {
-        self != Host::SpinSqlite
+        !matches!(self, Host::SpinSqlite | Host::NativeAzure)
     }
 
     /// What asks it to end.
     pub(crate) fn ends_on(self) -> Signal {
         match self {
-            Host::Native | Host::NativeS3 => Signal::TERM,
+            Host::Native | Host::NativeS3 | Host::NativeAzure => Signal::TERM,
             _ => Signal::INT,
         }
     }
 
     /// The command that serves, its errors going to `place/log`.
-    pub(crate) fn command(self, setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
+    pub(crate) fn command(self, setup: &Setup, place: &Place, port: u16, beside: Option<&Beside>) -> Command {
         match self {
-            Host::Native | Host::NativeS3 => native::command(setup, place, port, bucket),
-            Host::WasmtimeFs | Host::WasmtimeS3 => wasmtime::command(setup, place, port, bucket),
-            Host::SpinSqlite | Host::SpinS3 => spin::command(setup, place, port, bucket),
+            Host::Native | Host::NativeS3 | Host::NativeAzure => native::command(setup, place, port, beside),
+            Host::WasmtimeFs | Host::WasmtimeS3 => wasmtime::command(setup, place, port, beside),
+            Host::SpinSqlite | Host::SpinS3 => spin::command(setup, place, port, beside),
+        }
+    }
+}
+
+/// What keeps a server's data where it does not do so itself.
+#[derive(Debug)]
+pub(crate) enum Beside {
+    /// A bucket.
+    Bucket(Bucket),
+    /// A container.
+    Container(Container),
+}
+
+impl Beside {
+    /// One of its own for a server on this host, where it takes one.
+    pub(crate) fn of(host: Host, place: &Place) -> Option<Beside> {
+        match host {
+            Host::NativeAzure => Some(Beside::Container(Container::serve())),
+            host if host.keeps_a_bucket() => {
+                Some(Beside::Bucket(Bucket::serve(&place.folder.join("bucket"))))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the server is told of it.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        match self {
+            Beside::Bucket(bucket) => bucket.settings(),
+            Beside::Container(container) => container.settings(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Our own host: a binary, settings by environment or in a file; files, or a bucket.
-use super::Bucket;
+use super::{Beside, Host};
 use crate::Setup;
 use crate::place::Place;
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The command that serves, its output going to `place/output`, its errors to `place/log`.
-pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
+pub(super) fn command(setup: &Setup, place: &Place, port: u16, beside: Option<&Beside>) -> Command {
     let root = setup.root.clone().unwrap_or_else(|| place.root());
     setup.write_files(place);
     let mut command = bare_command(setup);
@@ -17,9 +17,9 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
         let folder = place.folder.to_str().expect("a temporary folder is UTF-8");
         let listen = listen.replace("{port}", &port.to_string()).replace("{folder}", folder);
         command.env("REGISTRY_HTTP_ADDR", listen);
-        match setup.host.keeps_a_bucket() {
-            true => command.envs(setup.bucket_settings(bucket)),
-            false => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root),
+        match setup.host {
+            Host::Native => command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &root),
+            _ => command.envs(setup.kept_settings(beside)),
         };
     }
     if let Some(text) = &setup.config {
@@ -31,7 +31,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     }
     // What a test says of files, where there are any, would be a second place for content.
     let of_files = |name: &OsStr| name.to_string_lossy().starts_with("REGISTRY_STORAGE_FILESYSTEM_");
-    let has_files = !setup.host.keeps_a_bucket();
+    let has_files = setup.host == Host::Native;
     for (name, value) in setup.environment.iter().filter(|(name, _)| has_files || !of_files(name)) {
         match value.to_str() {
             Some(text) => command.env(name, place.fill_in(text)),

@@ -1,5 +1,5 @@
 //! `spin up`: with a database of its own, and settings by variables; or with a bucket, and settings in the environment.
-use super::{Bucket, Host, artefacts};
+use super::{Beside, Host, artefacts};
 use crate::Setup;
 use crate::place::Place;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 /// How many instances of the largest kind it knows there may be: one of ours counts as about ten.
 const INSTANCES: &str = "10000";
 
-pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
+pub(super) fn command(setup: &Setup, place: &Place, port: u16, beside: Option<&Beside>) -> Command {
     setup.assert_portable();
     let state = setup.root.clone().unwrap_or_else(|| place.folder.join("state"));
     let mut command = Command::new(program());
@@ -17,7 +17,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
     command.arg("up").arg("--from").arg(manifest(setup, place));
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"]).arg(state);
     command.arg("--log-dir").arg(place.folder.join("logs"));
-    for (name, value) in setup.settings(place, bucket) {
+    for (name, value) in setup.settings(place, beside) {
         match setup.host {
             // No word of a variable's name begins with a digit there.
             Host::SpinSqlite => {

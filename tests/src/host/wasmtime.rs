@@ -1,5 +1,5 @@
 //! `wasmtime serve`: settings by environment, files in a folder that it is given, or a bucket.
-use super::{Bucket, Host, artefact, artefacts};
+use super::{Beside, Host, artefact, artefacts};
 use crate::Setup;
 use crate::place::Place;
 use std::fs;
@@ -14,7 +14,7 @@ const POOL: &str =
 /// What `make host-tools` installs, and the only version that is asked for.
 const VERSION: &str = "wasmtime 48.0.8";
 
-pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&Bucket>) -> Command {
+pub(super) fn command(setup: &Setup, place: &Place, port: u16, beside: Option<&Beside>) -> Command {
     setup.assert_portable();
     let program = program();
     let artefact = match setup.host {
@@ -31,7 +31,7 @@ pub(super) fn command(setup: &Setup, place: &Place, port: u16, bucket: Option<&B
         fs::create_dir_all(&root).expect("the folder for the data can be made");
         command.arg("--dir").arg(format!("{}::/data", root.display()));
     }
-    for (name, value) in setup.settings(place, bucket) {
+    for (name, value) in setup.settings(place, beside) {
         command.arg("--env").arg(format!("{name}={value}"));
     }
     command.arg(compiled);

@@ -122,9 +122,9 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "storage.redirect.disable",
-        Kind::Switch(|c| &mut c.storage.s3.redirect_disable),
+        Kind::Switch(|c| &mut c.storage.redirect_disable),
         "true",
-        "whether clients get blobs from here and not from the bucket, to which `false` sends them with a 307",
+        "whether clients get blobs from here and not from the bucket or container, to which `false` sends them with a 307",
     ),
     key(
         "storage.maintenance.uploadpurging.enabled",
@@ -166,12 +166,12 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "storage",
         standing: Standing::Choice {
-            only: &["filesystem", "s3"],
+            only: &["filesystem", "s3", "azure"],
             beside: &["cache", "delete", "maintenance", "redirect", "tag"],
-            remedy: "use storage.filesystem or storage.s3",
+            remedy: "use storage.filesystem, storage.s3 or storage.azure",
         },
         default: "",
-        meaning: "every storage driver but these two: gcs, azure, inmemory and any other",
+        meaning: "every storage driver but these three: gcs, inmemory and any other",
     },
     ignored(
         "storage.filesystem.maxthreads",

@@ -18,10 +18,10 @@ fn a_bucket_is_chosen_by_its_settings_and_has_the_defaults_of_distribution() {
     assert_eq!(config.warnings, [""; 0]);
     assert_eq!(config.storage.driver, Driver::S3);
     let s3 = &config.storage.s3;
-    assert!(s3.secure && s3.forcepathstyle && !s3.encrypt && s3.redirect_disable);
+    assert!(s3.secure && s3.forcepathstyle && !s3.encrypt && config.storage.redirect_disable);
     assert_eq!((s3.chunksize, s3.multipartcopymaxconcurrency), (10 << 20, 16));
-    let settings = s3.settings(config.limits.uploadmemory).unwrap();
-    assert_eq!(settings.place.authority(), "s3.us-west-1.amazonaws.com");
+    let settings = config.storage.bucket(config.limits.uploadmemory).unwrap();
+    assert_eq!(settings.place(), "https://s3.us-west-1.amazonaws.com/images/");
     assert_eq!(settings.upload_memory, 64 << 20);
     assert!(!settings.redirect);
     assert_eq!(load("", &[]).unwrap().storage.driver, Driver::Filesystem);
@@ -52,7 +52,7 @@ fn every_setting_of_a_bucket_reaches_it_by_file_and_by_variable() {
         assert_ne!(by_file, plain, "{name}");
     }
     let redirecting = load(&format!("{BUCKET}  redirect: {{disable: false}}\n"), &[]).unwrap();
-    assert!(redirecting.storage.s3.settings(0).unwrap().redirect);
+    assert!(redirecting.storage.bucket(0).unwrap().redirect);
 }
 
 #[test]
@@ -129,4 +129,101 @@ fn neither_the_key_nor_its_name_is_shown() {
     let config = load(BUCKET, &[]).unwrap();
     let shown = format!("{config:?} {:?}", config.settings());
     assert!(!shown.contains("AKIDEXAMPLE") && !shown.contains("wJalrXUtnFEMI"), "{shown}");
+}
+
+const CONTAINER: &str = "\
+storage:
+  azure:
+    accountname: images
+    accountkey: c2VjcmV0c2VjcmV0
+    container: registry
+";
+
+#[test]
+fn a_container_is_chosen_by_its_settings_and_has_the_defaults_of_distribution() {
+    let config = load(CONTAINER, &[]).unwrap();
+    assert_eq!(config.warnings, [""; 0]);
+    assert_eq!(config.storage.driver, Driver::Azure);
+    assert_eq!(config.storage.azure.chunksize, 10 << 20);
+    let settings = config.storage.bucket(config.limits.uploadmemory).unwrap();
+    assert_eq!(settings.place(), "https://images.blob.core.windows.net/registry/");
+    assert!(!settings.redirect && settings.upload_memory == 64 << 20);
+    let redirecting = load(&format!("{CONTAINER}  redirect: {{disable: false}}\n"), &[]).unwrap();
+    assert!(redirecting.storage.bucket(0).unwrap().redirect);
+    let distributions =
+        "    credentials: {type: shared_key}\n    max_retries: \"5\"\n    retry_delay: 100ms\n";
+    let config = load(&format!("{CONTAINER}{distributions}"), &[]).unwrap();
+    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+}
+
+#[test]
+fn every_setting_of_a_container_reaches_it_by_file_and_by_variable() {
+    let plain = load(CONTAINER, &[]).unwrap();
+    for (name, value) in [
+        ("accountname", "others"),
+        ("accountkey", "b3RoZXJz"),
+        ("container", "others"),
+        ("rootdirectory", "/some/folder"),
+        ("realm", "core.chinacloudapi.cn"),
+        ("serviceurl", "http://127.0.0.1:10000/images"),
+        ("chunksize", "5242880"),
+        ("credentials.type", "default_credentials"),
+        ("credentials.clientid", "client"),
+        ("credentials.tenantid", "tenant"),
+        ("credentials.secret", "secret"),
+    ] {
+        let yaml = match name.split_once('.') {
+            Some((group, name)) => format!("    {group}: {{{name}: {value}}}\n"),
+            None => format!("    {name}: {value}\n"),
+        };
+        let given = CONTAINER.lines().filter(|line| !line.starts_with(&format!("    {name}: ")));
+        let file: String = given.flat_map(|line| [line, "\n"]).collect();
+        let by_file = load(&(file + &yaml), &[]).unwrap();
+        let variable = format!("REGISTRY_STORAGE_AZURE_{}", name.to_uppercase().replace('.', "_"));
+        let by_variable = load(CONTAINER, &[(&variable, value)]).unwrap();
+        assert_eq!(by_file, by_variable, "{name}");
+        assert_ne!(by_file, plain, "{name}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_bad_of_a_container_is_named_where_it_was_given() {
+    for (settings, line, says) in [
+        ("storage: azure\n", 2, "storage.azure.accountname: is not set"),
+        ("storage:\n  azure:\n    accountname: a\n", 4, "storage.azure.container: is not set"),
+        (
+            &format!("{CONTAINER}    credentials: {{type: client_secret}}\n"),
+            4,
+            "storage.azure.credentials.clientid: is not set",
+        ),
+        (
+            &format!("{CONTAINER}    serviceurl: images.example\n"),
+            7,
+            "storage.azure.serviceurl: has to be the URL",
+        ),
+        (&format!("{CONTAINER}    chunksize: 1MiB\n"), 7, "storage.azure.chunksize"),
+        (&format!("{CONTAINER}    skipverify: true\n"), 7, "storage.azure.skipverify"),
+        (
+            &format!(
+                "{CONTAINER}    credentials: {{type: default_credentials}}\n  redirect: {{disable: false}}\n"
+            ),
+            8,
+            "storage.redirect.disable: has to be true, or storage.azure.accountkey given",
+        ),
+        (
+            &format!("{CONTAINER}  filesystem: {{rootdirectory: /x}}\n"),
+            4,
+            "storage.azure: a second place for content",
+        ),
+    ] {
+        let message = refusal(settings, &[]);
+        assert_says(&message, &[&format!("FILE, line {line}: "), says]);
+    }
+}
+
+#[test]
+fn no_secret_of_a_container_is_shown() {
+    let config = load(&format!("{CONTAINER}    credentials: {{secret: wonderland}}\n"), &[]).unwrap();
+    let shown = format!("{config:?} {:?}", config.settings());
+    assert!(!shown.contains("c2VjcmV0c2VjcmV0") && !shown.contains("wonderland"), "{shown}");
 }

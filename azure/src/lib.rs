@@ -1,0 +1,16 @@
+//! Azure's Blob service as data: where objects lie, requests, what answers say, and what is worth trying again. No I/O, no clock,
+//! no signatures.
+//!
+//! Requests and answers are spelled in the words of the crate [`s3`], whose verbs Azure's have all counterparts of: an object
+//! is a block blob, a bucket a container, a part of an upload a block.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod fault;
+mod place;
+mod settings;
+
+pub use answer::{Copying, copying, entries, listed, service_error};
+pub use fault::{advice, judge};
+pub use place::{MAX_PAGE, Place};
+pub use settings::{Identity, Settings};
