@@ -1,5 +1,6 @@
 //! One connection: HTTP/1.1 or HTTP/2, request by request.
 
+mod detached;
 mod refusals;
 mod reply;
 mod rest;
@@ -17,7 +18,7 @@ use crate::pool::{Answer, Pool};
 use crate::socket::{Peer, Socket};
 use crate::tls::{Accepted, Acceptor};
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, request};
+use http::request;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -33,7 +34,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::task::spawn_local;
 
 /// The certificate of the client (RFC 9440). It is for this host to say: what the wire says of it is removed.
 pub const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
@@ -146,12 +146,13 @@ pub async fn serve(
     let (shared, client) = (core.clone(), Rc::new(client));
     let service = service_fn(move |request| {
         let (core, client, unread) = (shared.clone(), client.clone(), unread.clone());
-        let told = core.notifications.is_some() && !matches!(*request.method(), Method::GET | Method::HEAD);
-        let answer = async move { core.answer(request, &client, &unread).await };
         async move {
-            // Of what is done someone is told, even if the client is gone before: then the rest of this is dropped.
-            Ok::<_, Infallible>(match told {
-                true => spawn_local(answer).await.expect("it does not panic, and nobody aborts it"),
+            // Known here, and not where the request is done to its end.
+            let taking = Taking::current();
+            let may_be_told = core.notifications.is_some() && detached::may_be_told(&request);
+            let answer = async move { core.answer(request, &client, &unread, taking).await };
+            Ok::<_, Infallible>(match may_be_told {
+                true => detached::to_its_end(answer).await,
                 false => answer.await,
             })
         }
@@ -202,6 +203,7 @@ impl Core {
         request: http::Request<Incoming>,
         client: &Client,
         unread: &Unread,
+        taking: Option<Rc<Taking>>,
     ) -> http::Response<Reply> {
         let id = self.next_request.get();
         self.next_request.set(id.wrapping_add(1));
@@ -249,17 +251,14 @@ impl Core {
         {
             line.refusal = Some(told.clone());
         }
-        http::Response::from_parts(
-            head,
-            Reply { body: answer_body, line, taking: Taking::current(), _admitted: admitted },
-        )
+        http::Response::from_parts(head, Reply { body: answer_body, line, taking, _admitted: admitted })
     }
 }
 
 /// The host that a request asks for.
 fn host(head: &request::Parts) -> String {
-    let named = head.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-    named.or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default()
+    let named = || head.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    head.uri.authority().map(ToString::to_string).or_else(named).unwrap_or_default()
 }
 
 /// Leaves no word of a client's certificate but ours.

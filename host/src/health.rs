@@ -3,6 +3,7 @@
 
 use crate::config::{Config, HttpCheck};
 use crate::storage::Storage;
+use reqwest::redirect::{Action, Attempt, Policy};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -13,6 +14,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use upstream::causes;
+
+/// How often a look over HTTP is sent elsewhere.
+const REDIRECTS: usize = 5;
 
 /// What a look finds, to come.
 type Look = oneshot::Receiver<Result<(), String>>;
@@ -62,13 +66,24 @@ fn answers(check: &HttpCheck) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let client = upstream::client().timeout(check.timeout).pool_max_idle_per_host(0).build();
+        let policy = match check.statuscode.is_redirection() {
+            true => Policy::none(),
+            false => Policy::custom(follow),
+        };
+        let client =
+            upstream::client().timeout(check.timeout).pool_max_idle_per_host(0).redirect(policy).build();
         let request = client.map_err(causes)?.head(uri).headers(check.headers.clone());
         match request.send().await.map_err(causes)?.status() {
             status if status == check.statuscode => Ok(()),
             status => Err(format!("it answers {status}, and not {}", check.statuscode)),
         }
     })
+}
+
+/// Another host is not asked: what the headers say is for this one.
+fn follow(attempt: Attempt<'_>) -> Action {
+    let stays = attempt.previous().last().is_some_and(|last| last.host() == attempt.url().host());
+    if stays && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
 fn checks(config: &Config, storage: &Storage) -> Vec<Check> {
@@ -103,9 +118,12 @@ fn checks(config: &Config, storage: &Storage) -> Vec<Check> {
             look: Arc::new(move || connects(&check.addr, check.timeout)),
         });
     }
-    for check in config.health.http.iter().cloned() {
+    for (at, check) in config.health.http.iter().cloned().enumerate() {
+        // Those of which only what is not shown differs are told apart by their places.
+        let name = check.name();
+        let is_shared = config.health.http.iter().filter(|other| other.name() == name).count() > 1;
         checks.push(Check {
-            name: check.name(),
+            name: if is_shared { format!("{name} (health.http.{at})") } else { name },
             interval: check.interval,
             // As above.
             patience: check.timeout + Duration::from_secs(1),

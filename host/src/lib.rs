@@ -11,6 +11,7 @@ pub mod collect;
 pub mod config;
 pub mod connection;
 mod debug;
+mod draining;
 pub mod engine;
 pub mod explain;
 mod file_error;

@@ -4,28 +4,28 @@
 mod counters;
 mod delivery;
 mod event;
+mod references;
 
 pub use event::{Event, Request, Target};
 
 /// What is done with content.
 pub use crate::imports::bindings::pierhead::host::http::Action;
 
-use crate::config::Config;
+use crate::config::{Config, Net};
 use crate::storage::Storage;
-use counters::Counters;
+use counters::{Counted, Counters};
 use delivery::Delivery;
-use event::{References, Source};
+use event::Source;
 use http::HeaderMap;
-use names::Reference;
 use prometheus::core::Collector;
 use reqwest::Url;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 /// Who is told, and of what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,33 +50,29 @@ pub struct Endpoint {
     pub queue: usize,
 }
 
-/// Begins to tell those whom the configuration names, where there are some, for as long as the runtime lives in which this is
-/// called.
+/// Begins to tell those whom the configuration names, where there are some, on the thread and for as long as these tasks run.
 ///
 /// # Errors
 /// The system's certificates cannot be read.
-pub fn begin(config: &Config, storage: &Storage) -> io::Result<Option<(Notifications, Deliveries)>> {
+pub fn begin(
+    config: &Config,
+    storage: &Storage,
+    on: &LocalSet,
+) -> io::Result<Option<(Notifications, Deliveries)>> {
     let endpoints: Vec<&Endpoint> = config.notifications.told().collect();
     if endpoints.is_empty() {
         return Ok(None);
     }
-    let storage = storage.clone();
-    let references: References = Arc::new(move |repository, digest| {
-        let storage = storage.clone();
-        Box::pin(async move {
-            let (repository, digest) = (repository.parse().ok()?, digest.parse().ok()?);
-            Some(storage.manifest(repository, Reference::Digest(digest)).await.ok()??.bytes)
-        })
-    });
-    let references = config.notifications.includereferences.then_some(references);
-    Notifications::begin(&endpoints, Source::new(source(&config.http.addr)), references).map(Some)
+    let references = config.notifications.includereferences.then(|| storage.clone());
+    Notifications::begin(&endpoints, Source::new(source(config)), references, on).map(Some)
 }
 
-/// What this server is called among others: the machine's name, and the port that it listens on.
-fn source(address: &str) -> String {
-    match address.rsplit_once(':') {
-        Some((_, port)) => format!("{}:{port}", rustix::system::uname().nodename().to_string_lossy()),
-        None => address.to_owned(),
+/// What this server is called among others: the machine's name, and the port that it listens on, where it does on one.
+fn source(config: &Config) -> String {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    match config.http.addr.rsplit_once(':').filter(|_| config.http.net != Net::Unix) {
+        Some((_, port)) => format!("{machine}:{port}"),
+        None => machine,
     }
 }
 
@@ -94,35 +90,54 @@ struct Shared {
 struct Queue {
     endpoint: Endpoint,
     events: mpsc::Sender<Arc<Event>>,
-    /// Whether it was full when the last event came.
-    full: AtomicBool,
+    losses: Mutex<Losses>,
 }
+
+/// Events that an endpoint has not got, for there was no room.
+#[derive(Default)]
+struct Losses {
+    /// When it was said last.
+    told: Option<Instant>,
+    /// How many there were since.
+    since: u64,
+}
+
+/// How often it is said that events are lost.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// What delivers to those who are told.
 pub struct Deliveries {
     under_way: JoinSet<()>,
     stopping: watch::Sender<bool>,
+    waiting: Waiting,
 }
+
+/// What waits, of all endpoints.
+#[derive(Clone)]
+pub struct Waiting(Vec<(String, Counted)>);
 
 impl Notifications {
     /// With `references`, what manifests refer to is told as well.
     fn begin(
         endpoints: &[&Endpoint],
         source: Source,
-        references: Option<References>,
+        references: Option<Storage>,
+        on: &LocalSet,
     ) -> io::Result<(Notifications, Deliveries)> {
         let (counters, mut under_way) = (Counters::default(), JoinSet::new());
         let (stopping, stopped) = watch::channel(false);
-        let mut queues = Vec::new();
+        let (mut queues, mut counted) = (Vec::new(), BTreeMap::new());
         for endpoint in endpoints {
             let (events, waiting) = mpsc::channel(endpoint.queue);
             let (told, references) = (counters.of(&endpoint.name), references.clone());
+            counted.insert(endpoint.name.clone(), told.clone());
             let delivery = Delivery::new(endpoint, references, told).map_err(io::Error::other)?;
-            under_way.spawn(delivery.run(waiting, stopped.clone()));
-            queues.push(Queue { endpoint: (*endpoint).clone(), events, full: AtomicBool::new(false) });
+            under_way.spawn_local_on(delivery.run(waiting, stopped.clone()), on);
+            queues.push(Queue { endpoint: (*endpoint).clone(), events, losses: Mutex::default() });
         }
         let shared = Shared { source, queues, counters };
-        Ok((Notifications(Arc::new(shared)), Deliveries { under_way, stopping }))
+        let waiting = Waiting(counted.into_iter().collect());
+        Ok((Notifications(Arc::new(shared)), Deliveries { under_way, stopping, waiting }))
     }
 
     /// Tells of something. It never waits: what no queue has room for is lost, and said to be.
@@ -139,11 +154,43 @@ impl Notifications {
     }
 }
 
+impl Waiting {
+    /// Says of each endpoint that what waits for it is lost, where something does.
+    pub fn tell_lost(&self) {
+        for (endpoint, counted) in &self.0 {
+            if let lost @ 1.. = counted.pending() {
+                tracing::warn!(
+                    endpoint,
+                    lost,
+                    "events are lost: the server stops before the endpoint has taken them"
+                );
+            }
+        }
+    }
+}
+
 impl Deliveries {
+    /// What waits to be delivered.
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.clone()
+    }
+
     /// Delivers what waits, as far as endpoints take it at the first attempt, and nothing that comes now.
     pub async fn finish(mut self) {
         self.stopping.send_replace(true);
         while self.under_way.join_next().await.is_some() {}
+    }
+}
+
+impl Losses {
+    /// How many there were since it was said last, where it is to be said now.
+    fn one_more(&mut self) -> Option<u64> {
+        self.since += 1;
+        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(std::mem::take(&mut self.since))
     }
 }
 
@@ -160,18 +207,19 @@ impl Queue {
         let counted = counters.of(name);
         counted.came();
         match self.events.try_send(event.clone()) {
-            Ok(()) => self.full.store(false, Ordering::Relaxed),
+            Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 counted.lost(1);
-                if !self.full.swap(true, Ordering::Relaxed) {
+                if let Some(lost) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).one_more() {
                     tracing::error!(
                         endpoint = name,
+                        lost,
                         queue = self.endpoint.queue,
                         "events are lost: as many wait for the endpoint as may (notifications.endpoints.queue)"
                     );
                 }
             }
-            // The server stops.
+            // The server stops, and has said so.
             Err(TrySendError::Closed(_)) => counted.lost(1),
         }
     }

@@ -5,6 +5,7 @@ use crate::artefact;
 use crate::config::{self, AuthKind, Config, ConfigError, Driver, MAX_THREADS, UploadPurging};
 use crate::connection::{self, Admission, Core};
 use crate::debug::Debug;
+use crate::draining::{self, InFlight};
 use crate::engine::{self, Bounds};
 use crate::health::Health;
 use crate::listener::{ListenError, Listener};
@@ -27,6 +28,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::LocalSet;
 use wasmtime::component::Component;
 use wasmtime::ensure;
 use wasmtime::error::Context;
@@ -147,7 +149,8 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
     if let (Some(metrics), Storage::Cache(cache)) = (&metrics, &storage) {
         metrics.show(cache.counters().all());
     }
-    let (notifications, deliveries) = notifications::begin(&config, &storage)?.unzip();
+    let tasks = LocalSet::new();
+    let (notifications, deliveries) = notifications::begin(&config, &storage, &tasks)?.unzip();
     if let (Some(metrics), Some(notifications)) = (&metrics, &notifications) {
         metrics.show(notifications.counters());
     }
@@ -187,7 +190,11 @@ pub fn run(mut config: Config, registry: Registry) -> Result<(), ServeError> {
         })?;
         cores.push(sender);
     }
-    runtime.block_on(accept(&config, cores, authority.flatten(), stop, deliveries))
+    let accepted = accept(&config, cores, authority.flatten(), stop, admission, deliveries);
+    let served = tasks.block_on(&runtime, accepted);
+    // What still waits for a disk or for a name does not keep the process from its end.
+    runtime.shutdown_background();
+    served
 }
 
 /// How many connections there may be where the configuration allows this many: each is an open file, of which the system
@@ -312,7 +319,7 @@ fn run_core(core: Core, mut accepted: mpsc::UnboundedReceiver<Accepted>, stopped
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .expect("the system has given the main thread the same");
-    tokio::task::LocalSet::new().block_on(&runtime, async move {
+    LocalSet::new().block_on(&runtime, async move {
         let core = Rc::new(core);
         while let Some((socket, peer, share)) = accepted.recv().await {
             let (core, stopped) = (core.clone(), stopped.clone());
@@ -333,6 +340,7 @@ async fn accept(
     cores: Vec<mpsc::UnboundedSender<Accepted>>,
     authority: Option<tls::Authority>,
     stop: watch::Sender<bool>,
+    admission: Arc<Admission>,
     deliveries: Option<Deliveries>,
 ) -> Result<(), ServeError> {
     let limit = config.limits.connections;
@@ -372,29 +380,8 @@ async fn accept(
     }
     drop(listener);
     let _ = stop.send(true);
-    let open = limit - connections.available_permits();
-    let patience = config.http.draintimeout;
-    tracing::info!(
-        connections = open,
-        ?patience,
-        "stopping: finishing what is in flight (http.draintimeout)"
-    );
-    let all = u32::try_from(limit).unwrap_or(u32::MAX);
-    let finished = async {
-        let _ = connections.acquire_many(all).await;
-        if let Some(deliveries) = deliveries {
-            deliveries.finish().await;
-        }
-    };
-    tokio::select! {
-        () = finished => tracing::info!("stopped"),
-        () = tokio::time::sleep(patience) => {
-            tracing::warn!(
-                "stopped with requests in flight: their uploads can be resumed, in a bucket from before these requests"
-            );
-        }
-        _ = terminate.recv() => tracing::warn!("stopped at once"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once"),
-    }
+    let signals = [&mut terminate, &mut interrupt];
+    let in_flight = InFlight { connections: &connections, limit, admission: &admission };
+    draining::finish(in_flight, deliveries, config.http.draintimeout, signals).await;
     Ok(())
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tests::endpoint::Endpoint;
 use tests::{Server, eventually, noise, push_blob};
 
 const DATA: u8 = 0;
@@ -54,9 +55,19 @@ impl Connection {
         let _ = self.socket.write_all(bytes);
     }
 
+    fn delete(&mut self, stream: u32, path: &str) {
+        // The name of `:method` from the table, and its value spelled out.
+        self.ask(&[&[0x02, 6], &b"DELETE"[..]].concat(), stream, path);
+    }
+
     fn get(&mut self, stream: u32, path: &str) {
-        // HPACK's table has GET, http and the names of :path and :authority.
-        let mut head = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).expect("a short path")];
+        self.ask(&[0x82], stream, path);
+    }
+
+    /// HPACK's table has GET, http and the names of :path and :authority.
+    fn ask(&mut self, method: &[u8], stream: u32, path: &str) {
+        let mut head = method.to_vec();
+        head.extend_from_slice(&[0x86, 0x04, u8::try_from(path.len()).expect("a short path")]);
         head.extend_from_slice(path.as_bytes());
         head.extend_from_slice(&[0x01, 1, b'a']);
         self.send(&frame(HEADERS, END_STREAM_AND_HEADERS, stream, &head));
@@ -106,10 +117,26 @@ fn server(requests: usize) -> Server {
 
 #[test]
 fn a_connection_that_opens_no_window_does_not_keep_its_places_among_the_requests() {
-    let server = server(4);
-    let mut client = Connection::new(&server, 0);
+    keeps_no_places(&server(4), |client, stream| client.get(stream, "/v2/"));
+}
+
+#[test]
+fn nor_does_one_whose_requests_someone_would_be_told_of() {
+    let endpoint = Endpoint::start();
+    let told = format!("[{{name: hook, url: '{}'}}]", endpoint.url);
+    let server = Server::with(|s| {
+        s.env("REGISTRY_NOTIFICATIONS_ENDPOINTS", told)
+            .env("REGISTRY_LIMITS_IDLETIMEOUT", "1s")
+            .env("REGISTRY_LIMITS_REQUESTS", 4)
+    });
+    keeps_no_places(&server, |client, stream| client.delete(stream, "/v2/a/manifests/latest"));
+}
+
+#[track_caller]
+fn keeps_no_places(server: &Server, ask: impl Fn(&mut Connection, u32)) {
+    let mut client = Connection::new(server, 0);
     for stream in [1, 3, 5, 7] {
-        client.get(stream, "/v2/");
+        ask(&mut client, stream);
     }
     let full = eventually(Duration::from_secs(3), || server.get("/v2/").status == 503);
     assert!(full, "its answers are not in flight");

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tests::endpoint::{Endpoint, REFUSED, SOON, TAKEN};
 use tests::{
-    ALICE, Image, OCI_MANIFEST, Request, Server, Setup, descriptor, eventually, noise, push_blob, sha256,
-    start_upload, with_login,
+    ALICE, Host, Image, OCI_MANIFEST, Request, Server, Setup, descriptor, eventually, noise, push_blob,
+    sha256, start_upload, with_login,
 };
 
 /// A server that tells an endpoint, with these settings beside its URL.
@@ -292,6 +292,78 @@ fn an_event_is_posted_again_where_the_same_host_says_and_nowhere_else() {
     assert_eq!(other.posted().len(), 0);
     server.assert_says("it answers 302 Found to 127.0.0.1, where events are not sent");
     assert!(!server.log().contains("secret-of-hook"));
+}
+
+#[test]
+fn what_is_said_beside_an_event_is_said_at_another_port_of_the_same_host_too() {
+    let (endpoint, other) = (Endpoint::start(), Endpoint::start());
+    let there = other.url.clone();
+    endpoint.rule(move |_| {
+        Some(format!("HTTP/1.1 308 Permanent Redirect\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n"))
+    });
+    let server = server_with(&endpoint, ", headers: {Authorization: [token-of-hook], X-Key: [key-of-hook]}");
+    push_blob(&server, "a", b"blob");
+    other.events(1);
+    let head = &other.posted()[0].head;
+    assert!(head.contains("token-of-hook") && head.contains("key-of-hook"), "{head}");
+    assert_eq!((endpoint.posted().len(), other.posted().len()), (1, 1));
+}
+
+#[test]
+fn a_server_whose_patience_ends_says_which_events_are_lost() {
+    let endpoint = Endpoint::start();
+    endpoint.rule(|_| None);
+    let mut server = Server::with(|setup| {
+        configure(&endpoint, setup.env("REGISTRY_HTTP_DRAINTIMEOUT", "500ms"), ", timeout: 1h")
+    });
+    push_blob(&server, "a", b"one");
+    push_blob(&server, "a", b"two");
+    assert!(eventually(SOON, || endpoint.posted().len() == 1));
+    assert!(server.terminate(SOON).success());
+    for says in ["events are lost: the server stops before", "\"lost\":2", "stopped before all was told"] {
+        assert!(server.log().contains(says), "{says} is not in {}", server.log());
+    }
+    assert!(!server.log().contains("requests in flight"), "{}", server.log());
+}
+
+#[test]
+fn of_a_manifest_in_a_bucket_it_is_told_what_it_refers_to() {
+    let endpoint = Endpoint::start();
+    let server = Server::with(|setup| {
+        setup.on(Host::NativeS3).env("REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES", "true");
+        configure(&endpoint, setup, "")
+    });
+    let image = Image::oci(1);
+    image.push(&server, "a", "latest");
+    let all = 2 + image.layers.len();
+    let events = endpoint.events(all);
+    let references = &events[all - 1]["target"]["references"];
+    assert_eq!(references.as_array().map(Vec::len), Some(1 + image.layers.len()), "{references}");
+    // Of what is gone nothing is asked.
+    server.delete(&format!("/v2/a/manifests/{}", image.digest())).expect(202);
+    assert_eq!(endpoint.events(all + 1)[all]["action"], "delete");
+}
+
+#[test]
+fn what_is_told_of_though_its_client_is_gone_counts_as_not_answered() {
+    let endpoint = Endpoint::start();
+    let server = server_with(&endpoint, "");
+    let upload = start_upload(&server, "a");
+    let mut busy = server.client();
+    busy.send_head(&Request::new("PATCH", &upload).header("Content-Length", 1000));
+    busy.send(b"0123456789");
+    let all_there =
+        || server.request(&Request::get(&upload)).header("range").is_some_and(|range| range == "0-9");
+    assert!(eventually(SOON, all_there), "{}", server.log());
+    // It waits for the other one.
+    let mut waiting = server.client();
+    waiting.send_head(&Request::new("DELETE", &upload));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(waiting);
+    std::thread::sleep(Duration::from_millis(200));
+    drop(busy);
+    let line = server.access_line(|line| line.status() == 499);
+    assert_eq!(line.method(), "DELETE", "{line:?}");
 }
 
 #[test]

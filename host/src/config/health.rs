@@ -104,7 +104,9 @@ impl HttpCheck {
     pub fn name(&self) -> String {
         let Some(mut uri) = self.uri.clone() else { return String::new() };
         uri.set_query(None);
+        uri.set_fragment(None);
         // Fails for URLs that have none.
+        let _ = uri.set_username("");
         let _ = uri.set_password(None);
         uri.to_string()
     }
@@ -139,7 +141,8 @@ impl Health {
     pub(super) fn complete(&self, storage: Driver, given: &[Given]) -> Result<(), ConfigError> {
         let files = self.file.iter().map(|check| check.file.display().to_string()).enumerate();
         let servers = self.tcp.iter().map(|check| check.addr.clone()).enumerate();
-        let pages = self.http.iter().map(HttpCheck::name).enumerate();
+        let pages = self.http.iter().map(|check| check.uri.as_ref().map(Url::to_string).unwrap_or_default());
+        let pages = pages.enumerate();
         let files = files.map(|(at, name)| ("health.file", "file", at, name));
         let servers = servers.map(|(at, name)| ("health.tcp", "addr", at, name));
         let pages = pages.map(|(at, name)| ("health.http", "uri", at, name));

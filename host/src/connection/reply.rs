@@ -3,7 +3,7 @@
 use super::Admitted;
 use super::stalls::{Piece, Taking};
 use crate::body::{AnswerBody, AnswerError};
-use crate::log::AccessLine;
+use crate::log::{AccessLine, CLIENT_CLOSED};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,6 +16,13 @@ pub struct Reply {
     /// What the client has yet to take of it, over HTTP/2.
     pub taking: Option<Rc<Taking>>,
     pub _admitted: Option<Admitted>,
+}
+
+impl Reply {
+    /// Says that nobody takes it.
+    pub fn give_up(&mut self) {
+        self.line.status = CLIENT_CLOSED;
+    }
 }
 
 impl Body for Reply {
@@ -50,6 +57,6 @@ impl Body for Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.line.complete = self.body.is_end_stream();
+        self.line.complete = self.line.status != CLIENT_CLOSED && self.body.is_end_stream();
     }
 }

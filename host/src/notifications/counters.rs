@@ -58,6 +58,11 @@ impl Counted {
         self.counters.pending.with_label_values(&[&self.endpoint]).sub(many as i64);
     }
 
+    /// How many wait.
+    pub fn pending(&self) -> u64 {
+        self.counters.pending.with_label_values(&[&self.endpoint]).get().try_into().unwrap_or(0)
+    }
+
     /// One came.
     pub fn came(&self) {
         self.event("Events", 1);

@@ -1,16 +1,17 @@
 //! Delivering to one endpoint, an event after another.
 
 use super::counters::Counted;
-use super::event::{Event, References};
-use super::{Endpoint, Url};
+use super::event::Event;
+use super::{Endpoint, Url, references};
+use crate::storage::Storage;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use upstream::causes;
 
 /// The type of what is posted.
@@ -24,7 +25,8 @@ pub struct Delivery {
     endpoint: Endpoint,
     url: Url,
     http: Client,
-    references: Option<References>,
+    /// Where manifests are, if it is told what they refer to.
+    references: Option<Storage>,
     counted: Counted,
     /// How often in a row it did not take an event.
     failures: usize,
@@ -37,7 +39,7 @@ impl Delivery {
     /// The system's certificates cannot be read, or the endpoint has no URL.
     pub fn new(
         endpoint: &Endpoint,
-        references: Option<References>,
+        references: Option<Storage>,
         counted: Counted,
     ) -> Result<Delivery, String> {
         let url = endpoint.url.clone().ok_or("an endpoint has no URL")?;
@@ -46,7 +48,8 @@ impl Delivery {
         let http = upstream::client()
             .timeout(endpoint.timeout)
             .pool_max_idle_per_host(1)
-            .redirect(Policy::custom(follow))
+            // It would leave out what some headers say.
+            .redirect(Policy::none())
             .build()
             .map_err(causes)?;
         Ok(Delivery { endpoint, url, http, references, counted, failures: 0 })
@@ -80,8 +83,10 @@ impl Delivery {
 
     /// Delivers one, however often it takes; `false` if that is not to be waited for any more.
     async fn deliver(&mut self, event: &Event, stopping: &mut watch::Receiver<bool>) -> bool {
-        let body = event.envelope(self.references.as_ref()).await;
+        // Only now: many of them would be much to keep waiting.
+        let body = event.envelope(self.manifest(event).await.as_deref());
         loop {
+            let is_last = *stopping.borrow();
             let Err(reason) = self.post(body.clone()).await else {
                 if self.failures > 0 {
                     tracing::info!(endpoint = self.endpoint.name, "an endpoint takes events again");
@@ -97,6 +102,9 @@ impl Delivery {
                     "an endpoint does not take events: they wait for it"
                 );
             }
+            if is_last {
+                return false;
+            }
             let pause = async {
                 if self.failures >= self.endpoint.threshold {
                     sleep(self.endpoint.backoff).await;
@@ -104,50 +112,81 @@ impl Delivery {
             };
             tokio::select! {
                 biased;
-                _ = stopping.wait_for(|stopping| *stopping) => return false,
+                _ = stopping.wait_for(|stopping| *stopping) => {}
                 () = pause => {}
             }
         }
     }
 
-    async fn post(&self, body: Bytes) -> Result<(), String> {
-        let answer = self
-            .http
-            .post(self.url.clone())
-            .headers(self.endpoint.headers.clone())
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| {
-                self.counted.failed();
-                causes(error)
-            })?;
-        self.counted.answered(answer.status());
-        match answer.status() {
-            status if status.is_success() => Ok(()),
-            status if status.is_redirection() => Err(format!("it answers {status}{}", elsewhere(&answer))),
-            status => Err(format!("it answers {status}")),
-        }
+    /// The manifest that an event is about, if it is told what that refers to, and as long as it is there.
+    async fn manifest(&self, event: &Event) -> Option<Bytes> {
+        let (storage, (repository, digest)) = (self.references.clone()?, event.manifest()?);
+        let found = timeout(self.endpoint.timeout, references::manifest(storage, repository, digest)).await;
+        let why = match found {
+            Ok(Ok(found)) => return found,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {:?}", self.endpoint.timeout),
+        };
+        let endpoint = &self.endpoint.name;
+        tracing::warn!(
+            endpoint,
+            repository,
+            digest,
+            why,
+            "an event does not say what its manifest refers to"
+        );
+        None
     }
-}
 
-/// What to do where an endpoint is elsewhere.
-fn elsewhere(answer: &Response) -> String {
-    let at = answer.headers().get(LOCATION).and_then(|at| answer.url().join(at.to_str().ok()?).ok());
-    let host = at.as_ref().and_then(Url::host_str).map(|host| format!(" to {host}")).unwrap_or_default();
-    format!(
-        "{host}, where events are not sent: only to the same host, and by 307 or 308; write the URL where it is"
-    )
-}
+    /// Posts it, and again where the endpoint says that it is now.
+    async fn post(&self, body: Bytes) -> Result<(), String> {
+        let mut url = self.url.clone();
+        for _ in 0..=REDIRECTS {
+            let answer = self.post_to(url.clone(), body.clone()).await?;
+            let status = answer.status();
+            let reason = match status.is_redirection().then(|| self.elsewhere(&answer)) {
+                Some(Ok(there)) => {
+                    url = there;
+                    continue;
+                }
+                Some(Err(reason)) => reason,
+                None => format!("it answers {status}"),
+            };
+            self.counted.answered(status);
+            return if status.is_success() { Ok(()) } else { Err(reason) };
+        }
+        self.counted.failed();
+        Err("it sends events elsewhere again and again".into())
+    }
 
-/// Whether an event is posted again where the endpoint says: to the same host, for what its headers say is for that alone, and not
-/// without TLS where it was asked with it. By other statuses than these it would be asked for there, and not posted.
-fn follow(attempt: Attempt<'_>) -> Action {
-    let stays = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
-        && attempt.previous().len() <= REDIRECTS
-        && attempt.previous().last().is_some_and(|last| {
-            last.host() == attempt.url().host()
-                && (last.scheme() == "http" || attempt.url().scheme() == "https")
-        });
-    if stays { attempt.follow() } else { attempt.stop() }
+    async fn post_to(&self, url: Url, body: Bytes) -> Result<Response, String> {
+        let sent = self.http.post(url).headers(self.endpoint.headers.clone()).body(body).send().await;
+        sent.map_err(|error| {
+            self.counted.failed();
+            causes(error)
+        })
+    }
+
+    /// Where an endpoint says that it is: at the same host, for what headers and the URL say is for that alone, and not without TLS where
+    /// it was asked with it. By other statuses than these it would be asked for events there, and not be sent any.
+    fn elsewhere(&self, answer: &Response) -> Result<Url, String> {
+        let at = answer.headers().get(LOCATION).and_then(|at| answer.url().join(at.to_str().ok()?).ok());
+        let status = answer.status();
+        let host = at.as_ref().and_then(Url::host_str).map(|host| format!(" to {host}")).unwrap_or_default();
+        let stays = |at: &Url| {
+            matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+                && answer.url().host() == at.host()
+                && (answer.url().scheme() == "http" || at.scheme() == "https")
+        };
+        let mut at = at.filter(stays).ok_or_else(|| {
+            format!(
+                "it answers {status}{host}, where events are not sent: only to the same host, and by 307 or 308; write the URL where \
+                 it is"
+            )
+        })?;
+        // They cannot be of a URL that has no host, and this has one.
+        let _ = at.set_username(self.url.username());
+        let _ = at.set_password(self.url.password());
+        Ok(at)
+    }
 }

@@ -6,14 +6,8 @@ use humantime::format_rfc3339_micros;
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::SystemTime;
 use uuid::{Builder, Uuid};
-
-/// What the bytes of a manifest are, of this repository and digest; `None` where they cannot be had any more.
-pub type References =
-    Arc<dyn Fn(String, String) -> Pin<Box<dyn Future<Output = Option<Bytes>> + Send>> + Send + Sync>;
 
 /// Where a manifest has what it refers to: one descriptor, or a list of them.
 const REFERENCES: [&str; 4] = ["config", "layers", "manifests", "blobs"];
@@ -148,19 +142,22 @@ impl Event {
         self.target.media_type.as_deref()
     }
 
-    /// What is posted. The references are asked for only now: many of them would be much to keep waiting.
-    pub(super) async fn envelope(&self, references: Option<&References>) -> Bytes {
+    /// The repository and the digest of a manifest that it is about, and that is there.
+    pub(super) fn manifest(&self) -> Option<(&str, &str)> {
+        let is_there = self.target.is_manifest && self.action != Action::Delete;
+        self.target.digest.as_deref().filter(|_| is_there).map(|digest| (&*self.target.repository, digest))
+    }
+
+    /// What is posted; with what its manifest refers to, where that is given.
+    pub(super) fn envelope(&self, manifest: Option<&[u8]>) -> Bytes {
         let mut event = serde_json::to_value(self).expect("it has words for keys");
         let target = &mut event["target"];
         // The name of the size before there was one, for those who read that.
         if let Some(size) = self.target.size {
             target["length"] = size.into();
         }
-        if let (Some(references), Some(digest), true) =
-            (references, &self.target.digest, self.target.is_manifest)
-            && let Some(bytes) = references(self.target.repository.clone(), digest.clone()).await
-        {
-            target["references"] = referred(&bytes).into();
+        if let Some(manifest) = manifest {
+            target["references"] = referred(manifest).into();
         }
         serde_json::to_vec(&Envelope { events: [event] }).expect("it has words for keys").into()
     }

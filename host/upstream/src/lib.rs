@@ -7,6 +7,7 @@
 mod error;
 mod lists;
 mod login;
+mod resolver;
 
 pub use error::{Error, Kind, causes};
 pub use lists::{Referrer, referrers_in};
@@ -23,6 +24,7 @@ use protocol::manifest::{DOCKER_LIST, DOCKER_MANIFEST, MANIFEST_LIMIT, OCI_INDEX
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Body, Client, ClientBuilder, Response};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tree::hash::digest_of;
@@ -295,6 +297,7 @@ pub fn client() -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("pierhead/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
+        .dns_resolver(Arc::new(resolver::Resolver::default()))
         .referer(false)
 }
 

@@ -121,7 +121,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "health.http.*.uri",
-        Kind::Own {
+        Kind::Hidden {
             put: |c, at, text| {
                 entry(&mut c.health.http, at).uri = Some(foreign_url(text)?);
                 Ok(())

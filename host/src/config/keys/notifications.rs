@@ -108,7 +108,7 @@ pub(super) const KEYS: &[Key] = &[
             words: "media types",
         },
         "",
-        "media types of which the endpoint is told nothing, such as `application/octet-stream`, which is every blob",
+        "media types of which the endpoint is told nothing, such as `application/octet-stream`, which is every blob, but for deletions, of which no type is known",
     ),
     key(
         "notifications.endpoints.*.ignore.mediatypes",
@@ -147,6 +147,6 @@ pub(super) const KEYS: &[Key] = &[
             words: "a number from 1 to 1000000",
         },
         "",
-        "how many events may wait for the endpoint, of about a KiB each; 10000 where nothing is said. What comes beyond that is lost, and said to be",
+        "how many events may wait for the endpoint, of about a KiB each, and 5 KiB where a client fills all that it may say of itself; 10000 where nothing is said. What comes beyond that is lost, and said to be",
     ),
 ];

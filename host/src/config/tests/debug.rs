@@ -129,6 +129,17 @@ fn what_cannot_be_watched_is_refused() {
 }
 
 #[test]
+fn urls_that_are_looked_after_are_not_shown_and_may_differ_in_what_is_hidden() {
+    let uris = ["http://user:pass@a/x?one", "http://user:word@a/x?two", "http://token@a/y"];
+    let list: String = uris.iter().map(|uri| format!("  - {{uri: '{uri}'}}\n")).collect();
+    let config = load(&format!("health:\n  http:\n{list}"), &[]).unwrap();
+    let names: Vec<String> = config.health.http.iter().map(|check| check.name()).collect();
+    assert_eq!(names, ["http://a/x", "http://a/x", "http://a/y"]);
+    let twice = format!("health:\n  http:\n{0}{0}", "  - {uri: 'http://a/x?one'}\n");
+    assert_says(&refusal(&twice, &[]), &["health.http.1", "looked after already"]);
+}
+
+#[test]
 fn metrics_without_an_address_are_warned_of() {
     let config = load("http: {debug: {prometheus: {enabled: true}}}", &[]).unwrap();
     assert_says(&warnings(&config).join("\n"), &["give http.debug.addr too"]);
