@@ -73,7 +73,7 @@ test: check unit integration test-hosts ## formatting, lints, licences, and the 
 
 test-hosts: artefacts host-tools client-tools azure-tools ## the tests of the protocol with a bucket, with Azure's, and on wasmtime serve
 	$(call on_host,native-s3) $(PROTOCOL) model hosts=bucket::,uploads::,redirect::,faulty_bucket::,garbage::
-	$(call on_host,native-azure) $(PROTOCOL) model hosts=container::
+	$(call on_host,native-azure) $(PROTOCOL) model hosts=container::,faulty_container::
 	$(call on_host,wasmtime-fs) $(PROTOCOL) hosts=passwords::,claims::,lists::
 	$(call on_host,wasmtime-s3) $(PROTOCOL) hosts=passwords::,bucket::,uploads::,read_only::,redirect::,shared_tree::,faulty_bucket::,garbage::
 

@@ -79,7 +79,7 @@ impl Place {
         [&*self.root, key].concat()
     }
 
-    fn path(&self, key: &str) -> String {
+    pub(crate) fn path(&self, key: &str) -> String {
         [&*self.base, "/", &in_path(&self.key(key))].concat()
     }
 
@@ -138,10 +138,10 @@ impl Place {
         Request::at(self.base.clone(), Method::Get, prefix).query(&pairs)
     }
 
-    /// Writes a part of an upload (Put Block). `id` has 16 hexadecimal digits.
-    pub fn upload_part(&self, key: &str, id: &str, number: u32) -> Request {
-        let block = block(id, number);
-        self.about(Method::Put, key).query(&[("blockid", &block), ("comp", "block")]).patience(SENT)
+    /// Writes a part of an upload (Put Block), of this name in base64: those of one object's parts have one length. It replaces a
+    /// part of the same name, whoever has sent that.
+    pub fn upload_part(&self, key: &str, name: &str) -> Request {
+        self.about(Method::Put, key).query(&[("blockid", name), ("comp", "block")]).patience(SENT)
     }
 
     /// Makes an object of the parts that [`complete_body`](Place::complete_body) names (Put Block List). Those of others are
@@ -150,17 +150,11 @@ impl Place {
         self.about(Method::Put, key).query(&[("comp", "blocklist")]).patience(WORKED)
     }
 
-    /// What is sent with [`complete_upload`](Place::complete_upload).
-    pub fn complete_body(id: &str, parts: &[Part]) -> String {
-        let blocks: String =
-            parts.iter().map(|part| format!("<Latest>{}</Latest>", block(id, part.number))).collect();
+    /// What is sent with [`complete_upload`](Place::complete_upload). The name of a part is its `etag`: Azure gives it none.
+    pub fn complete_body(parts: &[Part]) -> String {
+        let blocks: String = parts.iter().map(|part| format!("<Latest>{}</Latest>", part.etag)).collect();
         format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{blocks}</BlockList>")
     }
-}
-
-/// What a part is called: 24 characters that base64 could have, for all names of an object's blocks have one length.
-fn block(id: &str, number: u32) -> String {
-    format!("{id}{number:08}")
 }
 
 fn not_a_service() -> BadSetting {
@@ -208,15 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn parts_have_names_of_one_length_and_are_joined_in_order() {
-        let part = |number| Part { number, length: 1, etag: String::new() };
-        let body = Place::complete_body("0123456789abcdef", &[part(2), part(10_000)]);
-        assert!(
-            body.ends_with(
-                "<BlockList><Latest>0123456789abcdef00000002</Latest><Latest>0123456789abcdef00010000</Latest></BlockList>"
-            ),
-            "{body}"
-        );
+    fn parts_are_joined_by_their_names_in_order() {
+        let part = |number, name: &str| Part { number, length: 1, etag: name.into() };
+        let body = Place::complete_body(&[part(2, "b0b0"), part(10_000, "a1a1")]);
+        let blocks = "<BlockList><Latest>b0b0</Latest><Latest>a1a1</Latest></BlockList>";
+        assert!(body.ends_with(blocks), "{body}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use crate::place::Place;
+use crate::urls::Urls;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use s3::BadSetting;
@@ -110,6 +111,10 @@ impl Settings {
             None if text(KEY).is_some() => shared_key()?,
             None => Identity::Default,
         };
+        if !place.secure() && !matches!(identity, Identity::SharedKey(_)) {
+            let what = "has to begin with https:// where no storage.azure.accountkey is used: the token would go over the network in the clear";
+            return Err(BadSetting::new("storage.azure.serviceurl", what));
+        }
         let part_size = match text("storage.azure.chunksize").map(|text| text.parse()) {
             None => 10 << 20,
             Some(Ok(bytes)) => bytes,
@@ -118,6 +123,13 @@ impl Settings {
             }
         };
         Ok(Settings { place, account, container, service, realm, identity, part_size })
+    }
+
+    /// What makes URLs, which who has the account's key can.
+    pub fn urls(&self) -> Option<Urls> {
+        let Identity::SharedKey(key) = &self.identity else { return None };
+        let key = BASE64_STANDARD.decode(key).ok()?;
+        Some(Urls::new(self.place.clone(), &self.account, &self.container, key))
     }
 }
 
@@ -170,6 +182,14 @@ mod tests {
             format!("{KEY} is not set")
         );
         assert!(matches!(read(&[(TYPE, "default_credentials")]).unwrap().identity, Identity::Default));
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_the_clear() {
+        let clear = ("storage.azure.serviceurl", "http://images.example");
+        assert!(matches!(read(&[clear]).unwrap().identity, Identity::SharedKey(_)));
+        let error = read(&[clear, (TYPE, "default_credentials")]).unwrap_err();
+        assert_eq!(error.name(), "storage.azure.serviceurl");
     }
 
     #[test]

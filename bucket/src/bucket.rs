@@ -6,7 +6,7 @@ use crate::service::{COPY_STATUS, Signer, State};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use objects::{Error, Kind, Listing, Options, Small};
 use platform::{Stream, drain};
-use s3::{Begin, Condition, Gathering, LEAST_PART, Request};
+use s3::{Begin, Gathering, LEAST_PART, Request};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tree::hash::Hash;
@@ -62,6 +62,16 @@ pub fn found<T>(answer: Result<T, Fault>, verb: &str, key: &str) -> Result<Optio
         Err(Fault::Absent) => Ok(None),
         Err(fault) => Err(fault.unexpected(verb, key)),
     }
+}
+
+/// What there is to know of an object.
+pub struct Seen {
+    /// Whether it is there.
+    pub state: State,
+    /// How many bytes it has, where that is told.
+    pub length: Option<u64>,
+    /// Its entity tag.
+    pub etag: String,
 }
 
 /// An object in a list.
@@ -156,13 +166,19 @@ impl Bucket {
         Ok(read.map(|Small { bytes, etag, .. }| (bytes, etag)))
     }
 
+    /// What there is to know of an object, be it there whole or not.
+    pub async fn look(&self, key: &str) -> Result<Option<Seen>, Error> {
+        let answer = found(self.ask(&self.settings.service.head(key), &[]).await, "look at", key)?;
+        Ok(answer.map(|answer| Seen {
+            state: self.settings.service.state(answer.header(COPY_STATUS)),
+            length: answer.length(),
+            etag: answer.header("etag").unwrap_or_default(),
+        }))
+    }
+
     /// How many bytes an object has, and its entity tag; none where there is none.
     pub async fn head(&self, key: &str) -> Result<Option<(u64, String)>, Error> {
-        let request = self.settings.service.head(key);
-        let Some(answer) = found(self.ask(&request, &[]).await, "look at", key)? else { return Ok(None) };
-        let State::Whole = self.settings.service.state(answer.header(COPY_STATUS)) else { return Ok(None) };
-        let etag = answer.header("etag").unwrap_or_default();
-        let length = answer.length();
+        let Some(Seen { state: State::Whole, length, etag }) = self.look(key).await? else { return Ok(None) };
         length
             .map(|length| Some((length, etag)))
             .ok_or_else(|| Error::new(Kind::Failed, "look at", key, "the bucket does not say its length"))
@@ -176,46 +192,6 @@ impl Bucket {
     /// The entity tag of an object; none where there is none.
     pub async fn etag(&self, key: &str) -> Result<Option<String>, Error> {
         Ok(self.head(key).await?.map(|(_, etag)| etag))
-    }
-
-    /// Writes an object, whole or not at all; the service checks the bytes it gets. Its entity tag comes back. `hash` is their
-    /// SHA-256 in hexadecimal, where it is known. What has these bytes already and cannot be replaced stays, and counts as written;
-    /// what has others is removed first: for a moment there is nothing.
-    pub async fn write(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        condition: &Condition,
-        hash: Option<&str>,
-    ) -> Result<String, Fault> {
-        let put = async |condition: &Condition| {
-            let request = self.settings.service.put(key, condition, bytes, hash);
-            Ok(self.ask(&request, bytes).await?.header("etag").unwrap_or_default())
-        };
-        let written = put(condition).await;
-        let Err(Fault::OtherKind(_)) = written else { return written };
-        let there = self.head(key).await.map_err(Fault::Error)?;
-        let is_asked_for = |now: &str| !matches!(condition, Condition::Is(etag) if etag != now);
-        let Some((size, now)) = there.filter(|(_, now)| is_asked_for(now)) else {
-            return Err(Fault::Changed);
-        };
-        if size == bytes.len() as u64 {
-            let read = self.read_tagged(key, bytes.len()).await.map_err(Fault::Error)?;
-            if read.is_some_and(|(read, etag)| read == bytes && etag == now) {
-                return self.touch(key, bytes, &now).await;
-            }
-        }
-        self.delete_the_one(key, &now).await?;
-        put(&Condition::Absent).await
-    }
-
-    /// Makes an object of these bytes one that was written just now, if it is the one with this entity tag. Its new one comes back.
-    pub async fn touch(&self, key: &str, bytes: &[u8], etag: &str) -> Result<String, Fault> {
-        let condition = Condition::Is(etag.to_owned());
-        let service = &self.settings.service;
-        let touched = service.touch(key, etag).map(|request| (request, &[][..]));
-        let (request, body) = touched.unwrap_or_else(|| (service.put(key, &condition, bytes, None), bytes));
-        Ok(self.ask(&request, body).await?.header("etag").unwrap_or_default())
     }
 
     /// Removes an object, if there is one.
@@ -315,8 +291,16 @@ impl Bucket {
 
     /// Whether any key begins so.
     async fn is_there(&self, prefix: &str) -> Result<bool, Error> {
-        // Two, for the first may be the mark of an empty folder.
-        Ok(!self.page(prefix, false, &Begin::Start, 2).await?.names.is_empty())
+        let mut from = Begin::Start;
+        loop {
+            // Two, for the first may be the mark of an empty folder.
+            let page = self.page(prefix, false, &from, 2).await?;
+            match page.next {
+                // Some services have pages without a name.
+                Some(token) if page.names.is_empty() => from = Begin::Token(token),
+                _ => return Ok(!page.names.is_empty()),
+            }
+        }
     }
 
     /// The objects whose keys begin with a prefix, some at a time, in the order of their keys, without the prefix; and where the

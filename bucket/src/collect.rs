@@ -74,7 +74,7 @@ impl std::fmt::Display for CollectError {
             CollectError::Nothing => write!(
                 f,
                 "there is no {} in this bucket: nothing was pushed to it yet, or it is not the one that is served \
-                 (storage.s3.bucket, storage.s3.rootdirectory)",
+                 (its name and rootdirectory, in the settings of storage)",
                 layout::REPOSITORIES
             ),
             CollectError::Unknown { key, what } => {

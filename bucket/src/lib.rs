@@ -21,6 +21,7 @@ mod service;
 mod session;
 mod settings;
 mod tries;
+mod write;
 
 pub use bucket::Bucket;
 #[cfg(not(target_family = "wasm"))]

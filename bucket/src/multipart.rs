@@ -1,15 +1,19 @@
 use crate::bucket::{Bucket, Fault, found};
-use crate::service::{COPY_STATUS, State};
+use crate::service::State;
 use crate::tries::MAX_SMALL;
+use crate::write::CLEARED;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use objects::{Error, Kind};
-use platform::{elapsed, random, wait};
+use platform::{elapsed, wait};
 use s3::{MAX_PART, Part, Source, WORKED, upload_id};
 use std::time::Duration;
 
 /// How long to wait until it is looked at again whether something was copied: at first, and at most.
 const COPIED_AFTER: Duration = Duration::from_millis(20);
 const COPIED_AT_MOST_AFTER: Duration = Duration::from_secs(2);
+
+/// What an upload is called that the bucket is not told of.
+const UNTOLD: &str = "untold";
 
 /// An object that is made of parts. It appears when it is completed; until then the bucket keeps the parts under an id.
 #[derive(Clone)]
@@ -23,7 +27,7 @@ impl Multipart {
     /// Begins one.
     pub async fn create(bucket: &'static Bucket, key: &str) -> Result<Multipart, Fault> {
         let Some(request) = bucket.settings.service.create_upload(key) else {
-            return Ok(Multipart::known(bucket, key, format!("{:016x}", random())));
+            return Ok(Multipart::known(bucket, key, UNTOLD.to_owned()));
         };
         let body = bucket.ask_all(&request, &[], MAX_SMALL).await?;
         match upload_id(&body) {
@@ -55,10 +59,11 @@ impl Multipart {
         Ok(found(self.bucket.ask(&request, &[]).await, "look at the upload of", &self.key)?.is_some())
     }
 
-    /// Writes a part; its entity tag comes back. [`Fault::Absent`] when the bucket no longer knows the upload.
+    /// Writes a part; what tells it from others comes back. [`Fault::Absent`] when the bucket no longer knows the upload.
     pub async fn put(&self, number: u32, bytes: &[u8]) -> Result<String, Fault> {
-        let request = self.bucket.settings.service.upload_part(&self.key, &self.id, number);
-        Ok(self.bucket.ask(&request, bytes).await?.header("etag").unwrap_or_default())
+        let (request, name) = self.bucket.settings.service.upload_part(&self.key, &self.id, number);
+        let answer = self.bucket.ask(&request, bytes).await?;
+        Ok(name.or_else(|| answer.header("etag")).unwrap_or_default())
     }
 
     /// Makes a part of some of another object's bytes.
@@ -102,16 +107,7 @@ impl Bucket {
     pub async fn copy(&'static self, from: &str, etag: &str, to: &str, size: u64) -> Result<(), Fault> {
         let from = Source { key: from, etag };
         if size <= self.settings.copy_threshold {
-            let request = self.settings.service.copy(from, to);
-            let copied = match self.ask_done(&request, &[]).await {
-                // Nobody has made that of a blob, but who has left it half written.
-                Err(Fault::OtherKind(_)) => {
-                    self.delete(to).await.map_err(Fault::Error)?;
-                    self.ask_done(&request, &[]).await
-                }
-                copied => copied,
-            };
-            return self.is_copied(to, copied?.1).await;
+            return self.copy_at_once(from, to, size).await;
         }
         let each = self.settings.copy_part_size.max(size.div_ceil(u64::from(MAX_PART)));
         let lengths: Vec<u64> = (0..size.div_ceil(each)).map(|part| each.min(size - part * each)).collect();
@@ -133,6 +129,26 @@ impl Bucket {
         }
     }
 
+    async fn copy_at_once(&self, from: Source<'_>, to: &str, size: u64) -> Result<(), Fault> {
+        let request = self.settings.service.copy(from, to);
+        for _ in 0..CLEARED {
+            let fault = match self.ask_done(&request, &[]).await {
+                Ok((_, state)) => return self.is_copied(to, state).await,
+                Err(fault) => fault,
+            };
+            let Ok(Some(there)) = self.look(to).await else { return Err(fault) };
+            match (there.state, fault) {
+                // Someone else copies it; or it is us, and an answer was lost.
+                (State::Pending, _) => return self.is_copied(to, State::Pending).await,
+                (State::Whole, _) if there.length == Some(size) => return Ok(()),
+                // Nobody has made that of it, but who has left it half written.
+                (_, Fault::OtherKind(_)) => self.clear(to, &there.etag).await?,
+                (_, fault) => return Err(fault),
+            }
+        }
+        Err(Fault::Changed)
+    }
+
     /// Waits until an object is there whole that the bucket was told to copy.
     async fn is_copied(&self, to: &str, mut state: State) -> Result<(), Fault> {
         let failed = |why: &str| Fault::Error(Error::new(Kind::Unavailable, "copy to", to, why));
@@ -147,8 +163,8 @@ impl Bucket {
                 State::Pending => wait(pause.as_nanos() as u64).await,
             }
             pause = (2 * pause).min(COPIED_AT_MOST_AFTER);
-            let answer = self.ask(&self.settings.service.head(to), &[]).await?;
-            state = self.settings.service.state(answer.header(COPY_STATUS));
+            let there = self.look(to).await.map_err(Fault::Error)?;
+            state = there.map_or(State::Failed, |there| there.state);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! S3 replaces a part by another of the same number, whoever sends it. So nobody sends one with a number that another may
 //! use: who has begun the multipart upload is alone with it until he saves, who goes on with it [takes
 //! numbers](Kept::take_numbers) first, and the part that an upload ends with draws one that is kept for those. S3 replaces
-//! objects as well, so each multipart upload makes one of its own, and the first who completes it makes that.
+//! objects as well, so each multipart upload makes one of its own, and the first who completes it makes that. Where a service does not
+//! keep uploads apart (Azure) no two of them have the same object in mind, and no two parts one name.
 
 use crate::bucket::{Bucket, Fault};
 use crate::kept::{Kept, LAST, NUMBERED};
@@ -167,10 +168,19 @@ impl Parts {
     }
 
     async fn begin(&mut self) -> Result<Multipart, SessionError> {
+        if !self.bucket.settings.service.keeps_uploads_apart() {
+            self.rename();
+        }
         let created = Multipart::create(self.bucket, &self.key).await;
         let upload = created.map_err(|fault| fault.unexpected("begin to upload", &self.key))?;
         (self.upload, self.begun, self.numbers) = (Some(upload.clone()), true, NUMBERED);
         Ok(upload)
+    }
+
+    /// Makes the object one that no other upload makes, and returns which one it was.
+    fn rename(&mut self) -> String {
+        self.data = Some(random());
+        std::mem::replace(&mut self.key, self.kept.data(self.data))
     }
 
     /// A number that no part has but the one that is sent with it.
@@ -248,15 +258,19 @@ impl Parts {
     /// Makes an object of the parts that there are, and returns its entity tag.
     async fn join(&mut self, target: &str) -> Result<String, SessionError> {
         let upload = self.upload().await?;
-        match upload.complete(&self.there).await {
-            Ok(Some(etag)) => Ok(etag),
-            // It may be there, and an answer was lost.
-            Ok(None) | Err(Fault::Absent) => match self.made(target).await? {
-                Some(etag) => Ok(etag),
-                None => Err(self.stopped(Fault::Absent).await),
-            },
-            Err(fault) => Err(self.stopped(fault).await),
+        let fault = match upload.complete(&self.there).await {
+            Ok(Some(etag)) => return Ok(etag),
+            // It may be there, and an answer was lost; or of two who end it the other one was quicker.
+            Ok(None) => Fault::Absent,
+            Err(fault @ (Fault::Absent | Fault::Lost)) => fault,
+            Err(fault) => return Err(self.stopped(fault).await),
+        };
+        if let Some(etag) = self.made(target).await? {
+            return Ok(etag);
         }
+        // What is there is what he makes, of other bytes, and not to be removed.
+        let is_anothers = matches!(fault, Fault::Lost) && self.bucket.etag(&self.key).await?.is_some();
+        Err(self.stopped(if is_anothers { Fault::Changed } else { fault }).await)
     }
 
     /// The entity tag of the object, if it has the bytes that are to be published as `target`.
@@ -282,13 +296,15 @@ impl Parts {
     /// whoever goes on with the upload finds that S3 has forgotten it, and begins again with that object.
     pub async fn read(&mut self, offset: u64, length: u64) -> Result<Stream, Error> {
         self.known = false;
+        let mut fault = Fault::Absent;
         if let Some(upload) = &self.upload {
             match upload.complete(&self.there).await {
                 Ok(_) | Err(Fault::Absent) => {}
+                Err(Fault::Lost) => fault = Fault::Lost,
                 Err(fault) => return Err(self.unreadable(fault).await),
             }
         }
-        let Some(etag) = self.object().await? else { return Err(self.unreadable(Fault::Absent).await) };
+        let Some(etag) = self.object().await? else { return Err(self.unreadable(fault).await) };
         match self.bucket.stream_of((&self.key, &etag), offset, length).await {
             Ok(stream) => {
                 // What is hashed is what is copied.
@@ -331,8 +347,7 @@ impl Parts {
                 }
             }
         };
-        self.data = Some(random());
-        let from = std::mem::replace(&mut self.key, self.kept.data(self.data));
+        let from = self.rename();
         let upload = self.begin().await?;
         let lengths: Vec<u64> = self.there.iter().map(|part| part.length).collect();
         match upload.copy_parts(Source { key: &from, etag: &etag }, &lengths).await {

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use azure::Identity;
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3Builder, AwsCredentialProvider};
-use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder, authority_hosts};
+use object_store::azure::{
+    AzureConfigKey, AzureCredentialProvider, MicrosoftAzure, MicrosoftAzureBuilder, authority_hosts,
+};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
     HttpService,
@@ -58,7 +60,7 @@ pub struct Role(Given);
 
 enum Given {
     Aws { given: AwsCredentialProvider, place: s3::Place, region: String },
-    Azure { store: MicrosoftAzure, place: azure::Place, account: String },
+    Azure { given: AzureCredentialProvider, settings: azure::Settings },
 }
 
 impl Role {
@@ -81,8 +83,8 @@ impl Role {
                 Given::Aws { given, place: place.clone(), region: region.clone() }
             }
             Giver::Azure(settings) => {
-                let store = azure_store(settings, retry).map_err(|error| error.to_string())?;
-                Given::Azure { store, place: settings.place.clone(), account: settings.account.clone() }
+                let built = azure_store(settings, retry).map_err(|error| error.to_string())?;
+                Given::Azure { given: built.credentials().clone(), settings: settings.clone() }
             }
         };
         Ok(Role(given))
@@ -100,9 +102,8 @@ impl Role {
                 let keys = Keys::new(region.clone(), access, secret, given.token.clone());
                 Ok(Arc::new(Signing::new(place, keys.map_err(|bad| bad.to_string())?)))
             }
-            Given::Azure { store, place, account } => {
-                let credential = in_time(store.credentials().get_credential()).await?;
-                Ok(Arc::new(Account::new(place, account, credential, store)))
+            Given::Azure { given, settings } => {
+                Ok(Arc::new(Account::new(settings, in_time(given.get_credential()).await?)))
             }
         }
     }
@@ -113,7 +114,17 @@ async fn in_time<T>(given: impl Future<Output = object_store::Result<T>>) -> Res
     given.map_err(|error| error.to_string())
 }
 
-/// A store of which nothing is used but who we are to it, and the URLs that it makes.
+/// The variables in which Azure says who runs here: an application or a workload, or where a managed identity is asked for.
+const VARIABLES: [(&str, AzureConfigKey); 6] = [
+    ("AZURE_AUTHORITY_HOST", AzureConfigKey::AuthorityHost),
+    ("AZURE_TENANT_ID", AzureConfigKey::AuthorityId),
+    ("AZURE_CLIENT_ID", AzureConfigKey::ClientId),
+    ("AZURE_CLIENT_SECRET", AzureConfigKey::ClientSecret),
+    ("AZURE_FEDERATED_TOKEN_FILE", AzureConfigKey::FederatedTokenFile),
+    ("IDENTITY_ENDPOINT", AzureConfigKey::MsiEndpoint),
+];
+
+/// A store of which nothing is used but who we are to it.
 fn azure_store(settings: &azure::Settings, retry: RetryConfig) -> object_store::Result<MicrosoftAzure> {
     let authority = match &*settings.realm {
         "core.chinacloudapi.cn" => authority_hosts::AZURE_CHINA,
@@ -125,7 +136,11 @@ fn azure_store(settings: &azure::Settings, retry: RetryConfig) -> object_store::
         Identity::ClientSecret { client, tenant, secret } => MicrosoftAzureBuilder::new()
             .with_authority_host(authority)
             .with_client_secret_authorization(client, secret, tenant),
-        Identity::Default => MicrosoftAzureBuilder::from_env(),
+        Identity::Default => {
+            let said = VARIABLES.iter().filter_map(|(name, key)| Some((key, std::env::var(name).ok()?)));
+            let builder = MicrosoftAzureBuilder::new().with_authority_host(authority);
+            said.fold(builder, |builder, (key, value)| builder.with_config(*key, value))
+        }
     };
     builder
         .with_account(&settings.account)

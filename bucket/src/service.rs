@@ -102,7 +102,7 @@ pub trait Service: Send + Sync {
     /// The objects in such a page, not by level; `None` where the answer is none.
     fn entries(&self, body: &[u8], prefix: &str) -> Option<Entries>;
 
-    /// Begins an upload in parts. `None` where the service is not told: whoever begins one draws its name, of 16 hexadecimal digits.
+    /// Begins an upload in parts. `None` where the service is not told.
     fn create_upload(&self, key: &str) -> Option<Request>;
 
     /// Whether uploads of parts of one object have nothing to do with each other. Otherwise who makes the object takes the parts of
@@ -112,8 +112,8 @@ pub trait Service: Send + Sync {
     /// Asks for an upload, where the service can forget one.
     fn look_at_upload(&self, key: &str, id: &str) -> Option<Request>;
 
-    /// Writes a part.
-    fn upload_part(&self, key: &str, id: &str, number: u32) -> Request;
+    /// Writes a part; and what it is called, where that is said in the request and not in the answer, by its entity tag.
+    fn upload_part(&self, key: &str, id: &str, number: u32) -> (Request, Option<String>);
 
     /// Makes a part of `length` bytes of another object from `offset` on.
     ///

@@ -63,8 +63,8 @@ impl Settings {
     ) -> Result<Settings, BadSetting> {
         let settings = azure::Settings::read(get)?;
         if redirect && !matches!(settings.identity, azure::Identity::SharedKey(_)) {
-            let what =
-                "has to be true, or storage.azure.accountkey given: clients get URLs that are signed with it";
+            let what = "has to be true, or storage.azure.accountkey given and no other storage.azure.credentials: clients get URLs that \
+                        are signed with it";
             return Err(BadSetting::new("storage.redirect.disable", what));
         }
         Ok(Settings {

@@ -131,7 +131,7 @@ pub fn copied(body: &[u8]) -> Copied {
             }
             ("CopyObjectResult" | "CopyPartResult" | "CompleteMultipartUploadResult", _) => {
                 known = true;
-                if name == "ETag" {
+                if name == "ETag" && !text.is_empty() {
                     etag = Some(text);
                 }
             }

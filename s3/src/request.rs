@@ -57,7 +57,7 @@ pub struct Part {
     pub number: u32,
     /// How many bytes it has.
     pub length: u64,
-    /// The entity tag that came back for it.
+    /// The entity tag that came back for it, or another name that tells it from all others.
     pub etag: String,
 }
 

@@ -1,11 +1,7 @@
-//! For our own host with a container of Azure's: one that cannot be asked, what it keeps of an upload, what distribution left in
-//! one, and garbage.
+//! For our own host with a container of Azure's: one that cannot be asked, uploads, what distribution left in one, and garbage.
 use crate::support::assert_unavailable;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tests::between::{Between, Fate, Gate, SOON};
 use tests::garbage::{NOW, assert_whole, collect};
 use tests::{
     Azurite, Client, Container, Image, Request, Server, assert_error, closing, eventually, noise, push_blob,
@@ -22,7 +18,7 @@ fn with_container() -> (Server, Container) {
 
 /// Holds a blob to come as it went.
 #[track_caller]
-fn assert_there(server: &Server, bytes: &[u8]) {
+pub fn assert_there(server: &Server, bytes: &[u8]) {
     let there = server.get(&format!("/v2/a/blobs/{}", sha256(bytes))).expect(200).body;
     assert!(there == bytes, "of {} bytes {} came, or others", bytes.len(), there.len());
 }
@@ -35,7 +31,7 @@ fn as_distribution_has_it(container: &Container, key: &str) {
     container.object("PUT", &format!("{key}?comp=appendblock"), &[], &bytes).expect(201);
 }
 
-fn kind(container: &Container, key: &str) -> String {
+pub fn kind(container: &Container, key: &str) -> String {
     container.object("HEAD", key, &[], b"").expect(200).required("x-ms-blob-type").to_owned()
 }
 
@@ -236,132 +232,4 @@ fn lists_go_on_where_they_ended() {
         page = link.trim_start_matches('<').split('>').next().expect("a target").to_owned();
     }
     assert_eq!(all, ["v1", "v1-alpha", "v1.0", "v10", "v2"]);
-}
-
-/// A server with something between it and its container.
-fn with_something_between() -> (Server, Between, Container) {
-    let container = Container::serve();
-    let between = Between::to(&container.endpoint());
-    let service = format!("{}/{}", between.endpoint(), Container::ACCOUNT);
-    let server = Server::with(|setup| {
-        setup.container(&container).delete_enabled().env("REGISTRY_STORAGE_AZURE_SERVICEURL", service)
-    });
-    (server, between, container)
-}
-
-fn is(head: &str, method: &str, part: &str) -> bool {
-    let line = head.lines().next().unwrap_or_default();
-    line.starts_with(&format!("{method} ")) && line.contains(part)
-}
-
-fn answered(status: &str, headers: &str, body: &str) -> Fate {
-    let length = body.len();
-    Fate::Answered(format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    ))
-}
-
-#[test]
-fn what_cannot_be_replaced_is_removed_first() {
-    let (server, between, _container) = with_something_between();
-    let (old, new) = (Image::oci(1), Image::oci(2));
-    old.push(&server, "a", "latest");
-    let deleted = Arc::new(AtomicBool::new(false));
-    let seen = deleted.clone();
-    between.rule(move |head| {
-        if is(head, "DELETE", "/latest/current/link") {
-            seen.store(true, Ordering::SeqCst);
-        }
-        match is(head, "PUT", "/latest/current/link") && !seen.load(Ordering::SeqCst) {
-            true => answered("409 Conflict", "x-ms-error-code: InvalidBlobType\r\n", ""),
-            false => Fate::Passes,
-        }
-    });
-    new.push(&server, "a", "latest");
-    assert!(deleted.load(Ordering::SeqCst));
-    assert_eq!(server.get("/v2/a/manifests/latest").expect(200).body, new.manifest);
-}
-
-#[test]
-fn what_cannot_be_replaced_and_has_these_bytes_already_stays() {
-    let (server, between, container) = with_something_between();
-    let image = Image::oci(1);
-    image.push(&server, "a", "latest");
-    let keys = container.keys();
-    between.rule(move |head| match is(head, "PUT", "/link ") {
-        true => answered("409 Conflict", "x-ms-error-code: InvalidBlobType\r\n", ""),
-        false if is(head, "DELETE", "/link") => answered("403 Forbidden", "", ""),
-        false => Fate::Passes,
-    });
-    image.push(&server, "a", "latest");
-    assert_whole(&server, "a", &image);
-    assert_eq!(container.keys(), keys);
-}
-
-#[test]
-fn a_copy_that_takes_its_time_is_waited_for_and_is_not_there_before() {
-    let (server, between, container) = with_something_between();
-    let bytes = noise(7, 21 * MIB);
-    let upload = start_upload(&server, "a");
-    server.patch(&upload, &bytes).expect(202);
-    let (made, asked) = (Arc::new(AtomicBool::new(false)), Gate::default());
-    let (done, first) = (made.clone(), asked.clone());
-    between.rule(move |head| {
-        const PENDING: &str = "x-ms-copy-status: pending\r\nETag: \"e\"\r\nx-ms-copy-id: 1\r\n";
-        if head.to_ascii_lowercase().contains("x-ms-copy-source:") {
-            first.open();
-            return answered("202 Accepted", PENDING, "");
-        }
-        match is(head, "HEAD", "/blobs/sha256/") && first.is_open() && !done.load(Ordering::SeqCst) {
-            true => answered("200 OK", PENDING, ""),
-            false => Fate::Passes,
-        }
-    });
-    let digest = sha256(&bytes);
-    std::thread::scope(|scope| {
-        let ending = scope.spawn(|| server.put(&closing(&upload, &digest), b""));
-        assert!(eventually(SOON, || asked.is_open()), "nothing is copied");
-        std::thread::sleep(Duration::from_millis(500));
-        assert!(!ending.is_finished(), "it is not waited for");
-        server.head(&format!("/v2/a/blobs/{digest}")).expect(404);
-        let hex = digest.hex();
-        let keys = container.keys();
-        let data = keys
-            .iter()
-            .find(|key| key.contains("_uploads") && key.ends_with("/data"))
-            .expect("what is copied");
-        let source = container.url(data);
-        let to = format!("docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
-        container.object("PUT", &to, &[("x-ms-copy-source", &source)], b"").expect(202);
-        made.store(true, Ordering::SeqCst);
-        ending.join().expect("an answer").expect(201);
-    });
-    assert_there(&server, &bytes);
-}
-
-#[test]
-fn a_link_that_is_old_is_made_young_without_being_written() {
-    let (server, between, container) = with_something_between();
-    let digest = push_blob(&server, "a", b"content");
-    let keys = container.keys();
-    let link = keys.iter().find(|key| key.contains("_layers/")).expect("a link");
-    let etag = container.object("HEAD", link, &[], b"").expect(200).required("ETag").to_owned();
-    let (touched, before) = (Gate::default(), etag.clone());
-    let (gate, text) = (touched.clone(), digest.to_string());
-    between.rule(move |head| {
-        if is(head, "PUT", "comp=metadata") {
-            gate.open();
-        }
-        let old = format!(
-            "Date: Tue, 24 Nov 2026 04:00:00 GMT\r\nLast-Modified: Mon, 23 Nov 2026 04:00:00 GMT\r\nETag: {etag}\r\n"
-        );
-        match is(head, "GET", "/_layers/") {
-            true => answered("200 OK", &old, &text),
-            false => Fate::Passes,
-        }
-    });
-    server.head(&format!("/v2/a/blobs/{digest}")).expect(200);
-    assert!(touched.is_open(), "it stays old");
-    assert_ne!(container.object("HEAD", link, &[], b"").expect(200).required("ETag"), before);
-    assert_there(&server, b"content");
 }

@@ -8,6 +8,7 @@ mod claims;
 mod container;
 mod database;
 mod faulty_bucket;
+mod faulty_container;
 mod garbage;
 mod grants;
 mod lists;

@@ -1,12 +1,10 @@
 use super::{GOOD_FOR, Names, Service, Signer, State};
-use azure::{Copying, MAX_PAGE, Place};
-use futures_util::FutureExt;
-use http::{HeaderValue, Method as HttpMethod, header};
-use object_store::azure::{AzureAuthorizer, AzureCredential, MicrosoftAzure};
+use azure::{Copying, MAX_PAGE, Place, Settings, Urls};
+use http::{HeaderValue, header};
+use object_store::azure::{AzureAuthorizer, AzureCredential};
 use object_store::client::{HttpRequest, HttpRequestBody};
-use object_store::path::Path;
-use object_store::signer::Signer as _;
 use objects::Error;
+use platform::random;
 use s3::{
     Begin, Condition, Copied, Entries, Kind, Listed, Method, Part, Request, ServiceError, Signed, Source,
 };
@@ -17,21 +15,14 @@ pub struct Account {
     place: Place,
     name: String,
     credential: Arc<AzureCredential>,
-    /// What makes URLs, which who has the account's key can.
-    urls: Option<MicrosoftAzure>,
+    urls: Option<Urls>,
 }
 
 impl Account {
-    /// To the container there.
-    pub fn new(
-        place: &Place,
-        name: &str,
-        credential: Arc<AzureCredential>,
-        store: &MicrosoftAzure,
-    ) -> Account {
-        let has_key = matches!(*credential, AzureCredential::AccessKey(_));
-        let urls = has_key.then(|| store.clone());
-        Account { place: place.clone(), name: name.to_owned(), credential, urls }
+    /// To the container that the settings name.
+    pub fn new(settings: &Settings, credential: Arc<AzureCredential>) -> Account {
+        let (place, name) = (settings.place.clone(), settings.account.clone());
+        Account { place, name, credential, urls: settings.urls() }
     }
 }
 
@@ -59,10 +50,7 @@ impl Signer for Account {
     }
 
     fn url(&self, key: &str) -> Option<String> {
-        let path = Path::parse(self.place.key(key)).ok()?;
-        // With the key of an account there is nothing to wait for.
-        let url = self.urls.as_ref()?.signed_url(HttpMethod::GET, &path, GOOD_FOR).now_or_never()?;
-        url.ok().map(String::from)
+        Some(self.urls.as_ref()?.url(key, platform::now() + GOOD_FOR))
     }
 }
 
@@ -147,16 +135,18 @@ impl Service for Place {
         None
     }
 
-    fn upload_part(&self, key: &str, id: &str, number: u32) -> Request {
-        Place::upload_part(self, key, id, number)
+    /// Whoever makes an object names parts and nothing else that would tell them from others. So each has a name that was never used.
+    fn upload_part(&self, key: &str, _: &str, _: u32) -> (Request, Option<String>) {
+        let name = format!("{:016x}", random());
+        (Place::upload_part(self, key, &name), Some(name))
     }
 
     fn copy_part(&self, key: &str, _: (&str, u32), _: Source<'_>, _: u64, _: u64) -> Result<Request, Error> {
         Err(Error::new(objects::Kind::Failed, "copy", key, "Azure copies objects whole"))
     }
 
-    fn complete_upload(&self, key: &str, id: &str, parts: &[Part]) -> (Request, String) {
-        (Place::complete_upload(self, key), Place::complete_body(id, parts))
+    fn complete_upload(&self, key: &str, _: &str, parts: &[Part]) -> (Request, String) {
+        (Place::complete_upload(self, key), Place::complete_body(parts))
     }
 
     /// Parts are forgotten after a week.

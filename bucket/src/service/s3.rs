@@ -118,8 +118,8 @@ impl Service for Place {
         Some(Request::look_at_upload(self, key, id))
     }
 
-    fn upload_part(&self, key: &str, id: &str, number: u32) -> Request {
-        Request::upload_part(self, key, id, number)
+    fn upload_part(&self, key: &str, id: &str, number: u32) -> (Request, Option<String>) {
+        (Request::upload_part(self, key, id, number), None)
     }
 
     fn copy_part(

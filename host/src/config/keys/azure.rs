@@ -81,8 +81,12 @@ pub(super) const KEYS: &[Key] = &[
         &[],
         "all of these in one text: give `accountname` and `accountkey`",
     ),
-    ignored("storage.azure.max_retries", &[], "how often something is tried again: for 30 s"),
-    ignored("storage.azure.retry_delay", &[], "how long to wait before that"),
+    ignored("storage.azure.max_retries", &[], "how often something is tried again: four times"),
+    ignored(
+        "storage.azure.retry_delay",
+        &[],
+        "how long to wait before that: 100 ms at first, and each time twice as long",
+    ),
     ignored(
         "storage.azure.copy_status_poll_max_retry",
         &[],
