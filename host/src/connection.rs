@@ -149,12 +149,15 @@ pub async fn serve(
         async move {
             // Known here, and not where the request is done to its end.
             let taking = Taking::current();
+            let admitted = core.admission.enter();
             let may_be_told = core.notifications.is_some() && detached::may_be_told(&request);
-            let answer = async move { core.answer(request, &client, &unread, taking).await };
-            Ok::<_, Infallible>(match may_be_told {
+            let answer = async move { core.answer(request, &client, &unread, taking, admitted).await };
+            let mut answer = match may_be_told {
                 true => detached::to_its_end(answer).await,
                 false => answer.await,
-            })
+            };
+            answer.body_mut().told();
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
@@ -204,6 +207,7 @@ impl Core {
         client: &Client,
         unread: &Unread,
         taking: Option<Rc<Taking>>,
+        admitted: Option<Admitted>,
     ) -> http::Response<Reply> {
         let id = self.next_request.get();
         self.next_request.set(id.wrapping_add(1));
@@ -218,7 +222,6 @@ impl Core {
         let mut line = AccessLine::begin(id, client.peer, asker, &head, body.clone());
         line.counted = self.requests.clone();
         line.told = self.notifications.clone().map(|told| (told, host(&head)));
-        let admitted = self.admission.enter();
         let answer = match &admitted {
             None => Ok(refusals::too_many(id)),
             Some(_) if self.health.fails() => Ok(refusals::unhealthy()),
@@ -230,7 +233,7 @@ impl Core {
                 self.pool.handle(id.0, from, client.tls, head, body.clone()).await
             }
         };
-        let Answer { response, note } = answer.unwrap_or_else(|error| {
+        let Answer { response, note, begun } = answer.unwrap_or_else(|error| {
             tracing::error!(request = %id, error = format!("{error:?}"), "a component trapped");
             refusals::failed(id)
         });
@@ -251,14 +254,19 @@ impl Core {
         {
             line.refusal = Some(told.clone());
         }
-        http::Response::from_parts(head, Reply { body: answer_body, line, taking, _admitted: admitted })
+        http::Response::from_parts(
+            head,
+            Reply { body: answer_body, line, taking, begun, _admitted: admitted },
+        )
     }
 }
 
 /// The host that a request asks for.
 fn host(head: &request::Parts) -> String {
     let named = || head.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-    head.uri.authority().map(ToString::to_string).or_else(named).unwrap_or_default()
+    // A URL may have a name and a password before it.
+    let asked = head.uri.authority().map(|at| at.as_str().rsplit('@').next().unwrap_or_default().to_owned());
+    asked.or_else(named).unwrap_or_default()
 }
 
 /// Leaves no word of a client's certificate but ours.

@@ -2,8 +2,10 @@
 //! with 503, so that a load balancer sends clients elsewhere.
 
 use crate::config::{Config, HttpCheck};
+use crate::redirects::elsewhere;
 use crate::storage::Storage;
-use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::Url;
+use reqwest::redirect::Policy;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -65,25 +67,34 @@ fn answers(check: &HttpCheck) -> Result<(), String> {
     let Some(uri) = check.uri.clone() else { return Ok(()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        let policy = match check.statuscode.is_redirection() {
-            true => Policy::none(),
-            false => Policy::custom(follow),
-        };
-        let client =
-            upstream::client().timeout(check.timeout).pool_max_idle_per_host(0).redirect(policy).build();
-        let request = client.map_err(causes)?.head(uri).headers(check.headers.clone());
-        match request.send().await.map_err(causes)?.status() {
-            status if status == check.statuscode => Ok(()),
-            status => Err(format!("it answers {status}, and not {}", check.statuscode)),
-        }
-    })
+    let late = |_| Err(format!("no answer within {:?}", check.timeout));
+    runtime.block_on(async { timeout(check.timeout, asked(check, uri)).await.unwrap_or_else(late) })
 }
 
-/// Another host is not asked: what the headers say is for this one.
-fn follow(attempt: Attempt<'_>) -> Action {
-    let stays = attempt.previous().last().is_some_and(|last| last.host() == attempt.url().host());
-    if stays && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
+async fn asked(check: &HttpCheck, uri: Url) -> Result<(), String> {
+    let client = upstream::client().pool_max_idle_per_host(0).redirect(Policy::none()).build();
+    let client = client.map_err(causes)?;
+    let has_secrets = !check.headers.is_empty() || !uri.username().is_empty() || uri.password().is_some();
+    let mut url = uri.clone();
+    for _ in 0..=REDIRECTS {
+        let request = client.head(url).headers(check.headers.clone());
+        let answer = request.send().await.map_err(causes)?;
+        let status = answer.status();
+        let there = match elsewhere(&answer, &uri) {
+            _ if status == check.statuscode => return Ok(()),
+            Some(there) if !check.statuscode.is_redirection() => there,
+            _ => return Err(format!("it answers {status}, and not {}", check.statuscode)),
+        };
+        if has_secrets && !there.is_same_host {
+            let host = there.url.host_str().unwrap_or_default();
+            return Err(format!(
+                "it answers {status} to {host}, where it is not asked, for its headers or its password are for the one host alone, and \
+                 not without TLS; write the URL where it is"
+            ));
+        }
+        url = there.url;
+    }
+    Err("it is sent elsewhere again and again".into())
 }
 
 fn checks(config: &Config, storage: &Storage) -> Vec<Check> {

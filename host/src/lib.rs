@@ -25,6 +25,7 @@ mod metrics;
 pub mod notifications;
 pub mod pool;
 mod pull_through;
+mod redirects;
 pub mod serve;
 pub mod signing;
 pub mod socket;

@@ -183,10 +183,10 @@ impl Deliveries {
 }
 
 impl Losses {
-    /// How many there were since it was said last, where it is to be said now.
-    fn one_more(&mut self) -> Option<u64> {
-        self.since += 1;
-        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+    /// Adds so many. How many there were since it was said last comes back, where there were any and it is to be said now.
+    fn grow(&mut self, more: u64) -> Option<u64> {
+        self.since += more;
+        if self.since == 0 || self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
             return None;
         }
         self.told = Some(Instant::now());
@@ -206,21 +206,17 @@ impl Queue {
         // Before it can be delivered.
         let counted = counters.of(name);
         counted.came();
-        match self.events.try_send(event.clone()) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                counted.lost(1);
-                if let Some(lost) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).one_more() {
-                    tracing::error!(
-                        endpoint = name,
-                        lost,
-                        queue = self.endpoint.queue,
-                        "events are lost: as many wait for the endpoint as may (notifications.endpoints.queue)"
-                    );
-                }
-            }
-            // The server stops, and has said so.
-            Err(TrySendError::Closed(_)) => counted.lost(1),
+        let (more, why) = match self.events.try_send(event.clone()) {
+            Err(TrySendError::Closed(_)) => (1, "nothing is delivered to the endpoint any more"),
+            // Some, if this one is not.
+            sent => (
+                u64::from(sent.is_err()),
+                "as many wait for the endpoint as may (notifications.endpoints.queue)",
+            ),
+        };
+        counted.lost(more);
+        if let Some(lost) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).grow(more) {
+            tracing::error!(endpoint = name, lost, queue = self.endpoint.queue, "events are lost: {why}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::body::{AnswerBody, RequestBody};
 use crate::engine;
 use crate::imports;
-use crate::state::{Data, Exchange, Hooks, Note, Shared};
+use crate::state::{BegunUpload, Data, Exchange, Hooks, Note, Shared};
 use bytes::Bytes;
 use http::header;
 use http::uri::{Authority, Scheme};
@@ -73,6 +73,8 @@ pub struct Answer {
     pub response: http::Response<AnswerBody>,
     /// For the log.
     pub note: Option<Note>,
+    /// The upload that it tells of for the first time.
+    pub begun: Option<BegunUpload>,
 }
 
 impl Pool {
@@ -206,9 +208,7 @@ async fn call(
             Some((_, made)) => made,
             None => response.into_http(store.as_context_mut(), sent)?.map(AnswerBody::Foreign),
         };
-        if let Some(begun) = begun.filter(|_| response.status().is_success()) {
-            begun.told();
-        }
-        Ok(Answer { response, note })
+        let begun = begun.filter(|_| response.status().is_success());
+        Ok(Answer { response, note, begun })
     })
 }

@@ -123,7 +123,11 @@ async fn with_link<O: Objects>(
     Ok(Some((Manifest { digest: wanted.clone(), media_type, bytes }, link)))
 }
 
-pub(crate) async fn by_digest<O: Objects>(
+/// The manifest with a digest, for nobody who builds on the answer: it may be collected as if it had not been asked for.
+///
+/// # Errors
+/// As [`get`].
+pub async fn by_digest<O: Objects>(
     objects: &O,
     name: &RepositoryName,
     wanted: &Digest,

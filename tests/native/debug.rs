@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
+use tests::endpoint::Endpoint;
 use tests::{
     ALICE, Client, Image, OCI_INDEX, Request, Response, Server, Setup, assert_error, basic, eventually, run,
     with_login,
@@ -223,4 +224,26 @@ fn what_is_not_there_over_http_closes_the_server() {
     assert_becomes(&server, is_open);
     drop(other);
     assert_becomes(&server, is_closed);
+}
+
+#[test]
+fn a_look_over_http_goes_where_it_is_sent_and_takes_no_secret_to_another_host() {
+    let other = Endpoint::start();
+    let header = ", headers: {Authorization: [key-of-look]}";
+    let elsewhere = other.url.replace("127.0.0.1", "localhost");
+    for (to, headers, is_followed) in
+        [(&elsewhere, "", true), (&elsewhere, header, false), (&other.url, header, true)]
+    {
+        let (endpoint, before) = (Endpoint::start(), other.posted().len());
+        let answer = format!("HTTP/1.1 301 Moved Permanently\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+        endpoint.rule(move |_| Some(answer.clone()));
+        let checks = format!("[{{uri: '{}', interval: 20ms, timeout: 1s{headers}}}]", endpoint.url);
+        let server = Server::with(|s| watched(s).env("REGISTRY_HEALTH_HTTP", &checks));
+        assert!(eventually(Duration::from_secs(5), || endpoint.posted().len() > 2), "{}", server.log());
+        assert_becomes(&server, if is_followed { is_open } else { is_closed });
+        let came = &other.posted()[before..];
+        assert_eq!(!came.is_empty(), is_followed, "to {to}");
+        assert!(came.iter().all(|look| look.head.contains("key-of-look") != headers.is_empty()));
+        assert!(!server.log().contains("key-of-look"));
+    }
 }

@@ -15,6 +15,7 @@ mod auth_token;
 mod bucket;
 mod certificates;
 mod client_certificates;
+mod client_gone;
 mod config_check;
 mod configuration;
 mod debug;

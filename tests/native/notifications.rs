@@ -8,17 +8,17 @@ use tests::{
 };
 
 /// A server that tells an endpoint, with these settings beside its URL.
-fn server_with(endpoint: &Endpoint, more: &str) -> Server {
+pub fn server_with(endpoint: &Endpoint, more: &str) -> Server {
     Server::with(|setup| configure(endpoint, setup, more))
 }
 
-fn configure<'a>(endpoint: &Endpoint, setup: &'a mut Setup, more: &str) -> &'a mut Setup {
+pub fn configure<'a>(endpoint: &Endpoint, setup: &'a mut Setup, more: &str) -> &'a mut Setup {
     let endpoints = format!("[{{name: hook, url: '{}'{more}}}]", endpoint.url);
     setup.env("REGISTRY_NOTIFICATIONS_ENDPOINTS", endpoints).delete_enabled()
 }
 
 /// What is told of each: the action, the target's repository, tag and digest.
-fn told(events: &[Value]) -> Vec<[String; 4]> {
+pub fn told(events: &[Value]) -> Vec<[String; 4]> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let told = |event: &Value| {
         let target = &event["target"];
@@ -175,34 +175,6 @@ fn a_pull_that_breaks_off_is_none() {
 }
 
 #[test]
-fn what_was_pushed_is_told_though_its_client_does_not_wait_for_the_answer() {
-    let endpoint = Endpoint::start();
-    let server = server_with(&endpoint, ", ignore: {actions: [pull]}");
-    let blobs: Vec<_> = (0..60)
-        .map(|seed| {
-            let bytes = noise(seed, 100_000);
-            let digest = sha256(&bytes);
-            let push = Request::post(&format!("/v2/a/blobs/uploads/?digest={digest}")).body(&*bytes);
-            let mut client = server.client();
-            client.send_head(&push);
-            client.send(push.content());
-            // Some are gone before the bytes have come, some before they are stored, some after.
-            std::thread::sleep(Duration::from_micros(seed * 100));
-            digest
-        })
-        .collect();
-    let is_here = |digest: &&names::Digest| server.head(&format!("/v2/a/blobs/{digest}")).status == 200;
-    // What is under way then is done.
-    std::thread::sleep(Duration::from_secs(1));
-    let here: Vec<_> = blobs.iter().filter(is_here).map(ToString::to_string).collect();
-    assert!(!here.is_empty());
-    let mut told: Vec<_> =
-        told(&endpoint.events(here.len())).into_iter().map(|[.., digest]| digest).collect();
-    told.sort_by_key(|digest| here.iter().position(|here| here == digest));
-    assert_eq!(told, here);
-}
-
-#[test]
 fn an_endpoint_is_not_told_what_it_ignores_nor_anything_where_it_is_disabled() {
     let (one, off) = (Endpoint::start(), Endpoint::start());
     let server = Server::with(|s| {
@@ -342,28 +314,6 @@ fn of_a_manifest_in_a_bucket_it_is_told_what_it_refers_to() {
     // Of what is gone nothing is asked.
     server.delete(&format!("/v2/a/manifests/{}", image.digest())).expect(202);
     assert_eq!(endpoint.events(all + 1)[all]["action"], "delete");
-}
-
-#[test]
-fn what_is_told_of_though_its_client_is_gone_counts_as_not_answered() {
-    let endpoint = Endpoint::start();
-    let server = server_with(&endpoint, "");
-    let upload = start_upload(&server, "a");
-    let mut busy = server.client();
-    busy.send_head(&Request::new("PATCH", &upload).header("Content-Length", 1000));
-    busy.send(b"0123456789");
-    let all_there =
-        || server.request(&Request::get(&upload)).header("range").is_some_and(|range| range == "0-9");
-    assert!(eventually(SOON, all_there), "{}", server.log());
-    // It waits for the other one.
-    let mut waiting = server.client();
-    waiting.send_head(&Request::new("DELETE", &upload));
-    std::thread::sleep(Duration::from_millis(200));
-    drop(waiting);
-    std::thread::sleep(Duration::from_millis(200));
-    drop(busy);
-    let line = server.access_line(|line| line.status() == 499);
-    assert_eq!(line.method(), "DELETE", "{line:?}");
 }
 
 #[test]

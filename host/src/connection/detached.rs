@@ -10,7 +10,7 @@ use tokio::task::spawn_local;
 pub fn may_be_told<B>(request: &Request<B>) -> bool {
     match *request.method() {
         Method::PUT | Method::DELETE => true,
-        // A mount, or a whole blob: an upload that begins goes with its client.
+        // A mount, or a whole blob. Where an upload begins instead it ends with its client.
         Method::POST => request.uri().query().is_some(),
         _ => false,
     }

@@ -18,7 +18,7 @@ fn own(error: ErrorResponse, headers: &[(HeaderName, &'static str)]) -> Answer {
     for (name, value) in fixed.iter().chain(headers) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    Answer { response, note: None }
+    Answer { response, note: None, begun: None }
 }
 
 pub fn too_many(id: RequestId) -> Answer {

@@ -4,6 +4,7 @@ use super::Admitted;
 use super::stalls::{Piece, Taking};
 use crate::body::{AnswerBody, AnswerError};
 use crate::log::{AccessLine, CLIENT_CLOSED};
+use crate::state::BegunUpload;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,6 +16,8 @@ pub struct Reply {
     pub line: Box<AccessLine>,
     /// What the client has yet to take of it, over HTTP/2.
     pub taking: Option<Rc<Taking>>,
+    /// The upload that the head tells of for the first time.
+    pub begun: Option<BegunUpload>,
     pub _admitted: Option<Admitted>,
 }
 
@@ -22,6 +25,14 @@ impl Reply {
     /// Says that nobody takes it.
     pub fn give_up(&mut self) {
         self.line.status = CLIENT_CLOSED;
+        self.begun = None;
+    }
+
+    /// Says that it is on its way.
+    pub fn told(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            begun.told();
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use super::counters::Counted;
 use super::event::Event;
 use super::{Endpoint, Url, references};
+use crate::redirects::elsewhere;
 use crate::storage::Storage;
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use std::sync::Arc;
@@ -46,7 +47,6 @@ impl Delivery {
         let mut endpoint = endpoint.clone();
         endpoint.headers.entry(CONTENT_TYPE).or_insert(EVENTS);
         let http = upstream::client()
-            .timeout(endpoint.timeout)
             .pool_max_idle_per_host(1)
             // It would leave out what some headers say.
             .redirect(Policy::none())
@@ -87,7 +87,7 @@ impl Delivery {
         let body = event.envelope(self.manifest(event).await.as_deref());
         loop {
             let is_last = *stopping.borrow();
-            let Err(reason) = self.post(body.clone()).await else {
+            let Err(reason) = self.attempt(body.clone()).await else {
                 if self.failures > 0 {
                     tracing::info!(endpoint = self.endpoint.name, "an endpoint takes events again");
                 }
@@ -138,18 +138,31 @@ impl Delivery {
         None
     }
 
+    /// Posts it, wherever the endpoint is, in the time that all of that may take.
+    async fn attempt(&self, body: Bytes) -> Result<(), String> {
+        let patience = self.endpoint.timeout;
+        match timeout(patience, self.post(body)).await {
+            Ok(posted) => posted,
+            Err(_) => {
+                self.counted.failed();
+                Err(format!("no answer within {patience:?}"))
+            }
+        }
+    }
+
     /// Posts it, and again where the endpoint says that it is now.
     async fn post(&self, body: Bytes) -> Result<(), String> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let answer = self.post_to(url.clone(), body.clone()).await?;
             let status = answer.status();
-            let reason = match status.is_redirection().then(|| self.elsewhere(&answer)) {
-                Some(Ok(there)) => {
-                    url = there;
+            let is_resent = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+            let reason = match elsewhere(&answer, &self.url) {
+                Some(there) if is_resent && there.is_same_host => {
+                    url = there.url;
                     continue;
                 }
-                Some(Err(reason)) => reason,
+                Some(there) => not_there(status, there.url.host_str().unwrap_or_default()),
                 None => format!("it answers {status}"),
             };
             self.counted.answered(status);
@@ -166,27 +179,12 @@ impl Delivery {
             causes(error)
         })
     }
+}
 
-    /// Where an endpoint says that it is: at the same host, for what headers and the URL say is for that alone, and not without TLS where
-    /// it was asked with it. By other statuses than these it would be asked for events there, and not be sent any.
-    fn elsewhere(&self, answer: &Response) -> Result<Url, String> {
-        let at = answer.headers().get(LOCATION).and_then(|at| answer.url().join(at.to_str().ok()?).ok());
-        let status = answer.status();
-        let host = at.as_ref().and_then(Url::host_str).map(|host| format!(" to {host}")).unwrap_or_default();
-        let stays = |at: &Url| {
-            matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
-                && answer.url().host() == at.host()
-                && (answer.url().scheme() == "http" || at.scheme() == "https")
-        };
-        let mut at = at.filter(stays).ok_or_else(|| {
-            format!(
-                "it answers {status}{host}, where events are not sent: only to the same host, and by 307 or 308; write the URL where \
-                 it is"
-            )
-        })?;
-        // They cannot be of a URL that has no host, and this has one.
-        let _ = at.set_username(self.url.username());
-        let _ = at.set_password(self.url.password());
-        Ok(at)
-    }
+/// Why an endpoint gets no events where it says that it is: what headers and the URL say is for one host alone, and by other statuses it
+/// would be asked for events, and not be sent any.
+fn not_there(status: StatusCode, host: &str) -> String {
+    format!(
+        "it answers {status} to {host}, where events are not sent: only to the same host, and by 307 or 308; write the URL where it is"
+    )
 }

@@ -39,6 +39,15 @@ impl Store {
         waited(self.inner.manifest(repository, reference, Wait::May))
     }
 
+    /// The same, for nobody who builds on the answer: nothing is left alone for it.
+    pub fn manifest_unleased(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Manifest>, Error> {
+        waited(self.inner.manifest_by_digest(repository, digest, false, Wait::May))
+    }
+
     /// [`manifest`](Store::manifest), if it need not wait.
     pub fn manifest_now(
         &self,

@@ -297,7 +297,7 @@ pub fn client() -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("pierhead/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
-        .dns_resolver(Arc::new(resolver::Resolver::default()))
+        .dns_resolver(Arc::new(resolver::shared()))
         .referer(false)
 }
 

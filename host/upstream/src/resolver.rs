@@ -3,7 +3,7 @@
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tokio::sync::watch;
 
 type Found = Result<Vec<SocketAddr>, String>;
@@ -13,6 +13,12 @@ type UnderWay = HashMap<String, watch::Receiver<Option<Found>>>;
 /// tens of seconds for each, neither do threads come together that wait for it, nor does the end of the process.
 #[derive(Clone, Default)]
 pub struct Resolver(Arc<Mutex<UnderWay>>);
+
+/// The one for all who ask.
+pub fn shared() -> Resolver {
+    static SHARED: LazyLock<Resolver> = LazyLock::new(Resolver::default);
+    SHARED.clone()
+}
 
 impl Resolver {
     /// What will be found of a name; what is under way already, where something is.
