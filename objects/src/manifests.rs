@@ -1,21 +1,23 @@
 //! Manifests, and the tags that name them.
 
-use crate::blobs::{data, held, link, read_link, stat};
+mod missing;
+
+pub use missing::Missing;
+
+use crate::blobs::{data, held, link, read_link};
 use crate::error::unless_damaged;
 use crate::place::Names;
 use crate::{AT_ONCE, Error, Kind, MANIFEST_LIMIT, Objects, Small, collection, referrers};
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use garbage::{Needed, named_by};
-use names::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use missing::missing;
+use names::{Digest, Reference, RepositoryName, Tag};
 use protocol::manifest::says_media_type;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use tree::hash::digest_of;
-use tree::{
-    MAX_LINK, PutManifest, digest_in_link, digest_of_name, looks_like_a_manifest, may_stand_for,
-    referrer_entry,
-};
+use tree::{MAX_LINK, PutManifest, digest_in_link, looks_like_a_manifest, may_stand_for, referrer_entry};
 
 /// A manifest as it was stored.
 pub struct Manifest {
@@ -25,14 +27,6 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// The bytes.
     pub bytes: Vec<u8>,
-}
-
-/// What is not there, of what a manifest needs: every one of them.
-pub struct Missing {
-    /// Blobs.
-    pub blobs: Vec<Digest>,
-    /// Manifests.
-    pub manifests: Vec<Digest>,
 }
 
 /// Whose bytes a repository's link to a manifest names.
@@ -183,47 +177,6 @@ async fn claimed<O: Objects>(
     }
 }
 
-/// From how many on it is cheaper to list what a repository has than to ask for each.
-const MANY: usize = 100;
-
-/// Which of some digests have a directory in one of these; none where to ask for each is as good.
-async fn listed<O: Objects>(
-    objects: &O,
-    digests: &[Digest],
-    directories: impl Fn(Algorithm) -> Vec<String>,
-) -> Result<Option<BTreeSet<Digest>>, Error> {
-    if digests.len() < MANY {
-        return Ok(None);
-    }
-    let wanted: BTreeSet<&Digest> = digests.iter().collect();
-    let mut found = BTreeSet::new();
-    for algorithm in Algorithm::ALL {
-        for directory in directories(algorithm) {
-            let mut names = Names::new(objects, &directory);
-            while let Some(some) = names.next().await? {
-                let digests = some.iter().filter_map(|hex| digest_of_name(algorithm, hex));
-                found.extend(digests.filter(|digest| wanted.contains(digest)));
-            }
-        }
-    }
-    Ok(Some(found))
-}
-
-/// Those that are not there, each once: a manifest of 4 MiB may name tens of thousands, or one as often.
-async fn absent(
-    digests: &[Digest],
-    listed: Option<BTreeSet<Digest>>,
-    there: impl AsyncFn(&Digest) -> Result<bool, Error>,
-) -> Result<Vec<Digest>, Error> {
-    let once: BTreeSet<&Digest> = digests.iter().collect();
-    let looked = stream::iter(once).map(async |digest| {
-        let there = listed.as_ref().is_none_or(|listed| listed.contains(digest)) && there(digest).await?;
-        Ok((!there).then(|| digest.clone()))
-    });
-    let found: Vec<Option<Digest>> = looked.buffered(AT_ONCE).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
-}
-
 /// Stores a manifest and points its tags at it; or nothing, and says what is missing.
 ///
 /// # Errors
@@ -281,26 +234,6 @@ pub async fn put<O: Objects>(
     }
     let why = "someone else deletes it, or collects garbage, again and again";
     Err(Error::new(Kind::Unavailable, "store the manifest", manifest.digest.as_str(), why))
-}
-
-/// What is not there of what a manifest needs; none where all of it is.
-async fn missing<O: Objects>(
-    objects: &O,
-    name: &RepositoryName,
-    manifest: &PutManifest,
-) -> Result<Option<Missing>, Error> {
-    let layers = |algorithm: Algorithm| layout::in_directory(&layout::layers(name), algorithm.as_str());
-    let held = listed(objects, &manifest.blobs, |algorithm| vec![layers(algorithm)]).await?;
-    let is_held = async |digest: &Digest| Ok(stat(objects, name, digest).await?.is_some());
-    let blobs = absent(&manifest.blobs, held, is_held).await?;
-    let here = async |digest: &Digest| match revision(objects, name, digest).await? {
-        Some(link) => Ok(objects.size(&data(&link)).await?.is_some()),
-        None => Ok(layer_manifest(objects, name, digest).await?.is_some()),
-    };
-    let places = |algorithm| vec![layout::revisions(name, algorithm), layers(algorithm)];
-    let held = listed(objects, &manifest.manifests, places).await?;
-    let manifests = absent(&manifest.manifests, held, here).await?;
-    Ok((!blobs.is_empty() || !manifests.is_empty()).then_some(Missing { blobs, manifests }))
 }
 
 /// Whether a manifest and all of these tags are there, whatever they name meanwhile.
